@@ -1,0 +1,159 @@
+"""`Celeriac`: the front door. It owns the settings, the registry of tasks, and the store."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
+
+from celeriac.clock import SYSTEM_CLOCK, Clock
+from celeriac.config import Settings
+from celeriac.exceptions import NotRegistered
+from celeriac.result import AsyncResult
+from celeriac.sender import Call, Sender
+from celeriac.store.contract import Store
+from celeriac.stores.open import absolute_url, open_store
+from celeriac.task import AsyncTask, Runtime, Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class TaskDecorator(Protocol):
+    """What `@app.task(...)` gives."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]]) -> AsyncTask[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R]) -> Task[P, R]: ...
+
+
+class BoundTaskDecorator(Protocol):
+    """What `@app.task(bind=True, ...)` gives: the function's first argument is the task itself."""
+
+    @overload
+    def __call__(self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, R]]) -> AsyncTask[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[Concatenate[Any, P], R]) -> Task[P, R]: ...
+
+
+class Celeriac:
+    """An application: tasks that belong together, and where their messages and results go.
+
+    `broker` is a URL (`sqlite:///tasks.db` by default, `redis://`, `memory://`), `backend` another one
+    where the results are to be elsewhere. Further keywords are settings. Nothing is connected until it is
+    needed.
+    """
+
+    def __init__(
+        self,
+        main: str | None = None,
+        *,
+        broker: str | None = None,
+        backend: str | None = None,
+        include: Sequence[str] = (),
+        **settings: Any,
+    ) -> None:
+        self.main = main
+        self.conf = Settings(settings)
+        if broker is not None:
+            self.conf.broker_url = broker
+        if backend is not None:
+            self.conf.result_backend = backend
+        if include:
+            self.conf.include = tuple(include)
+        self.tasks: dict[str, Task[..., Any]] = {}
+        self._home = _caller_folder()
+        self._store: Store | None = None
+        self.clock: Clock = SYSTEM_CLOCK
+        self.sender = Sender(self._open_store, self.conf, self.clock)
+        self._runtime = Runtime(self.sender, self._open_store)
+
+    @property
+    def store(self) -> Store:
+        """The store, opened at the first use."""
+        return self._open_store()
+
+    def _open_store(self) -> Store:
+        if self._store is None:
+            conf = self.conf
+            self._store = open_store(
+                self.broker_url(),
+                conf.result_backend,
+                lease_seconds=conf.worker_lease,
+                result_seconds=int(conf.result_expires),
+            )
+        return self._store
+
+    def broker_url(self) -> str:
+        """The broker's URL, a relative SQLite path made absolute."""
+        return absolute_url(self.conf.broker_url, self._home)
+
+    @overload
+    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+    @overload
+    def task(self, function: Callable[P, R], /) -> Task[P, R]: ...
+    @overload
+    def task(self, /, *, bind: Literal[True], name: str | None = None, **options: Any) -> BoundTaskDecorator: ...
+    @overload
+    def task(self, /, *, bind: Literal[False] = False, name: str | None = None, **options: Any) -> TaskDecorator: ...
+    def task(self, function: Any = None, /, *, bind: bool = False, name: str | None = None, **options: Any) -> Any:
+        """Make a task of a function: `@app.task` or `@app.task(name=..., bind=True, queue=..., ...)`."""
+
+        def register(function: Callable[..., Any]) -> Task[..., Any]:
+            kind = AsyncTask if inspect.iscoroutinefunction(function) else Task
+            task: Task[..., Any] = kind(function, name or self.gen_task_name(function), self._runtime, bind=bind, **options)
+            return self.tasks.setdefault(task.name, task)
+
+        return register if function is None else register(function)
+
+    def gen_task_name(self, function: Callable[..., Any]) -> str:
+        """The name of a task that was given none: its module and its own, the app's name for `__main__`."""
+        module = function.__module__
+        if module == "__main__":
+            module = self.main or "__main__"
+        return f"{module}.{function.__name__}"
+
+    def send_task(
+        self, name: str, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> AsyncResult[Any]:
+        """Enqueue a task by name; it need not be known here."""
+        known = self.tasks.get(name)
+        defaults = known.options if known is not None else {}
+        call = Call(task=name, args=args or (), kwargs=kwargs, **{**defaults, **options})
+        return AsyncResult(self.sender.send_one(call), self._open_store, name)
+
+    def AsyncResult(self, id: str) -> AsyncResult[Any]:
+        """The result of a task by id."""
+        return AsyncResult(id, self._open_store)
+
+    def find_task(self, name: str) -> Task[..., Any]:
+        """A task by name, or `NotRegistered`."""
+        try:
+            return self.tasks[name]
+        except KeyError:
+            raise NotRegistered(name) from None
+
+    def close(self) -> None:
+        """Drop the connections of this process."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def __enter__(self) -> Celeriac:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Celeriac {self.main or '__main__'}>"
+
+
+def _caller_folder() -> Path:
+    """The folder of the file that makes the app, from which its project is looked for."""
+    frame = sys._getframe(2)
+    file = frame.f_globals.get("__file__")
+    return Path(file).parent if file else Path.cwd()

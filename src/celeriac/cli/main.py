@@ -1,0 +1,130 @@
+"""`celeriac`: the command, its options, and what it prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+import celeriac
+from celeriac import ids
+from celeriac.exceptions import CeleriacError, ImproperlyConfigured
+
+EXIT_USAGE = 2
+EXIT_UNAVAILABLE = 69
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-A", "--app", "app_name", metavar="MODULE[:APP]", envvar="CELERIAC_APP", help="Where the app is.")
+@click.version_option(celeriac.__version__, prog_name="celeriac")
+@click.pass_context
+def cli(context: click.Context, app_name: str | None) -> None:
+    """Run and inspect background tasks."""
+    context.obj = app_name
+
+
+def load_app(context: click.Context) -> Any:
+    """The app that `-A` names, for commands that run no tasks."""
+    from celeriac.worker.find import find_app
+
+    name = _app_name(context)
+    sys.path.insert(0, os.getcwd())
+    try:
+        return find_app(name)
+    except (ImportError, ImproperlyConfigured) as error:
+        raise click.UsageError(f"cannot load the app {name!r}: {error}") from error
+
+
+def _app_name(context: click.Context) -> str:
+    if not context.obj:
+        raise click.UsageError("name the app: celeriac -A MODULE[:APP] ...")
+    return str(context.obj)
+
+
+@cli.command()
+@click.option("-c", "--concurrency", type=click.IntRange(1, 512), help="Children; one a core by default.")
+@click.option("-Q", "--queues", default="celery", show_default=True, help="Queues to serve, with commas between.")
+@click.option("-n", "--hostname", default="celery@%h", show_default=True, help="Name of the worker; %h is the host.")
+@click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR, CRITICAL.")
+@click.pass_context
+def worker(context: click.Context, concurrency: int | None, queues: str, hostname: str, loglevel: str) -> None:
+    """Run tasks until told to stop (SIGTERM or Ctrl-C)."""
+    from celeriac.worker.core import WorkerOptions
+    from celeriac.worker.launcher import launch
+
+    if loglevel.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+        raise click.UsageError(f"no log level is called {loglevel!r}")
+    names = tuple(name.strip() for name in queues.split(",") if name.strip())
+    if not names:
+        raise click.UsageError("name at least one queue")
+    name = hostname.replace("%h", ids.hostname())
+    options = WorkerOptions(_app_name(context), name, names, concurrency or os.cpu_count() or 1, loglevel.upper())
+    sys.exit(launch(options))
+
+
+@cli.command()
+@click.argument("name")
+@click.option("-a", "--args", "arguments", default="[]", help="Positional arguments, as a JSON list.")
+@click.option("-k", "--kwargs", "keywords", default="{}", help="Keyword arguments, as a JSON object.")
+@click.option("-q", "--queue", help="Queue, instead of the task's own.")
+@click.option("--countdown", type=float, help="Seconds to wait first.")
+@click.pass_context
+def call(context: click.Context, name: str, arguments: str, keywords: str, queue: str | None, countdown: float | None) -> None:
+    """Enqueue a task by name and print its id."""
+    from celeriac.message import values
+
+    try:
+        args, kwargs = values.decode(arguments), values.decode(keywords)
+    except ValueError as error:
+        raise click.UsageError(f"not JSON: {error}") from error
+    if not isinstance(args, list) or not isinstance(kwargs, dict):
+        raise click.UsageError("--args is a JSON list, --kwargs a JSON object")
+    click.echo(load_app(context).send_task(name, args, kwargs, queue=queue, countdown=countdown).id)
+
+
+@cli.command()
+@click.argument("task_id")
+@click.option("-t", "--timeout", type=float, default=0.0, help="Seconds to wait for it.")
+@click.option("--traceback", is_flag=True, help="Print the traceback of a task that failed.")
+@click.pass_context
+def result(context: click.Context, task_id: str, timeout: float, traceback: bool) -> None:
+    """Print the result of a task; exit code 1 when it failed or is not there."""
+    found = load_app(context).AsyncResult(task_id)
+    try:
+        value = found.get(timeout=timeout)
+    except celeriac.exceptions.TimeoutError:
+        click.echo(f"no result yet; state {found.state}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        click.echo((traceback and found.traceback) or f"{type(error).__name__}: {error}", err=True)
+        sys.exit(1)
+    click.echo(value if isinstance(value, str) else repr(value))
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_context
+def queues(context: click.Context, as_json: bool) -> None:
+    """Count the messages in each queue."""
+    import msgspec
+
+    from celeriac.store.contract import Stats
+
+    rows = load_app(context).store.run(Stats())
+    if as_json:
+        click.echo(msgspec.json.encode(rows).decode())
+        return
+    click.echo(f"{'queue':30} {'ready':>9} {'delayed':>9} {'claimed':>9} {'dead':>9}")
+    for row in rows:
+        click.echo(f"{row.queue:30} {row.ready:>9} {row.delayed:>9} {row.claimed:>9} {row.dead:>9}")
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line, not a traceback."""
+    try:
+        cli(prog_name="celeriac")
+    except CeleriacError as error:
+        click.echo(f"celeriac: {error}", err=True)
+        sys.exit(EXIT_UNAVAILABLE)

@@ -1,0 +1,85 @@
+"""The table of settings: everything that is known of a setting stands in its row, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row: `unit` is empty for what has none, `aliases` are Celery's older names for the same thing."""
+
+    name: str
+    kind: type | tuple[type, ...]
+    default: Any
+    doc: str
+    unit: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+_NUMBER = (int, float)
+_OPTIONAL_NUMBER = (int, float, type(None))
+_OPTIONAL_TEXT = (str, type(None))
+
+_ROWS = (
+    Setting("broker_url", str, "sqlite:///tasks.db", "Where the queues are.", aliases=("BROKER_URL",)),
+    Setting(
+        "result_backend",
+        _OPTIONAL_TEXT,
+        None,
+        "Where results are kept; unset, with the queues.",
+        aliases=("CELERY_RESULT_BACKEND",),
+    ),
+    Setting(
+        "result_expires",
+        _NUMBER,
+        86400,
+        "How long a result is kept.",
+        "seconds",
+        ("CELERY_TASK_RESULT_EXPIRES", "CELERY_RESULT_EXPIRES"),
+    ),
+    Setting(
+        "imports", (list, tuple, str), (), "Modules a worker imports besides the app's own.", aliases=("CELERY_IMPORTS",)
+    ),
+    Setting("include", (list, tuple, str), (), "More modules to import.", aliases=("CELERY_INCLUDE",)),
+    Setting(
+        "task_default_queue",
+        str,
+        "celery",
+        "The queue of tasks that name none.",
+        aliases=("CELERY_DEFAULT_QUEUE",),
+    ),
+    Setting(
+        "task_default_priority", (int, type(None)), None, "The priority of tasks that name none; 0 is served first."
+    ),
+    Setting(
+        "task_acks_late",
+        (bool, type(None)),
+        None,
+        "When a message is acknowledged: True after the task ran (at least once), False before (at most once). "
+        "Unset means at least once.",
+        aliases=("CELERY_ACKS_LATE",),
+    ),
+    Setting(
+        "task_ignore_result", bool, False, "Keep no results of tasks that do not say.", aliases=("CELERY_IGNORE_RESULT",)
+    ),
+    Setting(
+        "task_track_started",
+        bool,
+        False,
+        "Write the state STARTED before a task runs; costs a round trip a task.",
+        aliases=("CELERY_TRACK_STARTED",),
+    ),
+    Setting("task_publish_deadline", _NUMBER, 2.0, "How long a call tries to enqueue before it raises.", "seconds"),
+    Setting("worker_concurrency", (int, type(None)), None, "Children of a worker; unset, one a core."),
+    Setting("worker_async_concurrency", int, 100, "Tasks with `async def` that one child runs side by side."),
+    Setting("worker_lease", _NUMBER, 10.0, "Silence after which a worker counts as dead, on Redis.", "seconds"),
+    Setting("worker_crash_limit", int, 3, "Deaths of a child in the same task before it becomes a dead letter."),
+    Setting("worker_claim_bytes", int, 1 << 20, "Claim no further message after so much in one step.", "bytes"),
+    Setting("worker_frame_bytes", int, 1 << 18, "Hand a child no further message after so much at once.", "bytes"),
+)
+
+TABLE: dict[str, Setting] = {row.name: row for row in _ROWS}
+
+OLD_NAMES: dict[str, str] = {alias: row.name for row in _ROWS for alias in row.aliases}

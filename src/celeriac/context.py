@@ -1,0 +1,105 @@
+"""`task.request`: what a running task knows of its call."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
+
+from celeriac.message.task import TaskMessage
+
+_FROM_HEADERS = {
+    "shadow": "shadow",
+    "eta": "eta",
+    "expires": "expires",
+    "group": "group",
+    "group_index": "group_index",
+    "timelimit": "timelimit",
+    "argsrepr": "argsrepr",
+    "kwargsrepr": "kwargsrepr",
+    "origin": "origin",
+    "ignore_result": "ignore_result",
+    "replaced_task_nesting": "replaced_task_nesting",
+    "stamped_headers": "stamped_headers",
+    "stamps": "stamps",
+    "crashes": "crashes",
+}
+
+
+class Context:
+    """The call a task is running for; outside a worker, an empty one with `called_directly` true."""
+
+    __slots__ = (
+        "args",
+        "called_directly",
+        "embed",
+        "hostname",
+        "id",
+        "is_eager",
+        "kwargs",
+        "message",
+        "parent_id",
+        "queue",
+        "retries",
+        "root_id",
+        "task",
+    )
+
+    def __init__(self, message: TaskMessage | None = None, hostname: str = "", queue: str = "") -> None:
+        self.message = message
+        self.hostname = hostname
+        self.queue = queue
+        self.is_eager = False
+        self.called_directly = message is None
+        self.args: list[Any] = []
+        self.kwargs: dict[str, Any] = {}
+        self.embed: dict[str, Any] = {}
+        if message is None:
+            self.id: str | None = None
+            self.task: str | None = None
+            self.retries = 0
+            self.root_id: str | None = None
+            self.parent_id: str | None = None
+        else:
+            headers = message.headers
+            self.id = headers.id
+            self.task = headers.task
+            self.retries = headers.retries
+            self.root_id = headers.root_id or headers.id
+            self.parent_id = headers.parent_id
+
+    def __getattr__(self, name: str) -> Any:
+        header = _FROM_HEADERS.get(name)
+        if header is None:
+            raise AttributeError(f"the request has no {name!r}")
+        return getattr(self.message.headers, header) if self.message is not None else None
+
+    @property
+    def delivery_info(self) -> dict[str, Any]:
+        """Where the message came from, as Celery shows it."""
+        if self.message is None:
+            return {}
+        headers, properties = self.message.headers, self.message.properties
+        info = properties.delivery_info
+        return {
+            "exchange": info.exchange,
+            "routing_key": info.routing_key,
+            "priority": properties.priority,
+            "redelivered": headers.redelivered or info.redelivered,
+        }
+
+    @property
+    def reply_to(self) -> str | None:
+        """Where an RPC client waits."""
+        return self.message.properties.reply_to if self.message is not None else None
+
+    @property
+    def correlation_id(self) -> str | None:
+        """The id an RPC client matches replies by."""
+        return self.message.properties.correlation_id if self.message is not None else None
+
+
+DIRECT = Context()
+"""What `task.request` is outside a worker."""
+
+current: ContextVar[Context] = ContextVar("celeriac_current", default=DIRECT)
+"""The call that runs in this thread or coroutine."""

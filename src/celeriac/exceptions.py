@@ -1,0 +1,200 @@
+"""Every error of Celeriac, as one tree.
+
+    CeleriacError                    something this library has to say; has a `code` and a `hint`
+    ├── ImproperlyConfigured         settings contradict each other or name something that is not there
+    ├── OperationalError             the store cannot be reached or refused; nothing was enqueued
+    │   └── EnqueueUncertain         the connection broke mid-way: the tasks may or may not be enqueued
+    ├── LeaseLost                    another process owns what this worker held
+    ├── NotRegistered                no task of that name is known here
+    ├── MalformedMessage             bytes that are not a task message
+    ├── UnencodableValue             an argument or a result that the serializer cannot write
+    └── TaskError                    a task ended without a value
+        ├── TimeoutError             no result within the time given
+        ├── MaxRetriesExceededError  the task asked for one retry more than it has
+        ├── TaskRevokedError         the task was cancelled
+        ├── WorkerLostError          the process that ran the task died
+        └── RemoteError              the task raised a class that cannot be imported here
+
+    TaskPredicate                    not errors: how a task says what should happen to it
+    ├── Retry                        run me again
+    ├── Ignore                       write no result
+    └── Reject                       refuse the message
+
+Names and arguments that Celery users catch are Celery's. `code` never changes once released, `hint` is
+one line that says what to do.
+"""
+
+from __future__ import annotations
+
+import builtins
+from datetime import datetime
+from typing import Any, ClassVar
+
+
+class CeleriacError(Exception):
+    """Base of all errors raised by Celeriac."""
+
+    code: ClassVar[str] = "C000"
+    hint: ClassVar[str] = ""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return f"{text} [{self.code}: {self.hint}]" if self.hint else text
+
+
+CeleryError = CeleriacError
+
+
+class ImproperlyConfigured(CeleriacError):
+    """A setting is wrong, missing, or contradicts another one."""
+
+    code = "C101"
+
+
+class OperationalError(CeleriacError):
+    """The store cannot be reached or refused the request; nothing of the call was enqueued."""
+
+    code = "C201"
+    hint = "check that the store is running and that its URL is right"
+
+
+class EnqueueUncertain(OperationalError):
+    """The connection was lost between request and reply, and the store stayed away until the deadline.
+
+    The tasks in `ids` are enqueued or not; nobody here can know. Calling again with the same task ids is
+    safe: the store remembers which ids it has accepted.
+    """
+
+    code = "C202"
+    hint = "call again with the same task_id: an id that arrived is not enqueued twice"
+
+    def __init__(self, message: str, ids: tuple[str, ...] = ()) -> None:
+        super().__init__(message, ids)
+        self.ids = ids
+
+
+class LeaseLost(CeleriacError):
+    """The worker's lease has ended: what it held belongs to others, and the store refuses its reports."""
+
+    code = "C301"
+
+
+class NotRegistered(CeleriacError, KeyError):
+    """No task of this name is known here."""
+
+    code = "C401"
+
+    def __repr__(self) -> str:
+        return f"<NotRegistered: {self.args[0]!r}>" if self.args else "<NotRegistered>"
+
+
+class MalformedMessage(CeleriacError):
+    """The bytes in the queue are not a task message of protocol 1 or 2."""
+
+    code = "C402"
+
+
+class UnencodableValue(CeleriacError, TypeError):
+    """A value has a type that the serializer cannot write."""
+
+    code = "C403"
+    hint = "pass plain JSON values, dates, decimals, UUIDs or bytes"
+
+
+class TaskError(CeleriacError):
+    """A task ended without a value."""
+
+    code = "C500"
+
+
+class TimeoutError(TaskError, builtins.TimeoutError):
+    """No result arrived within the time the caller gave."""
+
+    code = "C501"
+
+
+class MaxRetriesExceededError(TaskError):
+    """A task asked to be retried more often than its `max_retries` allows."""
+
+    code = "C502"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.task_args = kwargs.pop("task_args", [])
+        self.task_kwargs = kwargs.pop("task_kwargs", {})
+        super().__init__(*args)
+
+
+class TaskRevokedError(TaskError):
+    """The task was cancelled before it finished."""
+
+    code = "C503"
+
+
+class WorkerLostError(TaskError):
+    """The process that ran the task died before it could report."""
+
+    code = "C504"
+
+
+class RemoteError(TaskError):
+    """Stands in for an exception whose class cannot be imported here.
+
+    `remote_type` is the dotted name of the original class, `args` are its arguments.
+    """
+
+    code = "C505"
+    remote_type: str = ""
+
+    def __str__(self) -> str:
+        text = Exception.__str__(self)
+        return f"{self.remote_type}: {text}" if text else self.remote_type
+
+
+class TaskPredicate(CeleriacError):
+    """Raised by a task to say what should happen to it; not an error."""
+
+
+class Retry(TaskPredicate):
+    """The task is to run again: raised by `Task.retry`, seldom by hand.
+
+    `when` is a number of seconds or a datetime, `exc` the exception that led here.
+    """
+
+    def __init__(
+        self,
+        message: str | None = None,
+        exc: BaseException | None = None,
+        when: float | datetime | None = None,
+        is_eager: bool = False,
+        sig: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        self.message = message
+        self.exc = exc
+        self.excs = repr(exc) if exc is not None else None
+        self.when = when
+        self.is_eager = is_eager
+        self.sig = sig
+        super().__init__(message, self.excs, when, **kwargs)
+
+    def humanize(self) -> str:
+        """When the next attempt is due, for people."""
+        return f"in {self.when}s" if isinstance(self.when, int | float) else f"at {self.when}"
+
+    def __str__(self) -> str:
+        if self.message:
+            return self.message
+        return f"Retry {self.humanize()}" + (f": {self.excs}" if self.excs else "")
+
+
+class Ignore(TaskPredicate):
+    """The worker writes no result for this task; the task has stored what it wants."""
+
+
+class Reject(TaskPredicate):
+    """The message is refused: put back when `requeue` is true, else set aside as a dead letter."""
+
+    def __init__(self, reason: Any = None, requeue: bool = False) -> None:
+        self.reason = reason
+        self.requeue = requeue
+        super().__init__(reason, requeue)

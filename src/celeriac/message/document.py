@@ -1,0 +1,57 @@
+"""Result documents: what Celery's backends store under `celery-task-meta-<id>`.
+
+The order of the fields is Celery's, and `status` comes first: `store.contract.is_final` relies on it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from celeriac import states
+from celeriac.clock import utc_datetime
+from celeriac.message import failure, values
+
+KEY_PREFIX = "celery-task-meta-"
+
+
+class Document(Struct):
+    """A result document, read."""
+
+    status: str = states.PENDING
+    result: Any = None
+    traceback: str | None = None
+    children: Any = None
+    date_done: str | None = None
+    task_id: str = ""
+
+
+def write(task_id: str, status: str, result: bytes, now: float, traceback: str | None = None) -> bytes:
+    """The document of a task; `result` is already JSON, `now` the wall clock in seconds."""
+    return b'{"status":"%b","result":%b,"traceback":%b,"children":[],"date_done":"%b","task_id":%b}' % (
+        status.encode(),
+        result,
+        values.encode(traceback) if traceback else b"null",
+        utc_datetime(now).isoformat().encode(),
+        values.encode(task_id),
+    )
+
+
+def write_failure(task_id: str, error: BaseException, now: float, traceback: str | None = None) -> bytes:
+    """The document of a task that failed."""
+    return write(task_id, states.FAILURE, values.encode(failure.to_dict(error)), now, traceback)
+
+
+def write_started(task_id: str, pid: int, hostname: str, now: float) -> bytes:
+    """The document of a task that is about to run."""
+    return write(task_id, states.STARTED, values.encode({"pid": pid, "hostname": hostname}), now)
+
+
+def read(data: bytes) -> Document:
+    """Read a document written by us or by Celery; an exception comes back as an exception."""
+    fields = values.decode(data)
+    document = Document(**{name: fields.get(name) for name in Document.__struct_fields__})
+    if document.status in states.EXCEPTION_STATES:
+        document.result = failure.from_dict(document.result)
+    return document

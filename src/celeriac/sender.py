@@ -1,0 +1,180 @@
+"""What one call becomes: options to message, pure, and the two doors to the store. Hot path of producers.
+
+`Task.delay` -> here -> `message.task` -> `Store.run(Enqueue)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from celeriac import ids
+from celeriac.clock import Clock, utc_datetime
+from celeriac.config import Settings
+from celeriac.context import current
+from celeriac.message import task as wire
+from celeriac.message import values
+from celeriac.store.contract import Enqueue, Message, Store
+
+_MODE_PERSISTENT = 2
+
+
+class Call(Struct, kw_only=True):
+    """One request to run a task: every option of `apply_async`, under Celery's names and units (seconds)."""
+
+    task: str
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] | None = None
+    task_id: str | None = None
+    countdown: float | None = None
+    eta: datetime | str | None = None
+    expires: float | datetime | str | None = None
+    queue: str | None = None
+    priority: int | None = None
+    ignore_result: bool | None = None
+    time_limit: float | None = None
+    soft_time_limit: float | None = None
+    shadow: str | None = None
+    headers: Mapping[str, Any] | None = None
+    retries: int = 0
+    root_id: str | None = None
+    parent_id: str | None = None
+    group_id: str | None = None
+    group_index: int | None = None
+    reply_to: str | None = None
+    argsrepr: str | None = None
+    kwargsrepr: str | None = None
+    embed: dict[str, Any] | None = None
+
+
+class Sender:
+    """Turns calls into messages and messages into enqueued ones; one a process and app."""
+
+    def __init__(self, store: Callable[[], Store], settings: Settings, clock: Clock) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._reply_to = ids.new_id()
+
+    def send(self, calls: Iterable[Call]) -> list[str]:
+        """Enqueue calls in one request each five hundred; returns the task ids, in order."""
+        task_ids = []
+        store, deadline = self._store(), self._settings.task_publish_deadline
+        for batch in _in_batches(map(self.message, calls)):
+            store.run(Enqueue(tuple(message for _, message in batch)), deadline=deadline)
+            task_ids += [task_id for task_id, _ in batch]
+        return task_ids
+
+    def send_one(self, call: Call) -> str:
+        """Enqueue one call; returns the task id."""
+        task_id, message = self.message(call)
+        self._store().run(Enqueue((message,)), deadline=self._settings.task_publish_deadline)
+        return task_id
+
+    async def asend_one(self, call: Call) -> str:
+        """Enqueue one call from an event loop."""
+        task_id, message = self.message(call)
+        await self._store().arun(Enqueue((message,)), deadline=self._settings.task_publish_deadline)
+        return task_id
+
+    def message(self, call: Call) -> tuple[str, Message]:
+        """The task id and the message of a call; the running task becomes its parent."""
+        task_id = call.task_id or ids.new_id()
+        parent = current.get()
+        if parent.id is not None and call.parent_id is None:
+            call.parent_id, call.root_id = parent.id, call.root_id or parent.root_id
+        queue = call.queue or self._settings.task_default_queue
+        priority = call.priority if call.priority is not None else self._settings.task_default_priority or 0
+        reply_to = call.reply_to if call.reply_to is not None else self._reply_to
+        return task_id, encode(
+            call, task_id, queue, priority, reply_to, self._clock.now(), ids.new_id(), ids.origin()
+        )
+
+
+def encode(
+    call: Call, task_id: str, queue: str, priority: int, reply_to: str, now: float, tag: str, origin: str
+) -> Message:
+    """The message of a call: pure. `now` is the wall clock, `tag` the delivery tag Celery's consumers need."""
+    eta, delay = _due(call, now)
+    kwargs = call.kwargs or {}
+    headers = {
+        "lang": "py",
+        "task": call.task,
+        "id": task_id,
+        "shadow": call.shadow,
+        "eta": eta,
+        "expires": _expires(call.expires, now),
+        "group": call.group_id,
+        "group_index": call.group_index,
+        "retries": call.retries,
+        "timelimit": [call.time_limit, call.soft_time_limit],
+        "root_id": call.root_id or task_id,
+        "parent_id": call.parent_id,
+        "argsrepr": values.short_repr(call.args) if call.argsrepr is None else call.argsrepr,
+        "kwargsrepr": values.short_repr(kwargs) if call.kwargsrepr is None else call.kwargsrepr,
+        "origin": origin,
+        "ignore_result": bool(call.ignore_result),
+        "replaced_task_nesting": 0,
+        "stamped_headers": None,
+        "stamps": {},
+    }
+    if call.headers:
+        headers.update(call.headers)
+    properties = {
+        "correlation_id": task_id,
+        "reply_to": reply_to,
+        "delivery_mode": _MODE_PERSISTENT,
+        "delivery_info": {"exchange": "", "routing_key": queue},
+        "priority": priority,
+        "body_encoding": "base64",
+        "delivery_tag": tag,
+    }
+    body = wire.write_body(call.args, kwargs, call.embed)
+    message_id = f"{task_id}:{call.retries}" if call.retries else task_id
+    raw = wire.write_envelope(body, headers, properties)
+    if delay <= 0:
+        return Message(message_id, queue, raw, priority)
+    held = wire.write_envelope(body, headers | {wire.HELD: True}, properties)
+    return Message(message_id, queue, held, priority, delay, raw)
+
+
+def _due(call: Call, now: float) -> tuple[str | None, int]:
+    """The `eta` header, and the delay in milliseconds."""
+    if call.countdown:
+        eta = utc_datetime(now) + timedelta(seconds=call.countdown)
+        return eta.isoformat(), int(call.countdown * 1000)
+    if call.eta is None:
+        return None, 0
+    eta = read_time(call.eta)
+    return eta.isoformat(), int((eta.timestamp() - now) * 1000)
+
+
+def read_time(value: datetime | str) -> datetime:
+    """An instant as an aware datetime; without a zone it is UTC."""
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+
+
+def _expires(value: float | datetime | str | None, now: float) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, datetime):
+        return read_time(value).isoformat()
+    return (utc_datetime(now) + timedelta(seconds=value)).isoformat()
+
+
+def _in_batches(messages: Iterable[tuple[str, Message]]) -> Iterable[list[tuple[str, Message]]]:
+    """Up to five hundred messages or a megabyte at a time."""
+    batch: list[tuple[str, Message]] = []
+    size = 0
+    for pair in messages:
+        batch.append(pair)
+        size += len(pair[1].raw)
+        if len(batch) >= 500 or size > 1 << 20:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,1 @@
+"""What a store must do, in words and types; no store lives here."""

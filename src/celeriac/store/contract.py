@@ -1,0 +1,458 @@
+"""The store contract: the one place where truth changes.
+
+A *store* is one technology that holds queues, claims, delayed tasks, results and dead letters together, so
+that one step can change all of them or none. Everything a store does is a *request*: plain data that says
+what should become true, answered by a *reply*. A request is atomic: it happens entirely or not at all, and
+no other request is seen in between.
+
+**Ownership.** A worker opens a *lease* under a fresh epoch. Whatever it claims gets a *claim id*
+`<epoch>:<number>`, unique per delivery; that id is the fencing token. The worker reserves the numbers
+itself when it sends the request, so two requests under way cannot collide, and a repeated request asks for
+numbers that were never used. A request that names a lease which is not open raises `LeaseLost` and changes
+nothing. An item whose claim id is no longer held has no effect at all: no result, no successor, no slot.
+
+**Ends of a lease.** `CloseLease` ends it in order. `Reap` ends another's lease: the claims move, under new
+ids, to the reaper, which then releases or finishes them like its own. A store either knows by itself who
+is dead (`Peer.dead` true or false) or it counts beats and leaves the judgement to `lease.Watch`.
+
+**Time.** Delays are counted on the store's clock, in milliseconds. No clock of a worker decides anything.
+
+**Order.** Within a queue, a smaller priority is first, then the message enqueued earlier. What is released
+goes to the front, whatever waits behind it.
+
+The memory store (`celeriac.stores.memory`) is this page in code; `celeriac.testing.conformance` is this
+page as tests, for every store, ours or not.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+ADVANCE_QUEUE = "celeriac.advance"
+"""The queue of chords that are complete and whose body is not yet enqueued; every worker serves it."""
+
+ENQUEUE_MEMORY_SECONDS = 300
+"""A store remembers an accepted message id at least this long, and at most twice as long."""
+
+
+class Durability(StrEnum):
+    """What survives the loss of power of the machine that holds the store."""
+
+    NONE = "nothing"
+    SECONDS = "all but the last seconds"
+    COMMIT = "every accepted request"
+    REPLICATED = "every accepted request, on more than one machine"
+
+
+class Lease(Struct, frozen=True):
+    """The right of one worker to hold claims: the worker's name and the epoch drawn when it was opened."""
+
+    worker: str
+    epoch: str
+
+
+class Message(Struct, frozen=True):
+    """A message on its way into a queue.
+
+    `id` names this enqueue (not only the task): a second message with the same id is accepted and dropped.
+    `delay` holds the message back for that many milliseconds. `eta_raw`, where given, is pushed at once
+    instead when no Celeriac worker serves the queue, so that a Celery worker can wait for it.
+    """
+
+    id: str
+    queue: str
+    raw: bytes
+    priority: int = 0
+    delay: int = 0
+    eta_raw: bytes | None = None
+
+
+class Claim(Struct, frozen=True):
+    """A message in a worker's hands. `started`: user code may have seen it and must not see it again."""
+
+    id: str
+    queue: str
+    raw: bytes
+    priority: int = 0
+    started: bool = False
+
+
+class Slot(Struct, frozen=True):
+    """One member's value of a chord of `size` members; the first value of an index stays."""
+
+    chord: str
+    index: int
+    size: int
+    value: bytes
+
+
+class DeadLetter(Struct, frozen=True):
+    """A message set aside for a person: why, and the bytes as they were."""
+
+    id: str
+    queue: str
+    raw: bytes
+    reason: str
+
+
+class Outcome(Struct, frozen=True):
+    """What a claim ended as: everything here happens with the end of the claim, or nothing does."""
+
+    claim: str
+    task: str = ""
+    result: bytes | None = None
+    successors: tuple[Message, ...] = ()
+    slot: Slot | None = None
+    dead: DeadLetter | None = None
+    clears: str = ""
+    """The chord whose slots are no longer needed."""
+
+
+class Return(Struct, frozen=True):
+    """A claim given back; `raw`, where given, replaces the message (it counts a crash, say)."""
+
+    claim: str
+    raw: bytes | None = None
+
+
+class Deferral(Struct, frozen=True):
+    """A claim put among the delayed: due at `due`, in milliseconds since 1970, under `id`."""
+
+    claim: str
+    id: str
+    due: int
+    raw: bytes | None = None
+
+
+class WorkerRecord(Struct, frozen=True):
+    """What a worker tells the others of itself; enough to see from the same machine that it is dead."""
+
+    host: str = ""
+    boot_id: str = ""
+    pid_namespace: str = ""
+    pid: int = 0
+    started: int = 0
+    queues: tuple[str, ...] = ()
+
+
+class Peer(Struct, frozen=True):
+    """A lease as the others see it. `dead` is None where the store cannot know and beats must tell."""
+
+    worker: str
+    epoch: str
+    beat: int = 0
+    dead: bool | None = None
+    record: WorkerRecord = WorkerRecord()
+
+
+class Request(Struct, Generic[R_co], frozen=True):
+    """Base of everything a store can be asked; the parameter is the type of the reply."""
+
+    @property
+    def durable(self) -> bool:
+        """Whether the reply promises that the change survives a loss of power (where the store can)."""
+        return False
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a request whose reply was lost can simply be sent again."""
+        return True
+
+
+class Enqueued(Struct, frozen=True):
+    """Which of the messages were new; the others had been accepted before."""
+
+    fresh: tuple[bool, ...]
+
+
+class Enqueue(Request[Enqueued], frozen=True):
+    """Accept messages. Safe to repeat with the same ids within `ENQUEUE_MEMORY_SECONDS`."""
+
+    messages: tuple[Message, ...]
+
+    @property
+    def durable(self) -> bool:
+        return True
+
+
+class OpenLease(Request[None], frozen=True):
+    """Begin a lease. Opening an open lease again changes nothing."""
+
+    lease: Lease
+    record: WorkerRecord
+
+
+class CloseLease(Request[None], frozen=True):
+    """End a lease in order; what it still holds goes back to the front of its queues."""
+
+    lease: Lease
+
+    @property
+    def repeatable(self) -> bool:
+        return False
+
+
+class Finished(Struct, frozen=True):
+    """`lost`: claims that were no longer held. `next_due`: milliseconds until a delayed message is due, or -1."""
+
+    lost: tuple[str, ...]
+    claims: tuple[Claim, ...]
+    next_due: int = -1
+
+
+class Finish(Request[Finished], frozen=True):
+    """End claims and take new ones in the same step; with no outcomes it is a plain claim.
+
+    For each outcome whose claim is held: the claim ends, the result is written, successors are enqueued,
+    the slot is filled. The slot that completes a chord leaves a claim of `ADVANCE_QUEUE` (its message is
+    the chord's name) with the finishing worker. New claims take the numbers from `first` on: first the
+    advances, then up to `count` messages in the order of `queues`, and no further message once `max_bytes`
+    are reached (one message is always given, however large). A small overshoot is allowed.
+    """
+
+    lease: Lease
+    outcomes: tuple[Outcome, ...] = ()
+    queues: tuple[str, ...] = ()
+    count: int = 0
+    max_bytes: int = 1 << 20
+    first: int = 0
+
+    @property
+    def durable(self) -> bool:
+        return bool(self.outcomes)
+
+    @property
+    def repeatable(self) -> bool:
+        return False
+
+
+class Lost(Struct, frozen=True):
+    """Claims named in the request that were no longer held; nothing was done for them."""
+
+    lost: tuple[str, ...] = ()
+
+
+class Begin(Struct, frozen=True):
+    """A claim about to run: `result` is its `STARTED` document, `once` that it must never run again."""
+
+    claim: str
+    task: str = ""
+    result: bytes | None = None
+    once: bool = False
+
+
+class Start(Request[Lost], frozen=True):
+    """Before user code sees them, write the documents of claims and mark as `started` those that run once."""
+
+    lease: Lease
+    begins: tuple[Begin, ...]
+
+    @property
+    def durable(self) -> bool:
+        return True
+
+
+class Release(Request[Lost], frozen=True):
+    """Give claims back, the first one named served first."""
+
+    lease: Lease
+    returns: tuple[Return, ...]
+
+    @property
+    def repeatable(self) -> bool:
+        return False
+
+
+class Defer(Request[Lost], frozen=True):
+    """Turn claims into delayed messages."""
+
+    lease: Lease
+    deferrals: tuple[Deferral, ...]
+
+    @property
+    def repeatable(self) -> bool:
+        return False
+
+
+class Promoted(Struct, frozen=True):
+    """How many delayed messages became ready, and when the next is due (as in `Finished`)."""
+
+    count: int
+    next_due: int = -1
+
+
+class Promote(Request[Promoted], frozen=True):
+    """Move delayed messages that are due into their queues, at most `limit` of them."""
+
+    limit: int = 256
+
+
+class Beaten(Struct, frozen=True):
+    """The leases that are open, one's own included."""
+
+    peers: tuple[Peer, ...]
+    next_due: int = -1
+
+
+class Beat(Request[Beaten], frozen=True):
+    """Show that the holder of the lease lives, and look at the others."""
+
+    lease: Lease
+
+
+class Reaped(Struct, frozen=True):
+    """What the dead worker held, now claims of the reaper; empty when it turned out to live."""
+
+    claims: tuple[Claim, ...] = ()
+
+
+class Reap(Request[Reaped], frozen=True):
+    """End the lease of a dead peer and take its claims over, under numbers from `first` on.
+
+    Compare and set: nothing happens unless the peer's epoch and beat are those observed, or the store
+    itself knows better. Never more than `limit` claims at once; the lease ends with the last of them.
+    """
+
+    lease: Lease
+    peer: Peer
+    first: int
+    limit: int = 1024
+
+    @property
+    def repeatable(self) -> bool:
+        return False
+
+
+class Reconciled(Struct, frozen=True):
+    """`unknown`: claims held here that the caller does not know of. `missing`: known to it, not held."""
+
+    unknown: tuple[Claim, ...]
+    missing: tuple[str, ...]
+
+
+class Reconcile(Request[Reconciled], frozen=True):
+    """Compare the claims a worker believes it holds with those it does hold, after a reply was lost."""
+
+    lease: Lease
+    known: tuple[str, ...]
+
+
+class ReadResults(Request[tuple[bytes | None, ...]], frozen=True):
+    """The result documents of tasks, None where there is none."""
+
+    tasks: tuple[str, ...]
+
+
+class Forget(Request[None], frozen=True):
+    """Delete result documents."""
+
+    tasks: tuple[str, ...]
+
+
+class ReadSlots(Request[tuple[bytes | None, ...]], frozen=True):
+    """The values of a chord, by index."""
+
+    chord: str
+    size: int
+
+
+class QueueStats(Struct, frozen=True):
+    """How many messages a queue holds: ready, held back, in workers' hands, set aside."""
+
+    queue: str
+    ready: int = 0
+    delayed: int = 0
+    claimed: int = 0
+    dead: int = 0
+
+
+class Stats(Request[tuple[QueueStats, ...]], frozen=True):
+    """Count what is in queues; with none named, in all that the store knows."""
+
+    queues: tuple[str, ...] = ()
+
+
+class DeadLetters(Request[tuple[DeadLetter, ...]], frozen=True):
+    """The newest messages set aside."""
+
+    limit: int = 100
+
+
+class Session(Protocol):
+    """A worker's own door to a store, used from one event loop.
+
+    Any error but `LeaseLost` ends the session: the request may or may not have happened. The worker then
+    connects anew and reconciles.
+    """
+
+    async def call(self, request: Request[R]) -> R:
+        """Perform a request."""
+
+    async def wait(self, queues: tuple[str, ...], count: int) -> tuple[Claim, ...] | None:
+        """Return when a queue may have something, or a delayed message may have become the next one due.
+
+        A store that can hand messages over in the same step returns up to about `count` claims, none when
+        it got tired of waiting; None means: something may be there, claim it yourself. Missing a message for
+        longer than a beat is not allowed.
+        """
+
+    def reserve(self, count: int) -> int:
+        """The first of `count` claim numbers never given out before in this lease."""
+
+    async def stop_waiting(self) -> None:
+        """Make a `wait` under way return soon, with what had been handed over meanwhile."""
+
+    async def close(self) -> None:
+        """Drop the connection. The lease stays open until it is closed or reaped."""
+
+
+class Store(Protocol):
+    """The door for everyone but a worker's core: producers, results, commands."""
+
+    url: str
+    lease_seconds: float
+    """After how long without a beat a worker may be reaped."""
+    beat_seconds: float
+    """How often a worker beats; infinite leases (known by the system) still look around this often."""
+    expiring: bool
+    """Whether a lease ends by time. Where the store sees death itself it does not."""
+    shared: bool
+    """Whether another process can open the same store."""
+
+    def run(self, request: Request[R], *, deadline: float | None = None) -> R:
+        """Perform a request, from any thread; retried until `deadline` seconds if it is safe to repeat."""
+
+    async def arun(self, request: Request[R], *, deadline: float | None = None) -> R:
+        """The same, from an event loop."""
+
+    def wait_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
+        """The documents of tasks once all are final; at the timeout, None for those that are not."""
+
+    async def connect(self, lease: Lease, first: int = 1) -> Session:
+        """A session for a worker; raises `OperationalError` when the store cannot be reached.
+
+        `first` is the first claim number to give out: where an earlier session of the same lease stopped.
+        """
+
+    def durability(self) -> Durability:
+        """What a loss of power would cost, as the store is set up now."""
+
+    def close(self) -> None:
+        """Drop all connections of this process."""
+
+
+def is_final(document: bytes) -> bool:
+    """Whether a result document ends its task; reads only its first bytes, which every writer fills alike."""
+    head = document[:40]
+    return any(mark in head for mark in _FINAL_MARKS)
+
+
+_FINAL_MARKS = tuple(
+    f'"status":{space}"{state}"'.encode() for state in ("SUCCESS", "FAILURE", "REVOKED") for space in ("", " ")
+)

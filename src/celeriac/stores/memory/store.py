@@ -1,0 +1,117 @@
+"""The memory store's doors: one lock around the state, one condition for those who wait."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TypeVar
+
+from celeriac.store import contract as c
+from celeriac.stores.memory.state import State
+
+R = TypeVar("R")
+
+_WAKES = (c.Enqueue, c.Finish, c.Release, c.Promote, c.CloseLease, c.Defer)
+
+
+class MemoryStore:
+    """A store that lives and dies with this process."""
+
+    lease_seconds = 10.0
+    beat_seconds = 0.5
+    expiring = False
+    shared = False
+
+    def __init__(self, url: str = "memory://") -> None:
+        self.url = url
+        self.state = State()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._waiting: set[MemorySession] = set()
+
+    def run(self, request: c.Request[R], *, deadline: float | None = None) -> R:
+        """Perform a request; it cannot fail half-way, so `deadline` means nothing here."""
+        with self._lock:
+            reply = self.state.apply(request, time.time_ns() // 1_000_000)
+            if isinstance(request, _WAKES):
+                self._changed.notify_all()
+                for session in self._waiting:
+                    session.wake()
+        return reply
+
+    async def arun(self, request: c.Request[R], *, deadline: float | None = None) -> R:
+        """Perform a request; never blocks for longer than the lock is held."""
+        return self.run(request)
+
+    def wait_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
+        """Wait on the condition that every change notifies."""
+
+        def final() -> list[bytes | None]:
+            documents = [self.state.results.get(task) for task in tasks]
+            return [doc if doc is not None and c.is_final(doc) else None for doc in documents]
+
+        with self._lock:
+            self._changed.wait_for(lambda: None not in final(), timeout)
+            return tuple(final())
+
+    async def connect(self, lease: c.Lease, first: int = 1) -> c.Session:
+        """A session bound to the running loop."""
+        return MemorySession(self, first)
+
+    def durability(self) -> c.Durability:
+        """Nothing survives."""
+        return c.Durability.NONE
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    def register(self, session: MemorySession) -> None:
+        """Wake this session at every change."""
+        with self._lock:
+            self._waiting.add(session)
+
+    def unregister(self, session: MemorySession) -> None:
+        """Wake it no more."""
+        with self._lock:
+            self._waiting.discard(session)
+
+
+class MemorySession:
+    """A worker's door: requests run at once, waiting is an event set from any thread."""
+
+    def __init__(self, store: MemoryStore, first: int) -> None:
+        self._store = store
+        self._loop = asyncio.get_running_loop()
+        self._awake = asyncio.Event()
+        self._numbers = first
+        store.register(self)
+
+    async def call(self, request: c.Request[R]) -> R:
+        """Perform a request."""
+        return self._store.run(request)
+
+    async def wait(self, queues: tuple[str, ...], count: int) -> tuple[c.Claim, ...] | None:
+        """Return at the next change of the store, or at once if there was one since the last wait."""
+        await self._awake.wait()
+        self._awake.clear()
+        return None
+
+    def reserve(self, count: int) -> int:
+        """The next claim numbers."""
+        first = self._numbers
+        self._numbers += count
+        return first
+
+    async def stop_waiting(self) -> None:
+        """Let the wait return."""
+        self._awake.set()
+
+    async def close(self) -> None:
+        """Stop being woken."""
+        self._store.unregister(self)
+
+    def wake(self) -> None:
+        """Called by the store, from any thread, after a change."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._awake.set)

@@ -1,0 +1,69 @@
+"""From a URL to a store. The stores are imported here, when one is named, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from celeriac.exceptions import ImproperlyConfigured
+from celeriac.store.contract import Store
+
+_ROOT_MARKS = ("pyproject.toml", "manage.py", ".git")
+
+
+def open_store(
+    broker_url: str, result_backend: str | None = None, *, lease_seconds: float = 10.0, result_seconds: int = 86400
+) -> Store:
+    """The store that holds the queues of `broker_url` and the results of `result_backend`.
+
+    Results stay with the queues unless they name another database of the same server. Raises
+    `ImproperlyConfigured` for what is not known or not possible; connects to nothing yet.
+    """
+    scheme = broker_url.partition("://")[0]
+    if scheme == "memory":
+        from celeriac.stores.memory import MemoryStore
+
+        return MemoryStore(broker_url)
+    if scheme == "sqlite":
+        if result_backend not in (None, broker_url):
+            raise ImproperlyConfigured("with queues in SQLite, results are kept in the same file: unset result_backend")
+        from celeriac.stores.sqlite import SQLiteStore
+
+        return SQLiteStore(sqlite_path(broker_url), result_seconds=result_seconds)
+    if scheme in ("redis", "rediss", "unix", "redis+socket", "redis+unix"):
+        try:
+            from celeriac.stores.redis import RedisStore
+        except ImportError as error:
+            raise ImproperlyConfigured("a redis:// URL needs the extra: pip install 'celeriac[redis]'") from error
+        return RedisStore(broker_url, result_backend, lease_seconds=lease_seconds, result_seconds=result_seconds)
+    raise ImproperlyConfigured(f"no store for {scheme}://; known are memory, sqlite, redis, rediss")
+
+
+def sqlite_path(url: str) -> Path:
+    """The file of a SQLite URL: three slashes for a path relative to the project, four for an absolute one."""
+    text = url.partition("://")[2].removeprefix("/")
+    if not text:
+        raise ImproperlyConfigured("a SQLite URL names a file: sqlite:///tasks.db")
+    return Path(text)
+
+
+def absolute_url(url: str, start: Path) -> str:
+    """The URL with a relative SQLite path resolved at the root of the project that `start` is in."""
+    if not url.startswith("sqlite://"):
+        return url
+    return f"sqlite:///{project_root(start) / sqlite_path(url)}"
+
+
+def project_root(start: Path) -> Path:
+    """`$CELERIAC_DIR`, else the nearest directory from `start` upwards that looks like a project's root.
+
+    Web and worker processes start in different directories; a file beside the current one would be two files.
+    """
+    named = os.environ.get("CELERIAC_DIR")
+    if named:
+        return Path(named).absolute()
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        if any((folder / mark).exists() for mark in _ROOT_MARKS):
+            return folder
+    return start

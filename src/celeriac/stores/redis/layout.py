@@ -1,0 +1,79 @@
+"""Where things live on Redis.
+
+The ready queues are Celery's own lists, four a queue (kombu.transport.redis: priority steps 0, 3, 6, 9), so
+that Celery workers, `LLEN`, exporters and autoscalers go on working. Everything else begins with
+`celeriac:`. A waiting worker lets Redis move the next message from `<list>` to `celeriac:landing:<list>`,
+which belongs to the queue and to no worker: whoever claims next looks there first, so a waiter that dies
+in that moment takes nothing along.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from celeriac.store.contract import ADVANCE_QUEUE
+
+STEPS = (0, 3, 6, 9)
+SEPARATOR = "\x06\x16"
+RESULT_PREFIX = "celery-task-meta-"
+WAKE_CHANNEL = b"celeriac:wake"
+
+LEASES = b"celeriac:leases"
+BEATS = b"celeriac:beats"
+WORKERS = b"celeriac:workers"
+QUEUES = b"celeriac:queues"
+DELAYED = b"celeriac:delayed"
+DELAYED_MESSAGES = b"celeriac:delayed:messages"
+DELAYED_COUNTS = b"celeriac:delayed:counts"
+DEAD = b"celeriac:dead"
+DEAD_LETTERS = b"celeriac:dead:letters"
+DEAD_COUNTS = b"celeriac:dead:counts"
+SENT = (b"celeriac:sent:0", b"celeriac:sent:1", b"celeriac:sent:now")
+
+
+@lru_cache(maxsize=4096)
+def list_key(queue: str, priority: int) -> bytes:
+    """The list of a queue that holds messages of a priority."""
+    step = max((step for step in STEPS if step <= priority), default=0)
+    return (f"{queue}{SEPARATOR}{step}" if step else queue).encode()
+
+
+@lru_cache(maxsize=4096)
+def read_list_key(key: bytes) -> tuple[str, int]:
+    """The queue and the priority of a list."""
+    queue, _, step = key.decode().partition(SEPARATOR)
+    return queue, int(step or 0)
+
+
+@lru_cache(maxsize=256)
+def sources(queues: tuple[str, ...]) -> tuple[bytes, ...]:
+    """Where to claim from, in order, as pairs: a list to take from, and the list its messages count as."""
+    keys: list[bytes] = [ADVANCE_LIST, ADVANCE_LIST]
+    for step in STEPS:
+        for queue in queues:
+            key = list_key(queue, step)
+            keys += (landing_key(key), key, key, key)
+    return tuple(keys)
+
+
+def landing_key(key: bytes) -> bytes:
+    """Where a waiter lets messages of a list land."""
+    return b"celeriac:landing:" + key
+
+
+def claims_key(worker: str) -> bytes:
+    """The hash of what a worker holds."""
+    return b"celeriac:claims:" + worker.encode()
+
+
+def result_key(task: str) -> bytes:
+    """The document of a task, and the channel it is published on."""
+    return (RESULT_PREFIX + task).encode() if task else b""
+
+
+def chord_key(chord: str) -> bytes:
+    """The hash of a chord's slots."""
+    return b"celeriac:chord:" + chord.encode()
+
+
+ADVANCE_LIST = list_key(ADVANCE_QUEUE, 0)

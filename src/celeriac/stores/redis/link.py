@@ -1,0 +1,197 @@
+"""The bytes between us and Redis: two links, one that blocks and one for an event loop.
+
+redis-py opens the connection (TLS, users, database, RESP3); from then on the commands are packed and the
+replies parsed by hiredis directly. Above that level redis-py costs a worker's core a quarter more CPU a
+task, and it cannot put a blocking command and the command that depends on it into one write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import hiredis
+import redis.exceptions
+
+from celeriac.exceptions import LeaseLost, OperationalError
+from celeriac.stores.redis.address import CONNECT_SECONDS, Address
+from celeriac.stores.redis.scripts import by_digest
+
+Command = list[bytes]
+
+pack: Callable[[tuple[bytes, ...]], bytes] = hiredis.pack_command
+
+
+class LinkLost(ConnectionError):
+    """The connection broke; what was under way has happened or not."""
+
+
+def pack_all(*commands: Command) -> bytes:
+    """Several commands in the form in which they travel."""
+    return b"".join([pack(tuple(command)) for command in commands])
+
+
+def needs_script(reply: Any) -> bool:
+    """Whether the server has not seen the script yet."""
+    return isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT")
+
+
+def spell_out(command: Command) -> Command:
+    """The same script call with the script's text."""
+    return by_digest()[command[1]].spell_out(command)
+
+
+def check(reply: Any) -> Any:
+    """The reply, unless it is an error."""
+    if isinstance(reply, hiredis.ReplyError):
+        text = str(reply)
+        if text.startswith("LEASELOST"):
+            raise LeaseLost(text.partition(" ")[2])
+        raise OperationalError(f"Redis refused: {text}")
+    return reply
+
+
+class BlockingLink:
+    """One connection for one thread at a time."""
+
+    def __init__(self, address: Address, db: int) -> None:
+        self._connection = address.blocking(db)
+        try:
+            self._connection.connect()
+        except redis.exceptions.RedisError as error:
+            raise ConnectionRefusedError(str(error)) from error
+        self._socket: socket.socket = self._connection._sock
+        self._reader = hiredis.Reader()
+        self.channels: list[bytes] = []
+
+    def exchange(self, command: Command, seconds: float) -> Any:
+        """Send a command and wait for its reply, or raise `LinkLost`."""
+        reply = self._exchange(pack(tuple(command)), seconds)
+        if needs_script(reply):
+            reply = self._exchange(pack(tuple(spell_out(command))), seconds)
+        return reply
+
+    def _exchange(self, data: bytes, seconds: float) -> Any:
+        self.send(data)
+        ends = time.monotonic() + seconds
+        while True:
+            reply = self.read(ends - time.monotonic())
+            if reply is None or not isinstance(reply, hiredis.PushNotification):
+                return reply
+
+    def send(self, data: bytes) -> None:
+        """Write all bytes."""
+        try:
+            self._socket.sendall(data)
+        except OSError as error:
+            raise LinkLost(str(error)) from error
+
+    def read(self, seconds: float) -> Any:
+        """The next reply or push message; raises `LinkLost`, at the timeout as well."""
+        while (reply := self._reader.gets()) is False:
+            try:
+                self._socket.settimeout(max(seconds, 0.001))
+                data = self._socket.recv(1 << 18)
+            except OSError as error:
+                raise LinkLost(str(error)) from error
+            if not data:
+                raise LinkLost("the server closed the connection")
+            self._reader.feed(data)
+        return reply
+
+    def poll(self, seconds: float) -> Any:
+        """The next push message or reply if one comes in time, else False."""
+        reply = self._reader.gets()
+        if reply is False and (getattr(self._socket, "pending", int)() or _readable(self._socket, seconds)):
+            return self.read(1.0)
+        return reply
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.disconnect()
+
+
+def _readable(sock: socket.socket, seconds: float) -> bool:
+    poller = select.poll()
+    poller.register(sock, select.POLLIN)
+    return bool(poller.poll(max(0, seconds) * 1000))
+
+
+class AsyncLink(asyncio.Protocol):
+    """One connection of an event loop: commands go out at once, replies come back in order."""
+
+    def __init__(self, on_push: Callable[[list[Any]], None] | None = None) -> None:
+        self._reader = hiredis.Reader()
+        self._pending: deque[asyncio.Future[Any]] = deque()
+        self._on_push = on_push
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._connection: Any = None
+        self.lost: Exception | None = None
+
+    @classmethod
+    async def open(cls, address: Address, on_push: Callable[[list[Any]], None] | None = None) -> AsyncLink:
+        """Connect, or raise `OperationalError`."""
+        connection = address.asynchronous()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS * 2):
+                await connection.connect()
+        except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+            raise OperationalError(f"cannot connect to Redis: {error}") from error
+        link = cls(on_push)
+        link._connection = connection
+        link._transport = connection._writer.transport
+        link._transport.set_protocol(link)
+        return link
+
+    def call(self, command: Command) -> asyncio.Future[Any]:
+        """The reply to come; Redis's own errors come as values."""
+        return self.call_all(command)[0]
+
+    def call_all(self, *commands: Command) -> list[asyncio.Future[Any]]:
+        """Several commands in one write."""
+        futures = [self._loop.create_future() for _ in commands]
+        if self.lost is not None or self._transport is None:
+            for future in futures:
+                future.set_exception(LinkLost(str(self.lost)))
+                future.exception()
+            return futures
+        self._pending.extend(futures)
+        self._transport.write(pack_all(*commands))
+        return futures
+
+    def tell(self, command: Command) -> None:
+        """Send a command that is not answered by a reply, as SUBSCRIBE is answered by a push."""
+        if self._transport is not None:
+            self._transport.write(pack(tuple(command)))
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came and hand it to those who wait."""
+        self._reader.feed(data)
+        while (reply := self._reader.gets()) is not False:
+            if isinstance(reply, hiredis.PushNotification):
+                if self._on_push is not None:
+                    self._on_push(reply)
+                continue
+            future = self._pending.popleft()
+            if not future.done():
+                future.set_result(reply)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Fail everything that is under way."""
+        self.lost = error or ConnectionResetError("the server closed the connection")
+        for future in self._pending:
+            if not future.done():
+                future.set_exception(LinkLost(str(self.lost)))
+                future.exception()
+        self._pending.clear()
+
+    def abort(self) -> None:
+        """Drop the connection without waiting for anything."""
+        if self._transport is not None:
+            self._transport.abort()

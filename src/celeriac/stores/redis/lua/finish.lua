@@ -1,0 +1,83 @@
+-- End claims and take new ones in one step. Hot path: worker core -> here -> worker core.
+-- KEYS  1 leases  2 claims  3 delayed  4 messages  5 counts  6 dead  7 letters  8 dead counts  9 advance list
+--       then the lists to claim from, in pairs: where to take messages, and the list they count as
+-- ARGV  1 worker  2 epoch  3 count  4 max bytes  5 first number  6 results db ('' = this one)  7 this db
+--       8 seconds that results live  9 number of outcomes, then for each outcome:
+--       claim id, result key ('' = none), document, number of extras, and for each extra five words:
+--         E list delay-ms id raw | S chord-key index size value | D id queue reason raw | C chord-key '' '' ''
+-- Returns {lost claim ids}, {list, raw, list, raw, ... of the new claims, numbered from `first`}, ms to the next due
+-- An outcome whose claim is not held any more does nothing at all: that is the fence.
+-- include: delayed
+
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
+  return redis.error_reply('LEASELOST the lease is not open')
+end
+local lost, taken, fields, results = {}, {}, {}, {}
+local number, prefix = tonumber(ARGV[5]), ARGV[2] .. ':'
+
+local function take(list, raw)
+  taken[#taken + 1], taken[#taken + 2] = list, raw
+  fields[#fields + 1], fields[#fields + 2] = prefix .. number, list .. '\n\n' .. raw
+  number = number + 1
+end
+
+local function extra(kind, a, b, c, d)
+  if kind == 'E' then
+    local delay = tonumber(b)
+    if delay > 0 then
+      hold_back(KEYS[3], KEYS[4], KEYS[5], a, now_ms() + delay, c, d)
+    else
+      redis.call('LPUSH', a, d)
+    end
+  elseif kind == 'S' then
+    redis.call('HSETNX', a, b, d)
+    if redis.call('HLEN', a) >= tonumber(c) and redis.call('HSETNX', a, 'advanced', 1) == 1 then
+      take(KEYS[9], string.sub(a, #'celeriac:chord:' + 1))
+    end
+  elseif kind == 'D' then
+    if redis.call('ZADD', KEYS[6], now_ms(), a) == 1 then redis.call('HINCRBY', KEYS[8], b, 1) end
+    redis.call('HSET', KEYS[7], a, b .. '\n' .. c .. '\n' .. d)
+  else
+    redis.call('UNLINK', a)
+  end
+end
+
+local at = 10
+for _ = 1, tonumber(ARGV[9]) do
+  local extras = tonumber(ARGV[at + 3])
+  if redis.call('HDEL', KEYS[2], ARGV[at]) == 1 then
+    if ARGV[at + 1] ~= '' then results[#results + 1] = at + 1 end
+    for e = at + 4, at + 3 + extras * 5, 5 do
+      extra(ARGV[e], ARGV[e + 1], ARGV[e + 2], ARGV[e + 3], ARGV[e + 4])
+    end
+  else
+    lost[#lost + 1] = ARGV[at]
+  end
+  at = at + 4 + extras * 5
+end
+if #results > 0 then
+  if ARGV[6] ~= '' then redis.call('SELECT', ARGV[6]) end
+  for _, r in ipairs(results) do
+    redis.call('SET', ARGV[r], ARGV[r + 1], 'EX', ARGV[8])
+    redis.call('PUBLISH', ARGV[r], ARGV[r + 1])
+  end
+  if ARGV[6] ~= '' then redis.call('SELECT', ARGV[7]) end
+end
+
+-- Sizes are not known before a message is taken, so they are taken four at a time.
+local left, room = tonumber(ARGV[3]), tonumber(ARGV[4])
+local function claim(source, list)
+  while left > 0 and room > 0 do
+    local got = redis.call('RPOP', source, math.min(left, 4))
+    if not got then return end
+    for _, raw in ipairs(got) do
+      take(list, raw)
+      left, room = left - 1, room - #raw
+    end
+  end
+end
+for k = 10, #KEYS, 2 do claim(KEYS[k], KEYS[k + 1]) end
+for from = 1, #fields, 1000 do
+  redis.call('HSET', KEYS[2], unpack(fields, from, math.min(from + 999, #fields)))
+end
+return {lost, taken, next_due(KEYS[3])}

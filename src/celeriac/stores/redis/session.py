@@ -1,0 +1,147 @@
+"""A worker's door to Redis: one connection for requests, one more for each list it waits on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, TypeVar
+
+from celeriac.exceptions import OperationalError
+from celeriac.store import contract as c
+from celeriac.stores.redis import layout, verbs
+from celeriac.stores.redis.address import Address
+from celeriac.stores.redis.link import AsyncLink, LinkLost, check, needs_script, spell_out
+from celeriac.stores.redis.scripts import script
+
+R = TypeVar("R")
+
+_LOADED = ("finish", "beat", "start", "release", "reap", "reconcile", "promote", "open", "close")
+
+
+class RedisSession:
+    """See `store.contract.Session`. `reply_seconds` without a reply end the session."""
+
+    def __init__(self, address: Address, place: verbs.Place, lease: c.Lease, first: int, wait_seconds: float) -> None:
+        self._address = address
+        self._place = place
+        self._lease = lease
+        self._wait_seconds = wait_seconds
+        self.reply_seconds = wait_seconds * 2
+        self._numbers = first
+        self._woken = asyncio.Event()
+        self._waiters: dict[bytes, _Waiter] = {}
+        self._lists_seen: set[bytes] = set()
+        self._waiting = False
+
+    async def open(self) -> RedisSession:
+        """Connect, bring the scripts along, and listen to calls to wake up."""
+        self._link = await AsyncLink.open(self._address, self._on_push)
+        loads = [[b"SCRIPT", b"LOAD", script(name).text] for name in _LOADED]
+        self._link.tell([b"SUBSCRIBE", layout.WAKE_CHANNEL])
+        try:
+            async with asyncio.timeout(self.reply_seconds):
+                for reply in await asyncio.gather(*self._link.call_all(*loads)):
+                    check(reply)
+        except (LinkLost, TimeoutError) as error:
+            self._link.abort()
+            raise OperationalError(f"cannot talk to Redis: {error or 'timeout'}") from error
+        return self
+
+    def _on_push(self, push: list[Any]) -> None:
+        if push[0] == b"message":
+            self._woken.set()
+
+    async def call(self, request: c.Request[R]) -> R:
+        """Perform a request; the session is over after `OperationalError`."""
+        command = verbs.encode(request, self._place)
+        reply = await self._exchange(command)
+        if needs_script(reply):
+            reply = await self._exchange(spell_out(command))
+        decoded = verbs.decode(request, check(reply))
+        if isinstance(decoded, c.Finished):
+            self._note_lists(decoded.claims)
+        return decoded
+
+    async def _exchange(self, command: verbs.Command) -> Any:
+        try:
+            async with asyncio.timeout(self.reply_seconds):
+                return await self._link.call(command)
+        except (LinkLost, TimeoutError) as error:
+            self._link.abort()
+            raise OperationalError(f"no reply from Redis: {error or 'timeout'}") from error
+
+    def _note_lists(self, claims: tuple[c.Claim, ...]) -> None:
+        """Lists of other priorities are waited on once something came from them."""
+        for claim in claims:
+            if claim.priority:
+                self._lists_seen.add(layout.list_key(claim.queue, claim.priority))
+
+    def reserve(self, count: int) -> int:
+        """The next claim numbers."""
+        first = self._numbers
+        self._numbers += count
+        return first
+
+    async def wait(self, queues: tuple[str, ...], count: int) -> tuple[c.Claim, ...] | None:
+        """Let Redis move the next message and claim in the same write; nothing stays under way."""
+        lists = {layout.list_key(queue, 0) for queue in queues} | self._lists_seen
+        self._waiting = True
+        woken = asyncio.ensure_future(self._woken.wait())
+        landing = [asyncio.ensure_future(self._land(source, queues, count)) for source in sorted(lists)]
+        try:
+            await asyncio.wait([woken, *landing], return_when=asyncio.FIRST_COMPLETED)
+            await self._unblock(landing)
+            claims = [claim for future in landing for claim in future.result()]
+        except LinkLost as error:
+            self._link.abort()
+            raise OperationalError(f"lost Redis while waiting: {error}") from error
+        finally:
+            self._waiting = False
+            for future in (woken, *landing):
+                future.cancel()
+        self._note_lists(tuple(claims))
+        if self._woken.is_set() and not claims:
+            self._woken.clear()
+            return None
+        return tuple(claims)
+
+    async def _land(self, source: bytes, queues: tuple[str, ...], count: int) -> tuple[c.Claim, ...]:
+        waiter = self._waiters.get(source)
+        if waiter is None:
+            waiter = self._waiters[source] = await _Waiter.open(self._address)
+        request = c.Finish(self._lease, queues=queues, count=count, first=self.reserve(count))
+        move = [b"BLMOVE", source, layout.landing_key(source), b"RIGHT", b"LEFT", b"%f" % self._wait_seconds]
+        replies = waiter.link.call_all(move, verbs.encode(request, self._place))
+        async with asyncio.timeout(self._wait_seconds + self.reply_seconds):
+            check(await replies[0])
+            return verbs.decode(request, check(await replies[1])).claims
+
+    async def _unblock(self, landing: list[asyncio.Task[tuple[c.Claim, ...]]]) -> None:
+        """End the waits that are left. One that has not reached Redis yet is asked again."""
+        while waiting := [task for task in landing if not task.done()]:
+            for waiter in self._waiters.values():
+                self._link.call([b"CLIENT", b"UNBLOCK", waiter.client_id])
+            await asyncio.wait(waiting, timeout=0.05)
+
+    async def stop_waiting(self) -> None:
+        """Let the wait under way return."""
+        if self._waiting:
+            self._woken.set()
+
+    async def close(self) -> None:
+        """Drop all connections."""
+        self._link.abort()
+        for waiter in self._waiters.values():
+            waiter.link.abort()
+
+
+class _Waiter:
+    """A connection that may be blocked, and the number by which another one can unblock it."""
+
+    def __init__(self, link: AsyncLink, client_id: bytes) -> None:
+        self.link = link
+        self.client_id = client_id
+
+    @classmethod
+    async def open(cls, address: Address) -> _Waiter:
+        link = await AsyncLink.open(address)
+        return cls(link, b"%d" % await link.call([b"CLIENT", b"ID"]))

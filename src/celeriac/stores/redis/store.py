@@ -1,0 +1,225 @@
+"""The door to Redis for producers and readers: blocking, from any thread, safe to use after a fork."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import weakref
+from collections import defaultdict, deque
+from typing import Any, TypeVar
+
+import hiredis
+
+from celeriac.exceptions import EnqueueUncertain, ImproperlyConfigured, OperationalError
+from celeriac.store import contract as c
+from celeriac.stores.redis import layout, verbs
+from celeriac.stores.redis.address import Address, parse
+from celeriac.stores.redis.link import AsyncLink, BlockingLink, LinkLost, check, needs_script, pack_all, spell_out
+from celeriac.stores.redis.session import RedisSession
+
+R = TypeVar("R")
+
+DEADLINE_SECONDS = 2.0
+_RECHECK_SECONDS = 5.0
+
+
+class RedisStore:
+    """Queues and results on one Redis server (6.2 or newer), in one or two of its databases."""
+
+    expiring = True
+    shared = True
+
+    def __init__(
+        self,
+        url: str,
+        results_url: str | None = None,
+        *,
+        lease_seconds: float = 10.0,
+        result_seconds: int = 86400,
+    ) -> None:
+        self.url = url
+        self.lease_seconds = lease_seconds
+        self.beat_seconds = lease_seconds / 4
+        self._address = parse(url)
+        results = self._address if results_url is None else parse(results_url)
+        if results.server != self._address.server:
+            raise ImproperlyConfigured("queues and results on two different servers: not supported yet")
+        results_db = None if results.db == self._address.db else results.db
+        self._place = verbs.Place(self._address.db, results_db, result_seconds)
+        self._links: dict[int, deque[BlockingLink]] = defaultdict(deque)
+        self._async_links: weakref.WeakKeyDictionary[Any, AsyncLink] = weakref.WeakKeyDictionary()
+        _STORES.add(self)
+
+    def run(self, request: c.Request[R], *, deadline: float | None = None) -> R:
+        """Perform a request, again and again until the deadline (default 2 s) if repeating it is safe.
+
+        Raises `OperationalError` when nothing happened, `EnqueueUncertain` when that is not known.
+        """
+        command = verbs.encode(request, self._place)
+        db = self._database(request)
+        ends = time.monotonic() + (DEADLINE_SECONDS if deadline is None else deadline)
+        sent, pause = False, 0.01
+        while True:
+            try:
+                link = self._take(db)
+                sent = True
+                reply = link.exchange(command, ends - time.monotonic())
+            except ConnectionRefusedError as error:
+                failure: Exception = error
+            except LinkLost as error:
+                link.close()
+                failure = error
+            else:
+                self._links[db].append(link)
+                return verbs.decode(request, check(reply))
+            if time.monotonic() + pause > ends or (sent and not request.repeatable):
+                raise _given_up(request, sent, failure)
+            time.sleep(pause)
+            pause = min(pause * 2, 0.25)
+
+    def _database(self, request: c.Request[Any]) -> int:
+        other = self._place.results_db
+        return other if other is not None and isinstance(request, verbs.RESULT_REQUESTS) else self._address.db
+
+    def _take(self, db: int) -> BlockingLink:
+        """An idle connection or a new one."""
+        try:
+            return self._links[db].pop()
+        except IndexError:
+            return BlockingLink(self._address, db)
+
+    async def arun(self, request: c.Request[R], *, deadline: float | None = None) -> R:
+        """The same from an event loop; one connection a loop, requests in flight side by side."""
+        command = verbs.encode(request, self._place)
+        loop = asyncio.get_running_loop()
+        sent, pause = False, 0.01
+        seconds = DEADLINE_SECONDS if deadline is None else deadline
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    try:
+                        link = self._async_links.get(loop)
+                        if link is None or link.lost is not None:
+                            link = self._async_links[loop] = await AsyncLink.open(self._address)
+                        sent = True
+                        reply = await link.call(command)
+                        if needs_script(reply):
+                            reply = await link.call(spell_out(command))
+                        return verbs.decode(request, check(reply))
+                    except (LinkLost, OperationalError) as error:
+                        if sent and not request.repeatable:
+                            raise _given_up(request, sent, error) from error
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, 0.25)
+        except TimeoutError as error:
+            raise _given_up(request, sent, error) from error
+
+    def wait_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
+        """Subscribe and look in one write, then wait for what is published; looks again every five seconds."""
+        ends = None if timeout is None else time.monotonic() + timeout
+        found: dict[str, bytes] = {}
+        db = self._place.db if self._place.results_db is None else self._place.results_db
+        while True:
+            try:
+                link = self._take(db)
+            except ConnectionRefusedError as error:
+                if ends is not None and time.monotonic() > ends:
+                    raise OperationalError(f"cannot reach Redis: {error}") from error
+                time.sleep(0.05)
+                continue
+            try:
+                done = self._watch(link, tasks, found, ends)
+            except LinkLost:
+                link.close()
+                continue
+            self._links[db].append(link)
+            if done or (ends is not None and time.monotonic() >= ends):
+                return tuple(found.get(task) for task in tasks)
+
+    def _watch(self, link: BlockingLink, tasks: tuple[str, ...], found: dict[str, bytes], ends: float | None) -> bool:
+        """One round of waiting on one connection; True when all results are there."""
+        missing = {layout.result_key(task): task for task in tasks if task not in found}
+        keys = list(missing)
+        commands = [[b"UNSUBSCRIBE", *link.channels]] if link.channels else []
+        link.send(pack_all(*commands, [b"SUBSCRIBE", *keys], [b"MGET", *keys]))
+        link.channels = keys
+
+        def note(key: bytes, document: bytes | None) -> None:
+            if document is not None and key in missing and c.is_final(document):
+                found[missing.pop(key)] = document
+
+        def note_push(push: Any) -> None:
+            if isinstance(push, hiredis.PushNotification) and push[0] == b"message":
+                note(push[1], push[2])
+
+        while isinstance(reply := link.read(_RECHECK_SECONDS), hiredis.PushNotification):
+            note_push(reply)
+        for key, document in zip(keys, check(reply), strict=True):
+            note(key, document)
+        pause_ends = time.monotonic() + _RECHECK_SECONDS
+        while missing:
+            now = time.monotonic()
+            left = pause_ends - now if ends is None else min(pause_ends, ends) - now
+            if left <= 0:
+                break
+            note_push(link.poll(left))
+        return not missing
+
+    async def connect(self, lease: c.Lease, first: int = 1) -> c.Session:
+        """A session for a worker."""
+        return await RedisSession(self._address, self._place, lease, first, self.beat_seconds).open()
+
+    def durability(self) -> c.Durability:
+        """From the server's own settings; the weakest class where it does not tell them."""
+        reply = self._ask([b"CONFIG", b"GET", b"append*"])
+        if isinstance(reply, hiredis.ReplyError):
+            return c.Durability.NONE
+        settings = dict(reply) if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+        if settings.get(b"appendonly") != b"yes":
+            return c.Durability.NONE
+        policy = settings.get(b"appendfsync")
+        return {b"always": c.Durability.COMMIT, b"everysec": c.Durability.SECONDS}.get(policy, c.Durability.NONE)
+
+    def _ask(self, command: list[bytes]) -> Any:
+        try:
+            link = self._take(self._address.db)
+            reply = link.exchange(command, DEADLINE_SECONDS)
+        except (LinkLost, ConnectionRefusedError) as error:
+            raise OperationalError(f"cannot reach Redis: {error}") from error
+        self._links[self._address.db].append(link)
+        return reply
+
+    def close(self) -> None:
+        """Drop all connections of this process."""
+        for links in self._links.values():
+            while links:
+                links.pop().close()
+        for link in list(self._async_links.values()):
+            link.abort()
+        self._async_links.clear()
+
+    def forget_connections(self) -> None:
+        """After a fork: the connections are the parent's. They are left alone, not closed."""
+        _INHERITED.append((self._links, self._async_links))
+        self._links = defaultdict(deque)
+        self._async_links = weakref.WeakKeyDictionary()
+
+
+def _given_up(request: c.Request[Any], sent: bool, cause: Exception) -> OperationalError:
+    if sent and isinstance(request, c.Enqueue):
+        ids = tuple(message.id for message in request.messages)
+        return EnqueueUncertain(f"Redis did not answer: {cause}", ids)
+    return OperationalError(f"cannot reach Redis: {cause}")
+
+
+_STORES: weakref.WeakSet[RedisStore] = weakref.WeakSet()
+_INHERITED: list[Any] = []
+
+
+def _after_fork() -> None:
+    for store in _STORES:
+        store.forget_connections()
+
+
+os.register_at_fork(after_in_child=_after_fork)

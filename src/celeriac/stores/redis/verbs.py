@@ -1,0 +1,288 @@
+"""Each request of the contract as one Redis command, and its reply read back: pure, no connection here.
+
+`encode(request, place)` gives the command, `decode(request, reply)` the contract's reply. Both doors, the
+blocking one of producers and the asynchronous one of workers, send what is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from celeriac.store import contract as c
+from celeriac.stores.redis import layout
+from celeriac.stores.redis.scripts import script
+
+R = TypeVar("R")
+Command = list[bytes]
+
+
+class Place(Struct, frozen=True):
+    """Which database this is, which one holds the results when it is another, how long they live."""
+
+    db: int = 0
+    results_db: int | None = None
+    result_seconds: int = 86400
+
+    @property
+    def other_db(self) -> bytes:
+        """The results' database for a script: empty when it is the same."""
+        return b"" if self.results_db is None else b"%d" % self.results_db
+
+
+def encode(request: c.Request[Any], place: Place) -> Command:
+    """The command of a request."""
+    return _ENCODERS[type(request)](request, place)
+
+
+def decode(request: c.Request[R], reply: Any) -> R:
+    """The reply of a request."""
+    result: R = _DECODERS[type(request)](request, reply)
+    return result
+
+
+def _enqueue(request: c.Enqueue, place: Place) -> Command:
+    arguments = [b"%d" % c.ENQUEUE_MEMORY_SECONDS]
+    for message in request.messages:
+        arguments += (
+            message.id.encode(),
+            layout.list_key(message.queue, message.priority),
+            message.queue.encode(),
+            b"%d" % message.priority,
+            b"%d" % message.delay,
+            message.raw,
+            message.eta_raw or b"",
+        )
+    return script("enqueue").call((*layout.SENT, *_DELAYED_KEYS, layout.QUEUES), arguments)
+
+
+_DELAYED_KEYS = (layout.DELAYED, layout.DELAYED_MESSAGES, layout.DELAYED_COUNTS)
+_DEAD_KEYS = (layout.DEAD, layout.DEAD_LETTERS, layout.DEAD_COUNTS)
+
+
+def _finish(request: c.Finish, place: Place) -> Command:
+    lease = request.lease
+    keys = [layout.LEASES, layout.claims_key(lease.worker), *_DELAYED_KEYS, *_DEAD_KEYS, layout.ADVANCE_LIST]
+    if request.count:
+        keys += layout.sources(request.queues)
+    arguments = [
+        lease.worker.encode(),
+        lease.epoch.encode(),
+        b"%d" % request.count,
+        b"%d" % request.max_bytes,
+        b"%d" % request.first,
+        place.other_db,
+        b"%d" % place.db,
+        b"%d" % place.result_seconds,
+        b"%d" % len(request.outcomes),
+    ]
+    for outcome in request.outcomes:
+        document = outcome.result
+        key = b"" if document is None else layout.result_key(outcome.task)
+        extras = _extras(outcome)
+        arguments += (outcome.claim.encode(), key, document or b"", b"%d" % (len(extras) // 5))
+        arguments += extras
+    return script("finish").call(keys, arguments)
+
+
+def _extras(outcome: c.Outcome) -> Command:
+    words: Command = []
+    for message in outcome.successors:
+        key = layout.list_key(message.queue, message.priority)
+        words += (b"E", key, b"%d" % message.delay, message.id.encode(), message.raw)
+    if outcome.slot is not None:
+        slot = outcome.slot
+        words += (b"S", layout.chord_key(slot.chord), b"%d" % slot.index, b"%d" % slot.size, slot.value)
+    if outcome.dead is not None:
+        dead = outcome.dead
+        words += (b"D", dead.id.encode(), dead.queue.encode(), dead.reason.replace("\n", " ").encode(), dead.raw)
+    if outcome.clears:
+        words += (b"C", layout.chord_key(outcome.clears), b"", b"", b"")
+    return words
+
+
+def _start(request: c.Start, place: Place) -> Command:
+    lease = request.lease
+    arguments = [lease.worker.encode(), lease.epoch.encode(), place.other_db, b"%d" % place.db]
+    arguments.append(b"%d" % place.result_seconds)
+    for begin in request.begins:
+        key = b"" if begin.result is None else layout.result_key(begin.task)
+        arguments += (begin.claim.encode(), key, begin.result or b"", b"1" if begin.once else b"")
+    return script("start").call((layout.LEASES, layout.claims_key(lease.worker)), arguments)
+
+
+def _give_back(lease: c.Lease, items: list[tuple[str, bytes | None, str, str]]) -> Command:
+    keys = (layout.LEASES, layout.claims_key(lease.worker), *_DELAYED_KEYS)
+    arguments = [lease.worker.encode(), lease.epoch.encode()]
+    for claim, raw, due, id in items:
+        arguments += (claim.encode(), raw or b"", due.encode(), id.encode())
+    return script("release").call(keys, arguments)
+
+
+def _release(request: c.Release, place: Place) -> Command:
+    return _give_back(request.lease, [(item.claim, item.raw, "", "") for item in request.returns])
+
+
+def _defer(request: c.Defer, place: Place) -> Command:
+    items = [(item.claim, item.raw, str(item.due), item.id) for item in request.deferrals]
+    return _give_back(request.lease, items)
+
+
+def _open(request: c.OpenLease, place: Place) -> Command:
+    lease, record = request.lease, request.record
+    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.claims_key(lease.worker), layout.QUEUES)
+    arguments = [lease.worker.encode(), lease.epoch.encode(), msgspec.json.encode(record)]
+    return script("open").call(keys, arguments + [queue.encode() for queue in record.queues])
+
+
+def _close(request: c.CloseLease, place: Place) -> Command:
+    lease = request.lease
+    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.claims_key(lease.worker), layout.QUEUES)
+    return script("close").call(keys, [lease.worker.encode(), lease.epoch.encode()])
+
+
+def _beat(request: c.Beat, place: Place) -> Command:
+    lease = request.lease
+    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.DELAYED)
+    return script("beat").call(keys, [lease.worker.encode(), lease.epoch.encode()])
+
+
+def _reap(request: c.Reap, place: Place) -> Command:
+    lease, peer = request.lease, request.peer
+    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.QUEUES) + (
+        layout.claims_key(peer.worker),
+        layout.claims_key(lease.worker),
+    )
+    words = (lease.worker, lease.epoch, peer.worker, peer.epoch, peer.beat, request.first, request.limit)
+    return script("reap").call(keys, [str(word).encode() for word in words])
+
+
+def _reconcile(request: c.Reconcile, place: Place) -> Command:
+    lease = request.lease
+    arguments = [lease.worker.encode(), lease.epoch.encode(), *(id.encode() for id in request.known)]
+    return script("reconcile").call((layout.LEASES, layout.claims_key(lease.worker)), arguments)
+
+
+def _promote(request: c.Promote, place: Place) -> Command:
+    return script("promote").call(_DELAYED_KEYS, [b"%d" % request.limit])
+
+
+def _read_results(request: c.ReadResults, place: Place) -> Command:
+    return [b"MGET", *(layout.result_key(task) for task in request.tasks)]
+
+
+def _forget(request: c.Forget, place: Place) -> Command:
+    return [b"UNLINK", *(layout.result_key(task) for task in request.tasks)]
+
+
+def _read_slots(request: c.ReadSlots, place: Place) -> Command:
+    return [b"HMGET", layout.chord_key(request.chord), *(b"%d" % index for index in range(request.size))]
+
+
+def _stats(request: c.Stats, place: Place) -> Command:
+    keys = (layout.QUEUES, layout.LEASES, layout.DELAYED_COUNTS, layout.DEAD_COUNTS)
+    return script("stats").call(keys, [queue.encode() for queue in request.queues])
+
+
+def _dead_letters(request: c.DeadLetters, place: Place) -> Command:
+    return script("letters").call((layout.DEAD, layout.DEAD_LETTERS), [b"%d" % request.limit])
+
+
+def _claim_of(id: bytes, value: bytes) -> c.Claim:
+    key, flags, raw = value.split(b"\n", 2)
+    queue, priority = layout.read_list_key(key)
+    return c.Claim(id.decode(), queue, raw, priority, flags == b"s")
+
+
+def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
+    return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _read_finished(request: c.Finish, reply: Any) -> c.Finished:
+    lost, taken, next_due = reply
+    claims = []
+    epoch, number = request.lease.epoch, request.first
+    for key, raw in zip(taken[::2], taken[1::2], strict=True):
+        queue, priority = layout.read_list_key(key)
+        claims.append(c.Claim(f"{epoch}:{number}", queue, raw, priority))
+        number += 1
+    return c.Finished(tuple([id.decode() for id in lost]), tuple(claims), int(next_due))
+
+
+def _read_lost(request: c.Request[Any], reply: Any) -> c.Lost:
+    return c.Lost(tuple(id.decode() for id in reply))
+
+
+def _read_beaten(request: c.Beat, reply: Any) -> c.Beaten:
+    leases, beats, records, next_due = reply
+    counted, recorded = dict(_pairs(beats)), dict(_pairs(records))
+    peers = []
+    for worker, epoch in sorted(_pairs(leases)):
+        record = msgspec.json.decode(recorded.get(worker, b"{}"), type=c.WorkerRecord)
+        peers.append(c.Peer(worker.decode(), epoch.decode(), int(counted.get(worker, 0)), None, record))
+    return c.Beaten(tuple(peers), int(next_due))
+
+
+def _read_reconciled(request: c.Reconcile, reply: Any) -> c.Reconciled:
+    unknown, missing = reply
+    claims = tuple(_claim_of(id, value) for id, value in _pairs(unknown))
+    return c.Reconciled(claims, tuple(id.decode() for id in missing))
+
+
+def _read_letters(request: c.DeadLetters, reply: Any) -> tuple[c.DeadLetter, ...]:
+    letters = []
+    for id, value in _pairs(reply):
+        queue, reason, raw = value.split(b"\n", 2)
+        letters.append(c.DeadLetter(id.decode(), queue.decode(), raw, reason.decode()))
+    return tuple(letters)
+
+
+def _read_stats(request: c.Stats, reply: Any) -> tuple[c.QueueStats, ...]:
+    return tuple(c.QueueStats(row[0].decode(), *(int(number) for number in row[1:])) for row in reply)
+
+
+def _nothing(request: c.Request[Any], reply: Any) -> None:
+    return None
+
+
+_ENCODERS: dict[type, Callable[[Any, Place], Command]] = {
+    c.Enqueue: _enqueue,
+    c.Finish: _finish,
+    c.Start: _start,
+    c.Release: _release,
+    c.Defer: _defer,
+    c.OpenLease: _open,
+    c.CloseLease: _close,
+    c.Beat: _beat,
+    c.Reap: _reap,
+    c.Reconcile: _reconcile,
+    c.Promote: _promote,
+    c.ReadResults: _read_results,
+    c.Forget: _forget,
+    c.ReadSlots: _read_slots,
+    c.Stats: _stats,
+    c.DeadLetters: _dead_letters,
+}
+_DECODERS: dict[type, Callable[[Any, Any], Any]] = {
+    c.Enqueue: lambda request, reply: c.Enqueued(tuple(number == 1 for number in reply)),
+    c.Finish: _read_finished,
+    c.Start: _read_lost,
+    c.Release: _read_lost,
+    c.Defer: _read_lost,
+    c.OpenLease: _nothing,
+    c.CloseLease: _nothing,
+    c.Beat: _read_beaten,
+    c.Reap: lambda request, reply: c.Reaped(tuple(_claim_of(id, value) for id, value in _pairs(reply))),
+    c.Reconcile: _read_reconciled,
+    c.Promote: lambda request, reply: c.Promoted(int(reply[0]), int(reply[1])),
+    c.ReadResults: lambda request, reply: tuple(reply),
+    c.Forget: _nothing,
+    c.ReadSlots: lambda request, reply: tuple(reply),
+    c.Stats: _read_stats,
+    c.DeadLetters: _read_letters,
+}
+RESULT_REQUESTS = (c.ReadResults, c.Forget)
+"""Requests that go to the database of the results."""

@@ -1,0 +1,182 @@
+"""`Task`: a function that can be called elsewhere and later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
+
+from celeriac.context import Context, current
+from celeriac.exceptions import MaxRetriesExceededError, Retry
+from celeriac.result import AsyncResult
+from celeriac.sender import Call, Sender
+from celeriac.store.contract import Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+OPTIONS = frozenset({"queue", "priority", "expires", "time_limit", "soft_time_limit", "ignore_result"})
+"""Options of `apply_async` that a task may set for all its calls."""
+
+
+class Runtime:
+    """What tasks need of their app: the way out (sender) and the way back (store)."""
+
+    __slots__ = ("sender", "store")
+
+    def __init__(self, sender: Sender, store: Callable[[], Store]) -> None:
+        self.sender = sender
+        self.store = store
+
+
+class Task(Generic[P, R]):
+    """A registered task: call it here with `task(...)`, elsewhere with `task.delay(...)`.
+
+    `max_retries` (3; None for no limit) and `default_retry_delay` (180 s) are what `retry` goes by.
+    `acks_late` None or True means at least once, False at most once.
+    """
+
+    asynchronous = False
+
+    def __init__(self, function: Callable[..., Any], name: str, runtime: Runtime, *, bind: bool, **options: Any) -> None:
+        self.name = name
+        self.function = function
+        self.bind = bind
+        self._runtime = runtime
+        self.max_retries: int | None = options.pop("max_retries", 3)
+        self.default_retry_delay: float = options.pop("default_retry_delay", 180)
+        self.acks_late: bool | None = options.pop("acks_late", None)
+        self.track_started: bool | None = options.pop("track_started", None)
+        unknown = options.keys() - OPTIONS
+        if unknown:
+            raise TypeError(f"task {name} has no option {sorted(unknown)[0]!r}")
+        self.options: dict[str, Any] = options
+        self.__name__ = getattr(function, "__name__", name)
+        self.__doc__ = function.__doc__
+        self.__wrapped__ = function
+
+    @property
+    def request(self) -> Context:
+        """The call that is running, here and now."""
+        return current.get()
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function here, without a worker."""
+        result: R = self.run(*args, **kwargs)
+        return result
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """The function itself, given the task first when it is bound."""
+        return self.function(self, *args, **kwargs) if self.bind else self.function(*args, **kwargs)
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """Enqueue a call with these arguments; when it returns, the store has it."""
+        call = Call(task=self.name, args=args, kwargs=kwargs, **self.options)
+        return AsyncResult(self._runtime.sender.send_one(call), self._runtime.store, self.name)
+
+    async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
+        """`delay` for event loops."""
+        call = Call(task=self.name, args=args, kwargs=kwargs, **self.options)
+        return AsyncResult(await self._runtime.sender.asend_one(call), self._runtime.store, self.name)
+
+    def apply_async(
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> AsyncResult[R]:
+        """Enqueue a call with options: those of `sender.Call`, under Celery's names."""
+        call = self._call(args, kwargs, options)
+        return AsyncResult(self._runtime.sender.send_one(call), self._runtime.store, self.name)
+
+    def delay_many(self, arguments: Iterable[Sequence[Any]], **options: Any) -> list[AsyncResult[R]]:
+        """Enqueue one call for each tuple of arguments, hundreds in a round trip.
+
+        If the store becomes unreachable in between, the calls enqueued so far stay enqueued and the error
+        is raised.
+        """
+        runtime = self._runtime
+        calls = (self._call(args, None, options) for args in arguments)
+        return [AsyncResult(id, runtime.store, self.name) for id in runtime.sender.send(calls)]
+
+    def _call(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, options: dict[str, Any]) -> Call:
+        return Call(task=self.name, args=args or (), kwargs=kwargs, **{**self.options, **options})
+
+    def retry(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        exc: BaseException | None = None,
+        throw: bool = True,
+        eta: datetime | None = None,
+        countdown: float | None = None,
+        max_retries: int | None = None,
+        **options: Any,
+    ) -> NoReturn:
+        """Give up this attempt and run the task again later; never returns.
+
+        The next attempt is enqueued in the same step that ends this one: neither can happen alone. After
+        `max_retries` retries it raises `exc`, or `MaxRetriesExceededError` when there is none. Called
+        outside a worker it raises `exc` at once.
+        """
+        request = self.request
+        limit = self.max_retries if max_retries is None else max_retries
+        if request.called_directly:
+            raise exc or Retry("Task can be retried", None)
+        if limit is not None and request.retries >= limit:
+            raise exc or MaxRetriesExceededError(
+                f"Can't retry {self.name}[{request.id}] args:{request.args} kwargs:{request.kwargs}",
+                task_args=request.args,
+                task_kwargs=request.kwargs,
+            )
+        if eta is None and countdown is None:
+            countdown = self.default_retry_delay
+        again = self._next_attempt(request, args, kwargs, eta, countdown, options)
+        raise Retry(exc=exc, when=eta or countdown, sig=again) from exc
+
+    def _next_attempt(
+        self,
+        request: Context,
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+        eta: datetime | None,
+        countdown: float | None,
+        options: dict[str, Any],
+    ) -> Call:
+        headers = request.message.headers if request.message is not None else None
+        limits = headers.timelimit if headers is not None else None
+        inherited = {
+            "queue": request.queue or None,
+            "priority": request.delivery_info.get("priority"),
+            "expires": request.expires,
+            "ignore_result": request.ignore_result,
+            "time_limit": limits[0] if limits else None,
+            "soft_time_limit": limits[1] if limits else None,
+            "group_id": request.group,
+            "group_index": request.group_index,
+            "shadow": request.shadow,
+            "embed": request.embed or None,
+        }
+        return Call(
+            task=self.name,
+            args=request.args if args is None else args,
+            kwargs=request.kwargs if kwargs is None else kwargs,
+            task_id=request.id,
+            retries=request.retries + 1,
+            root_id=request.root_id,
+            parent_id=request.parent_id or "",
+            eta=eta,
+            countdown=countdown,
+            **{**inherited, **options},
+        )
+
+    def __repr__(self) -> str:
+        return f"<Task: {self.name}>"
+
+
+class AsyncTask(Task[P, R]):
+    """A task whose function is `async def`: called here it gives a coroutine."""
+
+    asynchronous = True
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:  # type: ignore[override]
+        """Run the function here, without a worker."""
+        coroutine: Coroutine[Any, Any, R] = self.run(*args, **kwargs)
+        return coroutine

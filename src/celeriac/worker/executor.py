@@ -1,0 +1,154 @@
+"""One task from message to outcome, in the child: open, run, judge. Hot path: child -> here -> user code -> child.
+
+Nothing here talks to anybody: what comes out is data, kind and bytes, which the core makes an end of a claim.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from celeriac import states
+from celeriac.clock import Clock
+from celeriac.context import Context, current
+from celeriac.exceptions import Ignore, MalformedMessage, NotRegistered, Reject, Retry, UnencodableValue
+from celeriac.message import document, failure, values
+from celeriac.message import task as wire
+from celeriac.sender import Call, Sender
+from celeriac.store.contract import DeadLetter, Message, Outcome
+from celeriac.task import Task
+
+DOCUMENT, REPORT = 0, 1
+"""Kinds of outcomes: a result document (empty: none is kept), or an `Outcome` in msgpack."""
+
+Judged = tuple[int, bytes]
+
+encode_report = msgspec.msgpack.Encoder().encode
+decode_report = msgspec.msgpack.Decoder(Outcome).decode
+
+
+class Attempt(Struct):
+    """A task that is about to run."""
+
+    context: Context
+    task: Task[..., Any]
+    args: list[Any]
+    kwargs: dict[str, Any]
+    raw: bytes
+
+
+class Executor:
+    """Runs tasks of one app."""
+
+    def __init__(self, tasks: Mapping[str, Task[..., Any]], sender: Sender, clock: Clock, hostname: str) -> None:
+        self._tasks = tasks
+        self._sender = sender
+        self._clock = clock
+        self._hostname = hostname
+
+    def execute(self, raw: bytes, queue: str) -> Judged:
+        """Run a task whose function is not `async def`."""
+        try:
+            attempt = self.open(raw, queue)
+        except (MalformedMessage, NotRegistered) as error:
+            return self._refuse(raw, queue, error)
+        token = current.set(attempt.context)
+        try:
+            value = attempt.task.run(*attempt.args, **attempt.kwargs)
+            return self.judge_value(attempt, value)
+        except BaseException as error:
+            return self.judge_error(attempt, error)
+        finally:
+            current.reset(token)
+
+    async def aexecute(self, raw: bytes, queue: str) -> Judged:
+        """Run a task whose function is `async def`, in the running loop."""
+        try:
+            attempt = self.open(raw, queue)
+        except (MalformedMessage, NotRegistered) as error:
+            return self._refuse(raw, queue, error)
+        current.set(attempt.context)
+        try:
+            value = await attempt.task.run(*attempt.args, **attempt.kwargs)
+            return self.judge_value(attempt, value)
+        except BaseException as error:
+            return self.judge_error(attempt, error)
+
+    def open(self, raw: bytes, queue: str) -> Attempt:
+        """Read a message as a task of this app."""
+        message = wire.read_task(raw)
+        args, kwargs, embed = wire.read_body(message)
+        task = self._tasks.get(message.headers.task)
+        if task is None:
+            raise NotRegistered(message.headers.task)
+        context = Context(message, self._hostname, queue)
+        context.args, context.kwargs, context.embed = args, kwargs, embed
+        return Attempt(context, task, args, kwargs, raw)
+
+    def judge_value(self, attempt: Attempt, value: Any) -> Judged:
+        """What returning a value means."""
+        if attempt.context.ignore_result:
+            return DOCUMENT, b""
+        result = values.encode(value)
+        return DOCUMENT, document.write(str(attempt.context.id), states.SUCCESS, result, self._clock.now())
+
+    def judge_error(self, attempt: Attempt, error: BaseException) -> Judged:
+        """What raising means: a retry, nothing, a dead letter, or a failure."""
+        if isinstance(error, Retry) and isinstance(error.sig, Call):
+            try:
+                return self._again(attempt, error, error.sig)
+            except UnencodableValue as unencodable:
+                error = unencodable
+        if isinstance(error, Ignore):
+            return DOCUMENT, b""
+        if isinstance(error, Reject):
+            return self._set_aside(attempt, error)
+        if attempt.context.ignore_result:
+            return DOCUMENT, b""
+        trace = "".join(traceback.format_exception(error))
+        return DOCUMENT, document.write_failure(str(attempt.context.id), error, self._clock.now(), trace)
+
+    def _again(self, attempt: Attempt, error: Retry, call: Call) -> Judged:
+        _, message = self._sender.message(call)
+        result = None
+        if not attempt.context.ignore_result:
+            cause = error.exc if error.exc is not None else error
+            trace = "".join(traceback.format_exception(error))
+            body = values.encode(failure.to_dict(cause))
+            result = document.write(str(attempt.context.id), states.RETRY, body, self._clock.now(), trace)
+        return _report(attempt, result, successor=message)
+
+    def _set_aside(self, attempt: Attempt, error: Reject) -> Judged:
+        context = attempt.context
+        if error.requeue:
+            again = Message("", context.queue, attempt.raw, context.delivery_info.get("priority") or 0)
+            return _report(attempt, None, successor=again)
+        dead = DeadLetter(str(context.id), context.queue, attempt.raw, f"rejected: {error.reason}")
+        return _report(attempt, None, dead=dead)
+
+    def _refuse(self, raw: bytes, queue: str, error: Exception) -> Judged:
+        """A message that is no task of ours: its result says so, and the message is kept as a dead letter."""
+        return REPORT, encode_report(refusal(raw, queue, error, self._clock.now()))
+
+
+def refusal(raw: bytes, queue: str, error: Exception, now: float) -> Outcome:
+    """The outcome of a message that cannot be run; it goes to the dead letters, whoever waits gets the error."""
+    try:
+        task_id = wire.read_headers(raw).id
+    except MalformedMessage:
+        task_id = ""
+    reason = f"{type(error).__name__}: {error}"
+    dead = DeadLetter(task_id or f"malformed-{hash(raw) & 0xFFFFFFFF:08x}", queue, raw, reason)
+    result = document.write_failure(task_id, error, now) if task_id else None
+    return Outcome("", task_id, result, dead=dead)
+
+
+def _report(
+    attempt: Attempt, result: bytes | None, successor: Message | None = None, dead: DeadLetter | None = None
+) -> Judged:
+    successors = () if successor is None else (successor,)
+    return REPORT, encode_report(Outcome("", str(attempt.context.id), result, successors, dead=dead))

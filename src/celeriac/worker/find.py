@@ -1,0 +1,56 @@
+"""Finding the app that `-A` names."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+from celeriac.app import Celeriac
+from celeriac.exceptions import ImproperlyConfigured
+
+_SUBMODULES = ("celeriac", "celery", "tasks")
+
+
+def find_app(name: str) -> Celeriac:
+    """The app of `module`, `module:attribute` or `package`.
+
+    Without an attribute it looks for `app`, then `celery`, then any app in the module, and in a package for
+    its modules `celeriac`, `celery` and `tasks` as well. Raises `ImproperlyConfigured` when there is none; errors of the
+    user's own import come through as they are.
+    """
+    module_name, _, attribute = name.partition(":")
+    module = importlib.import_module(module_name)
+    if attribute:
+        found = getattr(module, attribute, None)
+        if not isinstance(found, Celeriac):
+            raise ImproperlyConfigured(f"{module_name} has no app called {attribute!r}")
+        return found
+    app = _app_in(module)
+    if app is None and hasattr(module, "__path__"):
+        app = _app_below(module_name)
+    if app is None:
+        raise ImproperlyConfigured(f"no Celeriac app in {module_name!r}: name it as module:attribute")
+    return app
+
+
+def _app_in(module: ModuleType) -> Celeriac | None:
+    candidates: list[Any] = [getattr(module, "app", None), getattr(module, "celery", None), *vars(module).values()]
+    return next((item for item in candidates if isinstance(item, Celeriac)), None)
+
+
+def _app_below(package: str) -> Celeriac | None:
+    for name in _SUBMODULES:
+        full = f"{package}.{name}"
+        if importlib.util.find_spec(full) is not None:
+            app = _app_in(importlib.import_module(full))
+            if app is not None:
+                return app
+    return None
+
+
+def import_modules(app: Celeriac) -> None:
+    """Import the modules that the app's settings name, for the tasks in them."""
+    for setting in (app.conf.imports, app.conf.include):
+        for module in [setting] if isinstance(setting, str) else setting:
+            importlib.import_module(module)

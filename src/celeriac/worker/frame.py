@@ -1,0 +1,132 @@
+"""What travels between the processes of a worker, and how it is cut into pieces.
+
+Everything is msgpack behind a length of four bytes. Messages from the store travel as they came: the core
+never unpacks a body.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+_LENGTH = struct.Struct("<I")
+
+
+class Frame(Struct, array_like=True):
+    """Core to child: messages `first`, `first + 1`, ..., all of one queue."""
+
+    first: int
+    queue: str
+    messages: list[bytes]
+
+
+class LargeOutcome(Struct, array_like=True):
+    """Child to core: an outcome too long for the ring."""
+
+    number: int
+    seconds: float
+    kind: int
+    data: bytes
+
+
+class TaskSpec(Struct):
+    """What the core must know of a task."""
+
+    asynchronous: bool = False
+    once: bool = False
+    """At most once: marked in the store before it begins, never run again."""
+    tracked: bool = False
+
+
+class Manifest(Struct):
+    """Zygote to core, after the import of the app: all that the core ever learns of user code."""
+
+    broker_url: str
+    settings: dict[str, Any]
+    tasks: dict[str, TaskSpec]
+    zygote: int = 0
+
+
+class ImportFailed(Struct, tag=True):
+    """Zygote to core: the app cannot be imported."""
+
+    traceback: str
+
+
+class Ready(Struct, tag=True):
+    """Zygote to core: the app is imported."""
+
+    manifest: Manifest
+
+
+class Fork(Struct, tag=True):
+    """Core to zygote: fork a child for this slot. The sockets and event descriptors travel along."""
+
+    slot: int
+
+
+class Forked(Struct, tag=True):
+    """Zygote to core: the child of a slot runs."""
+
+    slot: int
+    pid: int
+
+
+class Exited(Struct, tag=True):
+    """Zygote to core: a child has ended, with its wait status."""
+
+    pid: int
+    status: int
+
+
+FromZygote = Ready | ImportFailed | Forked | Exited
+
+encode = msgspec.msgpack.Encoder().encode
+decode_frame = msgspec.msgpack.Decoder(Frame).decode
+decode_outcome = msgspec.msgpack.Decoder(LargeOutcome).decode
+decode_from_zygote = msgspec.msgpack.Decoder(FromZygote).decode
+decode_fork = msgspec.msgpack.Decoder(Fork).decode
+
+
+def cut(message: Struct) -> bytes:
+    """A message with its length in front."""
+    data = encode(message)
+    return _LENGTH.pack(len(data)) + data
+
+
+class Splitter:
+    """Puts pieces of a stream together and cuts it into messages."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The messages that are complete with this piece."""
+        self._buffer += data
+        start = 0
+        while len(self._buffer) - start >= 4:
+            (size,) = _LENGTH.unpack_from(self._buffer, start)
+            if len(self._buffer) - start < 4 + size:
+                break
+            yield bytes(self._buffer[start + 4 : start + 4 + size])
+            start += 4 + size
+        del self._buffer[:start]
+
+
+def receive(sock: socket.socket, splitter: Splitter) -> list[bytes] | None:
+    """Block until at least one message is complete; None when the other side is gone."""
+    while True:
+        try:
+            data = sock.recv(1 << 18)
+        except OSError:
+            return None
+        if not data:
+            return None
+        found = list(splitter.feed(data))
+        if found:
+            return found

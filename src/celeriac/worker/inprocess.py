@@ -1,0 +1,118 @@
+"""A worker inside this process: core and children are threads, patches made by a test are visible to tasks.
+
+The same core, lanes and child loops as in the real worker; only the fork is missing, so nothing here can
+die alone, and no signal reaches a task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from types import TracebackType
+from typing import Any
+
+from celeriac.app import Celeriac
+from celeriac.worker.child import Door, run_async, run_sync
+from celeriac.worker.core import Core, CoreStats, WorkerOptions
+from celeriac.worker.crew import Child
+from celeriac.worker.executor import Executor
+from celeriac.worker.lane import allocate
+from celeriac.worker.port import Port
+from celeriac.worker.zygote import describe
+
+
+class InProcessWorker:
+    """Runs an app's tasks in threads of this process from `start` to `stop`; a context manager.
+
+    `concurrency` threads run plain tasks and as many event loops the others. Starting returns when the
+    lease is open, stopping when everything begun has ended and been stored.
+    """
+
+    def __init__(self, app: Celeriac, *, concurrency: int = 1, queues: tuple[str, ...] = (), name: str = "test") -> None:
+        self._app = app
+        serves = queues or (app.conf.task_default_queue,)
+        self._options = WorkerOptions("", f"{name}@{os.getpid()}", serves, concurrency, "WARNING")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._core: Core | None = None
+        self._running = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="celeriac-core", daemon=True)
+
+    @property
+    def stats(self) -> CoreStats:
+        """The core's counters."""
+        assert self._core is not None
+        return self._core.stats
+
+    def start(self) -> InProcessWorker:
+        """Begin; raises what keeps the core from beginning."""
+        self._thread.start()
+        self._running.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def stop(self) -> None:
+        """Claim nothing more, let what runs finish, end the lease."""
+        if self._loop is not None and self._core is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._core.stop)
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._running.set()
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        core = self._core = Core(self._app.store, describe(self._app), self._options, self._app.clock)
+        core.on_lease = self._running.set
+        lanes = allocate(2 * self._options.concurrency)
+        executor = Executor(self._app.tasks, self._app.sender, self._app.clock, self._options.name)
+        for slot in range(self._options.concurrency):
+            core.children[slot] = self._start_child(core, slot, lanes[2 * slot : 2 * slot + 2], executor)
+        await core.run()
+        for child in core.children.values():
+            for port in child.ports:
+                port.close()
+
+    def _start_child(self, core: Core, slot: int, lanes: list[Any], executor: Executor) -> Child:
+        loop = asyncio.get_running_loop()
+        ours, theirs = zip(socket.socketpair(), socket.socketpair(), strict=True)
+        sync, asynchronous = (Port(lane, sock, loop) for lane, sock in zip(lanes, ours, strict=True))
+
+        def notify() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(core.outcomes_waiting)
+
+        doors = [Door(lane, sock, notify) for lane, sock in zip(lanes, theirs, strict=True)]
+        limit = self._app.conf.worker_async_concurrency
+        threading.Thread(target=run_sync, args=(doors[0], executor), name=f"celeriac-{slot}", daemon=True).start()
+        threading.Thread(
+            target=run_async, args=(doors[1], executor, limit), name=f"celeriac-async-{slot}", daemon=True
+        ).start()
+        for port in (sync, asynchronous):
+            loop.add_reader(port.fileno(), _read_large, loop, port, core)
+        child = Child(slot, sync, asynchronous, -1)
+        core.child_started(child)
+        return child
+
+    def __enter__(self) -> InProcessWorker:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+
+def _read_large(loop: asyncio.AbstractEventLoop, port: Port, core: Core) -> None:
+    if port.read():
+        core.outcomes_waiting()
+    else:
+        loop.remove_reader(port.fileno())

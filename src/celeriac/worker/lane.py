@@ -1,0 +1,147 @@
+"""What the core and one executor of a child share: a page of flags, a ring of outcomes, two semaphores.
+
+The protocol, as checked over all interleavings in `tests/worker/test_handover_model.py`:
+
+* Every message handed over has a sequence number, and a *token* in `tokens`. The child takes a token, then
+  looks at the next message: if its number is flagged as taken back it drops the message and keeps the
+  token for the one behind, else it runs it. The core takes messages back by taking tokens first: as many
+  as it gets, so many messages at the tail are certain not to have begun.
+* The order in which the core acts is fixed. To hand over: clear flags, post tokens, send the frame. To take
+  back: take tokens, set flags, and only then hand the messages to somebody else.
+* Each shared byte and word has one writer. Words are stored through a cast memoryview: `struct.pack_into`
+  zeroes the field first, and another process reads the zero.
+* An outcome is complete before `complete` is posted, so that a reader never sees half of one, and what a
+  child has put is still there when the child is not.
+"""
+
+from __future__ import annotations
+
+import mmap
+import multiprocessing
+import struct
+from multiprocessing.synchronize import Semaphore
+
+SIZE = 1 << 20
+SPAN = 2048
+"""Sequence numbers that can be outstanding at once: a flag is reused after so many."""
+
+_CONTROL = 8192
+_RING = SIZE - _CONTROL
+_TAKEN = 1024
+_BEGUN = _TAKEN + SPAN
+_RECORD = struct.Struct("<IQdB")
+LARGEST = _RING // 4
+"""Outcomes larger than this go through the socket."""
+
+_SINCE, _VALID_UNTIL, _HEAD = 0, 1, 2
+
+
+def allocate(count: int) -> list[Lane]:
+    """Lanes in memory shared with every process forked from here on; pages cost nothing until they are used."""
+    memory = mmap.mmap(-1, count * SIZE)
+    return [Lane(memoryview(memory)[index * SIZE : (index + 1) * SIZE]) for index in range(count)]
+
+
+class Lane:
+    """One lane. The methods of the core and those of the child are marked as such."""
+
+    def __init__(self, view: memoryview) -> None:
+        context = multiprocessing.get_context("fork")
+        self.tokens: Semaphore = context.Semaphore(0)
+        self.complete: Semaphore = context.Semaphore(0)
+        self._view = view
+        self._times = view[:1024].cast("d")
+        self._words = view[:1024].cast("Q")
+        self.taken = view[_TAKEN : _TAKEN + SPAN]
+        self.begun = view[_BEGUN : _BEGUN + SPAN]
+        self._ring = view[_CONTROL:]
+        self._tail = 0
+        self._head = 0
+
+    # -- both -----------------------------------------------------------------
+
+    @property
+    def since(self) -> float:
+        """When the running task began, on the monotonic clock; 0 when none runs."""
+        return self._times[_SINCE]
+
+    @since.setter
+    def since(self, when: float) -> None:
+        self._times[_SINCE] = when
+
+    @property
+    def valid_until(self) -> float:
+        """The instant of the monotonic clock after which no task may begin: the lease may be over."""
+        return self._times[_VALID_UNTIL]
+
+    @valid_until.setter
+    def valid_until(self, when: float) -> None:
+        self._times[_VALID_UNTIL] = when
+
+    # -- the core -------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Make the lane new for the next child; the old one must be dead and its outcomes collected."""
+        for semaphore in (self.tokens, self.complete):
+            while semaphore.acquire(False):
+                pass
+        valid = self.valid_until
+        self._view[:_CONTROL] = bytes(_CONTROL)
+        self.valid_until = valid
+        self._tail = self._head = 0
+
+    def post(self, first: int, count: int) -> None:
+        """Announce messages `first` to `first + count - 1`, before their frame is sent."""
+        for number in range(first, first + count):
+            slot = number % SPAN
+            self.taken[slot] = 0
+            self.begun[slot] = 0
+        release = self.tokens.release
+        for _ in range(count):
+            release()
+
+    def take_back(self, numbers: list[int]) -> list[int]:
+        """Take back what has not begun of the outstanding `numbers` (ascending): a tail of them."""
+        count, acquire = 0, self.tokens.acquire
+        while count < len(numbers) and acquire(False):
+            count += 1
+        tail = numbers[len(numbers) - count :]
+        for number in tail:
+            self.taken[number % SPAN] = 1
+        return tail
+
+    def collect(self) -> list[tuple[int, float, int, bytes]]:
+        """The outcomes put since the last time: number, seconds, kind, data."""
+        found, acquire = [], self.complete.acquire
+        while acquire(False):
+            size, number, seconds, kind = _RECORD.unpack(self._read(_RECORD.size))
+            found.append((number, seconds, kind, self._read(size)))
+        if found:
+            self._words[_HEAD] = self._head
+        return found
+
+    def _read(self, size: int) -> bytes:
+        start = self._head % _RING
+        self._head += size
+        if start + size <= _RING:
+            return bytes(self._ring[start : start + size])
+        return bytes(self._ring[start:]) + bytes(self._ring[: start + size - _RING])
+
+    # -- the child ------------------------------------------------------------
+
+    def put(self, number: int, seconds: float, kind: int, data: bytes) -> bool:
+        """Put an outcome into the ring; False when there is no room now."""
+        size = _RECORD.size + len(data)
+        if size > _RING - (self._tail - self._words[_HEAD]):
+            return False
+        record = _RECORD.pack(len(data), number, seconds, kind) + data
+        start = self._tail % _RING
+        if start + size <= _RING:
+            self._ring[start : start + size] = record
+        else:
+            cut = _RING - start
+            self._ring[start:] = record[:cut]
+            self._ring[: size - cut] = record[cut:]
+        self._tail += size
+        self.complete.release()
+        return True

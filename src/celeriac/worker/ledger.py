@@ -1,0 +1,145 @@
+"""The claims in this worker's hands: what is ready, what is out, what has ended and must be told. Pure.
+
+A claim is in exactly one place: `ready` (not handed to a child), `out` (a child has it), `ended` (its
+outcome waits to be sent), `sent` (told to the store, no reply yet). Only the store's reply ends it. When a
+reply is lost everything sent is uncertain: it goes back to `ended`, and `reconcile` drops what the store
+says it has no more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from celeriac.store.contract import Claim, Outcome, Reconciled
+
+
+@dataclass(slots=True)
+class Held:
+    """A claim and what its headers say; `out_since` is when it was handed to a child, on the monotonic clock."""
+
+    claim: str
+    queue: str
+    priority: int
+    raw: bytes
+    task_id: str
+    name: str
+    crashes: int = 0
+    asynchronous: bool = False
+    needs_start: bool = False
+    once: bool = False
+    ignore_result: bool = False
+    stale: bool = False
+    started: bool = False
+
+
+@dataclass(slots=True)
+class Ledger:
+    """All claims of one worker, lease after lease."""
+
+    ready: deque[Held] = field(default_factory=deque)
+    ready_async: deque[Held] = field(default_factory=deque)
+    out: dict[str, Held] = field(default_factory=dict)
+    ended: deque[Outcome] = field(default_factory=deque)
+    sent: tuple[Outcome, ...] = ()
+    lost: int = 0
+    """Outcomes that the store refused because the claim was not held any more."""
+
+    def add(self, held: Held) -> None:
+        """A claim has come in."""
+        (self.ready_async if held.asynchronous else self.ready).append(held)
+
+    def hand_out(self, held: Held) -> None:
+        """A child gets it."""
+        self.out[held.claim] = held
+
+    def take_back(self, items: Iterable[Held]) -> None:
+        """Children gave these back, unbegun; they are the next to be handed out."""
+        for held in reversed(list(items)):
+            self.out.pop(held.claim, None)
+            if not held.stale:
+                (self.ready_async if held.asynchronous else self.ready).appendleft(held)
+
+    def end(self, held: Held, outcome: Outcome) -> None:
+        """A claim has ended as this. What was held under a lease that is over has no end that anybody wants."""
+        self.out.pop(held.claim, None)
+        if held.stale:
+            self.lost += 1
+        else:
+            self.ended.append(msgspec.structs.replace(outcome, claim=held.claim))
+
+    def end_with_document(self, held: Held, document: bytes) -> None:
+        """The usual end: a result and nothing else (hot: builds the outcome in one step)."""
+        self.out.pop(held.claim, None)
+        if held.stale:
+            self.lost += 1
+        else:
+            self.ended.append(Outcome(held.claim, held.task_id, document or None))
+
+    def drop(self, items: Iterable[Held]) -> None:
+        """These claims were given back to the store."""
+        for held in items:
+            self.out.pop(held.claim, None)
+
+    def take_ready(self) -> list[Held]:
+        """All that no child has, to be given back."""
+        items = [*self.ready, *self.ready_async]
+        self.ready.clear()
+        self.ready_async.clear()
+        return items
+
+    def send(self, most: int, most_bytes: int) -> tuple[Outcome, ...]:
+        """The outcomes for the next request; nothing is sent while a request is under way."""
+        batch: list[Outcome] = []
+        size = 0
+        while self.ended and len(batch) < most and size < most_bytes:
+            outcome = self.ended.popleft()
+            size += len(outcome.result or b"")
+            batch.append(outcome)
+        self.sent = tuple(batch)
+        return self.sent
+
+    def settle(self, lost: tuple[str, ...]) -> None:
+        """The store has answered."""
+        self.lost += len(lost)
+        self.sent = ()
+
+    def unsettle(self) -> None:
+        """The answer was lost: what was sent is uncertain."""
+        self.ended.extendleft(reversed(self.sent))
+        self.sent = ()
+
+    def known(self) -> tuple[str, ...]:
+        """The ids of all claims that are believed to be held."""
+        return (
+            *(held.claim for held in self.ready),
+            *(held.claim for held in self.ready_async),
+            *(held.claim for held in self.out.values() if not held.stale),
+            *(outcome.claim for outcome in self.ended),
+        )
+
+    def reconcile(self, reply: Reconciled) -> tuple[Claim, ...]:
+        """Forget what the store does not hold; returns the claims that it holds and we did not know of."""
+        missing = set(reply.missing)
+        if missing:
+            self.ended = deque(outcome for outcome in self.ended if outcome.claim not in missing)
+            self.ready = deque(held for held in self.ready if held.claim not in missing)
+            self.ready_async = deque(held for held in self.ready_async if held.claim not in missing)
+            for claim in missing & self.out.keys():
+                self.out[claim].stale = True
+        return reply.unknown
+
+    def lease_lost(self) -> int:
+        """The lease is over: nothing here is ours any more. Returns how many claims that were."""
+        count = len(self.known())
+        self.lost += len(self.ended) + len(self.sent)
+        self.ready.clear()
+        self.ready_async.clear()
+        self.ended.clear()
+        self.sent = ()
+        for held in self.out.values():
+            held.stale = True
+        return count

@@ -1,0 +1,144 @@
+"""The core's end of a lane: hands messages over, takes them back, collects outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+
+from celeriac.worker.frame import Frame, LargeOutcome, Splitter, cut, decode_outcome
+from celeriac.worker.lane import SPAN, Lane
+from celeriac.worker.ledger import Held
+from celeriac.worker.pace import STUCK_SECONDS
+
+Arrival = tuple[Held, float, int, bytes]
+"""An outcome with the claim it belongs to: claim, seconds, kind, data."""
+
+
+class Port:
+    """One lane of one child, as the core sees it.
+
+    `out` are the messages handed over and not heard of, by sequence number, oldest first. A port from
+    which messages were taken back gets nothing new until its running task has ended: it could pile up
+    messages that will never begin there.
+    """
+
+    def __init__(self, lane: Lane, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        self.lane = lane
+        self.out: dict[int, Held] = {}
+        self.load = 0.0
+        self.reserved = False
+        self._sock = sock
+        self._loop = loop
+        self._next = 1
+        self._unsent = bytearray()
+        self._splitter = Splitter()
+        self._large: list[LargeOutcome] = []
+        self._stuck_at = 0.0
+        sock.setblocking(False)
+
+    def room(self) -> int:
+        """How many more messages the flags can tell apart."""
+        oldest = next(iter(self.out), self._next)
+        return SPAN - 1 - (self._next - oldest)
+
+    def hand_over(self, items: list[Held]) -> None:
+        """Give the child these messages, all of one queue."""
+        first = self._next
+        self._next += len(items)
+        for number, held in enumerate(items, first):
+            self.out[number] = held
+        self.lane.post(first, len(items))
+        self._write(cut(Frame(first, items[0].queue, [held.raw for held in items])))
+
+    def _write(self, data: bytes) -> None:
+        if self._unsent:
+            self._unsent += data
+            return
+        try:
+            sent = self._sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return  # the child is gone: its death is noticed elsewhere, and what it had returns
+        if sent < len(data):
+            self._unsent += data[sent:]
+            self._loop.add_writer(self._sock.fileno(), self._write_more)
+
+    def _write_more(self) -> None:
+        try:
+            sent = self._sock.send(self._unsent)
+        except BlockingIOError:
+            return
+        except OSError:
+            sent = len(self._unsent)
+        del self._unsent[:sent]
+        if not self._unsent:
+            self._loop.remove_writer(self._sock.fileno())
+
+    def read(self) -> bool:
+        """Take in outcomes that came through the socket; False when the child has closed it."""
+        while True:
+            try:
+                data = self._sock.recv(1 << 20)
+            except BlockingIOError:
+                return True
+            except OSError:
+                return False
+            if not data:
+                return False
+            self._large += [decode_outcome(piece) for piece in self._splitter.feed(data)]
+
+    def collect(self) -> list[Arrival]:
+        """All outcomes since the last time."""
+        arrivals: list[Arrival] = []
+        out = self.out
+        for number, seconds, kind, data in self.lane.collect():
+            held = out.pop(number, None)
+            if held is not None:
+                arrivals.append((held, seconds, kind, data))
+        for large in self._large:
+            held = out.pop(large.number, None)
+            if held is not None:
+                arrivals.append((held, large.seconds, large.kind, large.data))
+        self._large.clear()
+        return arrivals
+
+    def running_for(self, now: float) -> float:
+        """How long the task that runs there has been running; 0 when none does."""
+        since = self.lane.since
+        return now - since if since else 0.0
+
+    def take_back(self) -> list[Held]:
+        """Everything that has not begun."""
+        numbers = self.lane.take_back(list(self.out))
+        if numbers:
+            self._stuck_at = self.lane.since
+        return [self.out.pop(number) for number in numbers]
+
+    def stuck(self, now: float) -> bool:
+        """Whether to give it nothing now: its task is long, or it was just relieved of what waited."""
+        since = self.lane.since
+        if not since:
+            return False
+        return since == self._stuck_at or now - since > STUCK_SECONDS
+
+    def begun(self) -> list[Held]:
+        """After the child's death and a last `collect`: what it had begun and not ended."""
+        flags = self.lane.begun
+        return [held for number, held in self.out.items() if flags[number % SPAN]]
+
+    def close(self) -> None:
+        """Let the child go: it ends when it finds its socket closed."""
+        for remove in (self._loop.remove_reader, self._loop.remove_writer):
+            remove(self._sock.fileno())
+        self._sock.close()
+
+    def fileno(self) -> int:
+        """For the event loop."""
+        return self._sock.fileno()
+
+
+def monotonic() -> float:
+    """The clock that lanes are written with."""
+    return time.monotonic()

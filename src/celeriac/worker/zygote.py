@@ -1,0 +1,161 @@
+"""The zygote: imports the app once, tells the core what it found, and forks children from the warm process.
+
+It runs user code only while importing; afterwards it does nothing but fork and wait, so a fork never copies
+a held lock or a running thread of ours.
+"""
+
+from __future__ import annotations
+
+import array
+import ctypes
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import msgspec
+
+from celeriac.app import Celeriac
+from celeriac.worker.child import Door, run_child
+from celeriac.worker.executor import Executor
+from celeriac.worker.find import find_app, import_modules
+from celeriac.worker.frame import Exited, Forked, ImportFailed, Manifest, Ready, TaskSpec, decode_fork, encode
+from celeriac.worker.lane import Lane
+
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when its parent dies (prctl(2)); Linux only, elsewhere nothing."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # The parent may have died before the request took effect.
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def describe(app: Celeriac) -> Manifest:
+    """The app as plain data."""
+    default_late, default_tracked = app.conf.task_acks_late, app.conf.task_track_started
+    tasks = {}
+    for name, task in app.tasks.items():
+        late = default_late if task.acks_late is None else task.acks_late
+        tracked = default_tracked if task.track_started is None else task.track_started
+        tasks[name] = TaskSpec(task.asynchronous, late is False, bool(tracked))
+    settings = {name: app.conf[name] for name in app.conf if _is_plain(app.conf[name])}
+    return Manifest(app.broker_url(), settings, tasks, os.getpid())
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        msgspec.msgpack.encode(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def run_zygote(control: socket.socket, lanes: list[Lane], app_name: str, hostname: str, parent: int) -> NoReturn:
+    """The life of the zygote, in a process forked for it."""
+    die_with_parent(parent)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # The core decides when a worker ends; a Ctrl-C in the terminal reaches the whole group.
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        sys.path.insert(0, os.getcwd())
+        app = find_app(app_name)
+        import_modules(app)
+    except BaseException:
+        control.send(encode(ImportFailed(traceback.format_exc())))
+        os._exit(1)
+    manifest = describe(app)
+    control.send(encode(Ready(manifest)))
+    gc.collect()
+    gc.freeze()
+    has_async = any(spec.asynchronous for spec in manifest.tasks.values())
+    serve(control, lambda slot, descriptors: _live(app, lanes, slot, descriptors, hostname, has_async))
+
+
+def _live(app: Celeriac, lanes: list[Lane], slot: int, descriptors: list[int], hostname: str, has_async: bool) -> None:
+    """What a new child does; never returns to the zygote's loop."""
+    sync_fd, async_fd, notify_fd = descriptors
+
+    def notify() -> None:
+        os.eventfd_write(notify_fd, 1)
+
+    executor = Executor(app.tasks, app.sender, app.clock, hostname)
+    sync = Door(lanes[2 * slot], socket.socket(fileno=sync_fd), notify)
+    asynchronous = Door(lanes[2 * slot + 1], socket.socket(fileno=async_fd), notify)
+    run_child(sync, asynchronous if has_async else None, executor, app.conf.worker_async_concurrency)
+
+
+def serve(control: socket.socket, live: Callable[[int, list[int]], None]) -> NoReturn:
+    """Fork a child for each request and report each one's end, until the core closes the socket."""
+    wakeup, trigger = os.pipe()
+    os.set_blocking(trigger, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(trigger)
+    while True:
+        ready, _, _ = select.select([control, wakeup], [], [])
+        if wakeup in ready:
+            os.read(wakeup, 4096)
+            _report_ended(control)
+        if control in ready:
+            try:
+                data, descriptors = _receive(control)
+            except OSError:
+                data = b""
+            if not data:
+                os._exit(0)
+            slot = decode_fork(data).slot
+            zygote = os.getpid()
+            pid = os.fork()
+            if pid == 0:
+                _become_child(zygote, control, (wakeup, trigger), lambda: live(slot, descriptors))
+            for descriptor in descriptors:
+                os.close(descriptor)
+            control.send(encode(Forked(slot, pid)))
+
+
+def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
+    """One message and the descriptors that came with it."""
+    descriptors = array.array("i")
+    data, ancillary, _, _ = control.recvmsg(4096, socket.CMSG_SPACE(8 * descriptors.itemsize))
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
+    return data, list(descriptors)
+
+
+def _report_ended(control: socket.socket) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        control.send(encode(Exited(pid, status)))
+
+
+def _become_child(zygote: int, control: socket.socket, pipe: tuple[int, int], live: Callable[[], None]) -> NoReturn:
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        die_with_parent(zygote)
+        for descriptor in pipe:
+            os.close(descriptor)
+        control.close()
+        live()
+        status = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
