@@ -104,7 +104,9 @@ class Celeriac:
 
         def register(function: Callable[..., Any]) -> Task[..., Any]:
             kind = AsyncTask if inspect.iscoroutinefunction(function) else Task
-            task: Task[..., Any] = kind(function, name or self.gen_task_name(function), self._runtime, bind=bind, **options)
+            task: Task[..., Any] = kind(
+                function, name or self.gen_task_name(function), self._runtime, bind=bind, **options
+            )
             return self.tasks.setdefault(task.name, task)
 
         return register if function is None else register(function)

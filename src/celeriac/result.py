@@ -39,7 +39,8 @@ class AsyncResult(Generic[R_co]):
             if data is None:
                 raise TimeoutError(f"no result of {self.id} within {timeout} s")
             self._final = document.read(data)
-        return self._value(self._final, propagate)
+        value: R_co = self._value(self._final, propagate)
+        return value
 
     def _value(self, final: document.Document, propagate: bool) -> Any:
         if propagate and final.status in states.PROPAGATE_STATES and isinstance(final.result, BaseException):

@@ -89,9 +89,7 @@ class Sender:
         queue = call.queue or self._settings.task_default_queue
         priority = call.priority if call.priority is not None else self._settings.task_default_priority or 0
         reply_to = call.reply_to if call.reply_to is not None else self._reply_to
-        return task_id, encode(
-            call, task_id, queue, priority, reply_to, self._clock.now(), ids.new_id(), ids.origin()
-        )
+        return task_id, encode(call, task_id, queue, priority, reply_to, self._clock.now(), ids.new_id(), ids.origin())
 
 
 def encode(
@@ -100,7 +98,7 @@ def encode(
     """The message of a call: pure. `now` is the wall clock, `tag` the delivery tag Celery's consumers need."""
     eta, delay = _due(call, now)
     kwargs = call.kwargs or {}
-    headers = {
+    headers: dict[str, Any] = {
         "lang": "py",
         "task": call.task,
         "id": task_id,

@@ -38,7 +38,9 @@ class Task(Generic[P, R]):
 
     asynchronous = False
 
-    def __init__(self, function: Callable[..., Any], name: str, runtime: Runtime, *, bind: bool, **options: Any) -> None:
+    def __init__(
+        self, function: Callable[..., Any], name: str, runtime: Runtime, *, bind: bool, **options: Any
+    ) -> None:
         self.name = name
         self.function = function
         self.bind = bind

@@ -71,7 +71,9 @@ def worker(context: click.Context, concurrency: int | None, queues: str, hostnam
 @click.option("-q", "--queue", help="Queue, instead of the task's own.")
 @click.option("--countdown", type=float, help="Seconds to wait first.")
 @click.pass_context
-def call(context: click.Context, name: str, arguments: str, keywords: str, queue: str | None, countdown: float | None) -> None:
+def call(
+    context: click.Context, name: str, arguments: str, keywords: str, queue: str | None, countdown: float | None
+) -> None:
     """Enqueue a task by name and print its id."""
     from celeriac.message import values
 

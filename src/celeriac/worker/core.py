@@ -72,9 +72,7 @@ class CoreStats(Struct):
 class Core:
     """Everything a worker decides. `run` returns when it has been stopped and holds nothing any more."""
 
-    def __init__(
-        self, store: c.Store, manifest: Manifest, options: WorkerOptions, clock: Clock = SYSTEM_CLOCK
-    ) -> None:
+    def __init__(self, store: c.Store, manifest: Manifest, options: WorkerOptions, clock: Clock = SYSTEM_CLOCK) -> None:
         self.store = store
         self.manifest = manifest
         self.options = options
@@ -137,7 +135,9 @@ class Core:
         session = self._session = await self.store.connect(self._lease, self._number)
         try:
             await self._begin(session)
-            await _first_to_end(self._exchange(session), self._listen(session), self._beat(session), self._promote(session))
+            await _first_to_end(
+                self._exchange(session), self._listen(session), self._beat(session), self._promote(session)
+            )
         finally:
             self._number = session.reserve(0)
             await session.close()
@@ -160,8 +160,8 @@ class Core:
 
     def _known(self) -> tuple[str, ...]:
         """All claims that are held, as far as is known here."""
-        given = [item.claim for item in (*self._returns, *self._deferrals)]
-        return (*self.ledger.known(), *given)
+        returned = [item.claim for item in self._returns]
+        return (*self.ledger.known(), *returned, *(item.claim for item in self._deferrals))
 
     def _interrupted(self) -> None:
         self.ledger.unsettle()
@@ -227,7 +227,9 @@ class Core:
         if not self._starting:
             return
         starting = tuple(self._starting)
-        begins = tuple(c.Begin(held.claim, held.task_id, self._started_document(held), held.once) for held, _ in starting)
+        begins = tuple(
+            c.Begin(held.claim, held.task_id, self._started_document(held), held.once) for held, _ in starting
+        )
         reply = await session.call(c.Start(self._lease, begins))
         del self._starting[: len(starting)]
         for held, port in starting:

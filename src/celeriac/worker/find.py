@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from types import ModuleType
 from typing import Any
 
@@ -16,8 +17,8 @@ def find_app(name: str) -> Celeriac:
     """The app of `module`, `module:attribute` or `package`.
 
     Without an attribute it looks for `app`, then `celery`, then any app in the module, and in a package for
-    its modules `celeriac`, `celery` and `tasks` as well. Raises `ImproperlyConfigured` when there is none; errors of the
-    user's own import come through as they are.
+    its modules `celeriac`, `celery` and `tasks` as well. Raises `ImproperlyConfigured` when there is none;
+    errors of the user's own import come through as they are.
     """
     module_name, _, attribute = name.partition(":")
     module = importlib.import_module(module_name)

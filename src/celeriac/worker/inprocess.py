@@ -30,7 +30,9 @@ class InProcessWorker:
     lease is open, stopping when everything begun has ended and been stored.
     """
 
-    def __init__(self, app: Celeriac, *, concurrency: int = 1, queues: tuple[str, ...] = (), name: str = "test") -> None:
+    def __init__(
+        self, app: Celeriac, *, concurrency: int = 1, queues: tuple[str, ...] = (), name: str = "test"
+    ) -> None:
         self._app = app
         serves = queues or (app.conf.task_default_queue,)
         self._options = WorkerOptions("", f"{name}@{os.getpid()}", serves, concurrency, "WARNING")
@@ -107,7 +109,9 @@ class InProcessWorker:
     def __enter__(self) -> InProcessWorker:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 

@@ -7,6 +7,7 @@ kernel. When the launcher dies the kernel kills both.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -61,10 +62,9 @@ class Launcher:
             ours.close()
             self._to_core.close()
             run_zygote(theirs, self._lanes, self._options.app, self._options.name, launcher)
-        try:
+        # A core that is gone is found by SIGCHLD next.
+        with contextlib.suppress(OSError):
             socket.send_fds(self._to_core, [b"zygote"], [ours.fileno()])
-        except OSError:
-            pass  # the core is gone: SIGCHLD says so next
         ours.close()
         theirs.close()
 

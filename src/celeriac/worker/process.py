@@ -158,7 +158,7 @@ async def _main(launcher: socket.socket, lanes: list[Lane], options: WorkerOptio
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop where it is installed: a tenth less CPU a task."""
     try:
-        import uvloop
+        import uvloop  # noqa: PLC0415
     except ImportError:
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop

@@ -101,25 +101,34 @@ def serve(control: socket.socket, live: Callable[[int, list[int]], None]) -> NoR
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(trigger)
     while True:
-        ready, _, _ = select.select([control, wakeup], [], [])
+        ready, _, _ = select.select([control.fileno(), wakeup], [], [])
         if wakeup in ready:
             os.read(wakeup, 4096)
             _report_ended(control)
-        if control in ready:
+        if control.fileno() in ready:
             try:
                 data, descriptors = _receive(control)
             except OSError:
                 data = b""
             if not data:
                 os._exit(0)
-            slot = decode_fork(data).slot
-            zygote = os.getpid()
-            pid = os.fork()
-            if pid == 0:
-                _become_child(zygote, control, (wakeup, trigger), lambda: live(slot, descriptors))
-            for descriptor in descriptors:
-                os.close(descriptor)
-            control.send(encode(Forked(slot, pid)))
+            _fork_child(decode_fork(data).slot, descriptors, control, (wakeup, trigger), live)
+
+
+def _fork_child(
+    slot: int,
+    descriptors: list[int],
+    control: socket.socket,
+    pipe: tuple[int, int],
+    live: Callable[[int, list[int]], None],
+) -> None:
+    zygote = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _become_child(zygote, control, pipe, lambda: live(slot, descriptors))
+    for descriptor in descriptors:
+        os.close(descriptor)
+    control.send(encode(Forked(slot, pid)))
 
 
 def _receive(control: socket.socket) -> tuple[bytes, list[int]]:

@@ -8,7 +8,7 @@ from msgspec import Struct
 from redis.asyncio.connection import Connection as AsyncConnection
 from redis.asyncio.connection import SSLConnection as AsyncSSLConnection
 from redis.asyncio.connection import UnixDomainSocketConnection as AsyncUnixConnection
-from redis.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection, parse_url
+from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
 
 from celeriac.exceptions import ImproperlyConfigured
 
@@ -37,7 +37,7 @@ class Address(Struct, frozen=True):
         host = "127.0.0.1" if host == "localhost" else host
         return (host, str(self.options.get("port", 6379)), str(self.options.get("username", "")))
 
-    def blocking(self, db: int) -> AbstractConnection:
+    def blocking(self, db: int) -> Any:
         """A connection that blocks, not yet open."""
         kinds = {"redis": Connection, "rediss": SSLConnection, "unix": UnixDomainSocketConnection}
         return kinds[self.kind](**self._options(db))

@@ -13,7 +13,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import hiredis
 import redis.exceptions
@@ -24,7 +24,8 @@ from celeriac.stores.redis.scripts import by_digest
 
 Command = list[bytes]
 
-pack: Callable[[tuple[bytes, ...]], bytes] = hiredis.pack_command
+# Its stub knows tuples of one item only.
+pack: Callable[[tuple[bytes, ...]], bytes] = cast(Any, hiredis.pack_command)
 
 
 class LinkLost(ConnectionError):

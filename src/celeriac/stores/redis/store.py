@@ -14,7 +14,7 @@ import hiredis
 from celeriac.exceptions import EnqueueUncertain, ImproperlyConfigured, OperationalError
 from celeriac.store import contract as c
 from celeriac.stores.redis import layout, verbs
-from celeriac.stores.redis.address import Address, parse
+from celeriac.stores.redis.address import parse
 from celeriac.stores.redis.link import AsyncLink, BlockingLink, LinkLost, check, needs_script, pack_all, spell_out
 from celeriac.stores.redis.session import RedisSession
 
@@ -178,8 +178,8 @@ class RedisStore:
         settings = dict(reply) if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
         if settings.get(b"appendonly") != b"yes":
             return c.Durability.NONE
-        policy = settings.get(b"appendfsync")
-        return {b"always": c.Durability.COMMIT, b"everysec": c.Durability.SECONDS}.get(policy, c.Durability.NONE)
+        policies = {b"always": c.Durability.COMMIT, b"everysec": c.Durability.SECONDS}
+        return policies.get(settings.get(b"appendfsync", b""), c.Durability.NONE)
 
     def _ask(self, command: list[bytes]) -> Any:
         try:

@@ -1,0 +1,1 @@
+"""What the doors of the Makefile need: environments, servers, checks. Runs on the standard library alone."""
