@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from functools import cache
 
 
 def new_id() -> str:
     """A random UUID (version 4) as text, as Celery writes task ids.
 
-    Built from the kernel's generator directly: `uuid.uuid4` spends three times as long on the object
-    around the same sixteen bytes, and a producer makes two per message.
+    Made two hundred at a time: a producer needs two a message, and the system call and the `UUID` object of
+    `uuid.uuid4` cost it 2 microseconds each, a third of what a message costs in all.
     """
-    text = os.urandom(16).hex()
-    variant = "89ab"[int(text[16], 16) & 3]
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-{variant}{text[17:20]}-{text[20:]}"
+    try:
+        return _stock.pop()
+    except IndexError:
+        _stock.extend(_make_ids(200))
+        return new_id()
+
+
+def _make_ids(count: int) -> Iterator[str]:
+    text = os.urandom(16 * count).hex()
+    for at in range(0, 32 * count, 32):
+        one = text[at : at + 32]
+        yield f"{one[:8]}-{one[8:12]}-4{one[13:16]}-{_VARIANTS[one[16]]}{one[17:20]}-{one[20:]}"
+
+
+_stock: list[str] = []
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def new_epoch() -> str:
@@ -29,8 +43,9 @@ def hostname() -> str:
     return socket.gethostname()
 
 
+@cache
 def origin() -> str:
-    """Who sent a message, in Celery's form `gen<pid>@<host>`."""
+    """Who sends messages here, in Celery's form `gen<pid>@<host>`."""
     return f"gen{os.getpid()}@{hostname()}"
 
 
@@ -57,6 +72,15 @@ def process_start(pid: int) -> int:
     stat = _read(f"/proc/{pid}/stat")
     fields = stat[stat.rindex(")") :].split() if stat else []
     return int(fields[20]) if fields and fields[1] not in ("Z", "X") else 0
+
+
+def _after_fork() -> None:
+    """A child is somebody else: it must not give out the ids that its parent will."""
+    _stock.clear()
+    origin.cache_clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _read(path: str) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from celeriac.message import values
 from celeriac.store.contract import Enqueue, Message, Store
 
 _MODE_PERSISTENT = 2
+_SHORT = 512
 
 
 class Call(Struct, kw_only=True):
@@ -61,11 +62,14 @@ class Sender:
 
     def send(self, calls: Iterable[Call]) -> list[str]:
         """Enqueue calls in one request each five hundred; returns the task ids, in order."""
-        task_ids = []
-        store, deadline = self._store(), self._settings.task_publish_deadline
-        for batch in _in_batches(map(self.message, calls)):
-            store.run(Enqueue(tuple(message for _, message in batch)), deadline=deadline)
-            task_ids += [task_id for task_id, _ in batch]
+        task_ids: list[str] = []
+
+        def requests() -> Iterator[Enqueue]:
+            for batch in _in_batches(map(self.message, calls)):
+                task_ids.extend([task_id for task_id, _ in batch])
+                yield Enqueue(tuple([message for _, message in batch]))
+
+        self._store().run_many(requests(), deadline=self._settings.task_publish_deadline)
         return task_ids
 
     def send_one(self, call: Call) -> str:
@@ -98,6 +102,9 @@ def encode(
     """The message of a call: pure. `now` is the wall clock, `tag` the delivery tag Celery's consumers need."""
     eta, delay = _due(call, now)
     kwargs = call.kwargs or {}
+    body = wire.write_body(call.args, kwargs, call.embed)
+    # What is short as JSON is short as text; measuring on the way would cost a microsecond a message.
+    show: Callable[[Any], str] = repr if len(body) < _SHORT else values.short_repr
     headers: dict[str, Any] = {
         "lang": "py",
         "task": call.task,
@@ -111,8 +118,8 @@ def encode(
         "timelimit": [call.time_limit, call.soft_time_limit],
         "root_id": call.root_id or task_id,
         "parent_id": call.parent_id,
-        "argsrepr": values.short_repr(call.args) if call.argsrepr is None else call.argsrepr,
-        "kwargsrepr": values.short_repr(kwargs) if call.kwargsrepr is None else call.kwargsrepr,
+        "argsrepr": show(call.args) if call.argsrepr is None else call.argsrepr,
+        "kwargsrepr": show(kwargs) if call.kwargsrepr is None else call.kwargsrepr,
         "origin": origin,
         "ignore_result": bool(call.ignore_result),
         "replaced_task_nesting": 0,
@@ -130,7 +137,6 @@ def encode(
         "body_encoding": "base64",
         "delivery_tag": tag,
     }
-    body = wire.write_body(call.args, kwargs, call.embed)
     message_id = f"{task_id}:{call.retries}" if call.retries else task_id
     raw = wire.write_envelope(body, headers, properties)
     if delay <= 0:

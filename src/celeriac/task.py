@@ -95,7 +95,8 @@ class Task(Generic[P, R]):
         is raised.
         """
         runtime = self._runtime
-        calls = (self._call(args, None, options) for args in arguments)
+        name, options = self.name, {**self.options, **options}
+        calls = (Call(task=name, args=args, **options) for args in arguments)
         return [AsyncResult(id, runtime.store, self.name) for id in runtime.sender.send(calls)]
 
     def _call(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, options: dict[str, Any]) -> Call:

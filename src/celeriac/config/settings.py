@@ -17,18 +17,15 @@ class Settings:
     kept as it is, for add-ons. A value of the wrong type raises `ImproperlyConfigured` where it is set.
     """
 
+    # Values live in the instance's own dictionary, defaults included: producers read them for every message.
+
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
-        self.__dict__["_values"] = {}
+        self.__dict__.update({name: row.default for name, row in TABLE.items()})
+        self.__dict__["_changed"] = set()
         self.update(values or {})
 
     def __getattr__(self, name: str) -> Any:
-        values = self.__dict__["_values"]
-        if name in values:
-            return values[name]
-        row = TABLE.get(name)
-        if row is None:
-            raise AttributeError(f"no setting is called {name!r}")
-        return row.default
+        raise AttributeError(f"no setting is called {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         known = OLD_NAMES.get(name, name)
@@ -39,13 +36,16 @@ class Settings:
                 raise ImproperlyConfigured(f"no setting is called {name!r}; did you mean {near[0]!r}?")
         elif not isinstance(value, row.kind) or (isinstance(value, bool) and not _takes_bool(row.kind)):
             raise ImproperlyConfigured(f"{known} cannot be {value!r}: {row.doc}")
-        self._values[known] = value
+        self.__dict__[known] = value
+        self._changed.add(known)
 
-    __getitem__ = __getattr__
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name)
+
     __setitem__ = __setattr__
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**dict.fromkeys(TABLE), **self._values})
+        return iter({*TABLE, *self._changed})
 
     def update(self, values: Mapping[str, Any] | None = None, **more: Any) -> None:
         """Set several at once."""
@@ -54,7 +54,7 @@ class Settings:
 
     def changed(self) -> dict[str, Any]:
         """What was set, without defaults."""
-        return dict(self._values)
+        return {name: self[name] for name in self._changed}
 
 
 def _takes_bool(kind: type | tuple[type, ...]) -> bool:

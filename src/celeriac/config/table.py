@@ -40,7 +40,11 @@ _ROWS = (
         ("CELERY_TASK_RESULT_EXPIRES", "CELERY_RESULT_EXPIRES"),
     ),
     Setting(
-        "imports", (list, tuple, str), (), "Modules a worker imports besides the app's own.", aliases=("CELERY_IMPORTS",)
+        "imports",
+        (list, tuple, str),
+        (),
+        "Modules a worker imports besides the app's own.",
+        aliases=("CELERY_IMPORTS",),
     ),
     Setting("include", (list, tuple, str), (), "More modules to import.", aliases=("CELERY_INCLUDE",)),
     Setting(
@@ -62,7 +66,11 @@ _ROWS = (
         aliases=("CELERY_ACKS_LATE",),
     ),
     Setting(
-        "task_ignore_result", bool, False, "Keep no results of tasks that do not say.", aliases=("CELERY_IGNORE_RESULT",)
+        "task_ignore_result",
+        bool,
+        False,
+        "Keep no results of tasks that do not say.",
+        aliases=("CELERY_IGNORE_RESULT",),
     ),
     Setting(
         "task_track_started",

@@ -11,6 +11,7 @@ Sources: Celery docs, internals/protocol ("Version 2"); kombu.transport.virtual 
 from __future__ import annotations
 
 import base64
+import binascii
 import json
 from typing import Any
 
@@ -105,7 +106,7 @@ _read_task = msgspec.json.Decoder(TaskMessage).decode
 def write_envelope(body: bytes, headers: dict[str, Any], properties: dict[str, Any]) -> bytes:
     """The bytes that go into a queue."""
     envelope = {
-        "body": base64.b64encode(body).decode(),
+        "body": binascii.b2a_base64(body, newline=False).decode(),
         "content-encoding": "utf-8",
         "content-type": "application/json",
         "headers": headers,

@@ -20,6 +20,7 @@ import msgspec
 
 from celeriac.exceptions import UnencodableValue
 
+_SCALARS = frozenset({str, int, bool, type(None)})
 _encode_plain = msgspec.json.Encoder().encode
 _decode_plain = msgspec.json.Decoder().decode
 
@@ -54,13 +55,21 @@ def decode(data: bytes | str) -> Any:
 def is_plain(value: Any) -> bool:
     """Whether the fast codec writes a value exactly as Celery would."""
     kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None:
+    if kind in _SCALARS:
         return True
     if kind is float:
         return math.isfinite(value)
     if kind is dict:
-        return all(type(key) is str and is_plain(item) for key, item in value.items())
-    return (kind is list or kind is tuple) and all(is_plain(item) for item in value)
+        for key, item in value.items():
+            if type(key) is not str or not is_plain(item):
+                return False
+        return True
+    if kind is list or kind is tuple:
+        for item in value:  # noqa: SIM110 - a generator costs more than the items of a usual call
+            if not is_plain(item):
+                return False
+        return True
+    return False
 
 
 def _mark(value: Any) -> Any:

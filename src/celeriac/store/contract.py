@@ -26,6 +26,7 @@ page as tests, for every store, ours or not.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
@@ -427,6 +428,12 @@ class Store(Protocol):
 
     def run(self, request: Request[R], *, deadline: float | None = None) -> R:
         """Perform a request, from any thread; retried until `deadline` seconds if it is safe to repeat."""
+
+    def run_many(self, requests: Iterable[Request[R]], *, deadline: float | None = None) -> list[R]:
+        """Perform requests in order, each as with `run`; the next may be made and sent before the last is answered.
+
+        Raises at the first that fails: what came before it is done, what comes after is not.
+        """
 
     async def arun(self, request: Request[R], *, deadline: float | None = None) -> R:
         """The same, from an event loop."""

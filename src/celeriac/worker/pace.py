@@ -17,7 +17,7 @@ BACKLOG_SECONDS = 2 * FRAME_SECONDS
 FRAME_TASKS = 64
 STUCK_SECONDS = 0.020
 """A task that runs longer gives up what waits behind it."""
-_MOST_CLAIMS = 256
+_MOST_CLAIMS = 320
 _WEIGHT = 0.2
 
 
@@ -55,7 +55,7 @@ class Pace:
         total = 0
         for tasks, seconds in loads:
             room = int(max(0.0, 2 * BACKLOG_SECONDS - seconds) / max(self.overall, 1e-6))
-            room = min(room, 4 * FRAME_TASKS - tasks)
+            room = min(room, 6 * FRAME_TASKS - tasks)
             total += max(room, 0 if tasks else 1)
         return max(0, min(total - waiting, _MOST_CLAIMS))
 

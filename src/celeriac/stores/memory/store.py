@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Iterable
 from typing import TypeVar
 
 from celeriac.store import contract as c
@@ -39,6 +40,10 @@ class MemoryStore:
                 for session in self._waiting:
                     session.wake()
         return reply
+
+    def run_many(self, requests: Iterable[c.Request[R]], *, deadline: float | None = None) -> list[R]:
+        """One after the other."""
+        return [self.run(request) for request in requests]
 
     async def arun(self, request: c.Request[R], *, deadline: float | None = None) -> R:
         """Perform a request; never blocks for longer than the lock is held."""

@@ -79,6 +79,10 @@ class BlockingLink:
 
     def _exchange(self, data: bytes, seconds: float) -> Any:
         self.send(data)
+        return self.reply(seconds)
+
+    def reply(self, seconds: float) -> Any:
+        """The next reply; push messages left over from an earlier wait are passed over."""
         ends = time.monotonic() + seconds
         while True:
             reply = self.read(ends - time.monotonic())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import time
 import weakref
 from collections import defaultdict, deque
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import hiredis
@@ -77,6 +79,33 @@ class RedisStore:
                 raise _given_up(request, sent, failure)
             time.sleep(pause)
             pause = min(pause * 2, 0.25)
+
+    def run_many(self, requests: Iterable[c.Request[R]], *, deadline: float | None = None) -> list[R]:
+        """Keep one request under way while the next is being made; all on one connection, so in order."""
+        replies: list[R] = []
+        ahead: deque[c.Request[R]] = deque()
+        link: BlockingLink | None = None
+        requests = iter(requests)
+        try:
+            for request in requests:
+                if link is None:
+                    # The first finds out whether Redis is there, and brings the script if it is not.
+                    replies.append(self.run(request, deadline=deadline))
+                    link = self._take(self._database(request))
+                    continue
+                ahead.append(request)
+                link.send(pack_all(verbs.encode(request, self._place)))
+                if len(ahead) > 1:
+                    replies.append(_answer(link, ahead, deadline))
+            while link is not None and ahead:
+                replies.append(_answer(link, ahead, deadline))
+        except (LinkLost, ConnectionRefusedError):
+            # What is unanswered may have happened; sending it again is safe, and so is all that follows.
+            rest = itertools.chain(list(ahead), requests)
+            return replies + [self.run(request, deadline=deadline) for request in rest]
+        if link is not None:
+            self._links[self._address.db].append(link)
+        return replies
 
     def _database(self, request: c.Request[Any]) -> int:
         other = self._place.results_db
@@ -204,6 +233,14 @@ class RedisStore:
         _INHERITED.append((self._links, self._async_links))
         self._links = defaultdict(deque)
         self._async_links = weakref.WeakKeyDictionary()
+
+
+def _answer(link: BlockingLink, ahead: deque[c.Request[R]], deadline: float | None) -> R:
+    """The reply to the oldest request under way."""
+    reply = link.reply(DEADLINE_SECONDS if deadline is None else deadline)
+    if needs_script(reply):
+        raise LinkLost("the server has forgotten its scripts")
+    return verbs.decode(ahead.popleft(), check(reply))
 
 
 def _given_up(request: c.Request[Any], sent: bool, cause: Exception) -> OperationalError:
