@@ -106,6 +106,7 @@ class Core:
         self._deferrals: list[c.Deferral] = []
         self._starting: list[tuple[Held, Port]] = []
         self._stop_waiting: asyncio.Future[None] | None = None
+        self._pause = _RECONNECT_SECONDS[0]
         self._neighbours = reaping.Neighbours(asyncio.get_running_loop(), self._beat_now.set)
 
     def _new_lease(self) -> c.Lease:
@@ -115,7 +116,8 @@ class Core:
 
     async def run(self) -> None:
         """Work until stopped, through losses of connection and lease."""
-        pause, most = _RECONNECT_SECONDS
+        # Who comes back later than the others must still beat within a lease of them.
+        most = min(_RECONNECT_SECONDS[1], self.store.beat_seconds)
         while True:
             try:
                 await self._work()
@@ -123,19 +125,17 @@ class Core:
             except LeaseLost:
                 self._forget_lease()
             except OperationalError as error:
-                logger.warning("lost the store: %s; trying again in %.2g s", error, pause)
+                logger.warning("lost the store: %s; trying again in %.2g s", error, self._pause)
                 self._interrupted()
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, most)
-                continue
-            pause = _RECONNECT_SECONDS[0]
+                await asyncio.sleep(self._pause)
+                self._pause = min(self._pause * 2, most)
 
     async def _work(self) -> None:
         """One session, from connecting to its end."""
         session = self._session = await self.store.connect(self._lease, self._number)
         try:
             await self._begin(session)
-            await _first_to_end(
+            await _until_first(
                 self._exchange(session), self._listen(session), self._beat(session), self._promote(session)
             )
         finally:
@@ -155,6 +155,7 @@ class Core:
             self.stats.leases += 1
             self.on_lease()
         self._lease_holds_from(sent)
+        self._pause = _RECONNECT_SECONDS[0]
         self._empty = False
         self._news.set()
 
@@ -405,20 +406,24 @@ class Core:
 
     def child_died(self, child: Child, cause: str) -> None:
         """Read what it left, charge what it had begun, and give the rest to others."""
-        crashed: list[Held] = []
         for port in child.ports:
             self._collect_port(port)
-            crashed += port.begun()
-            self.ledger.take_back([held for held in port.out.values() if held not in crashed])
-        for held in crashed:
+            begun = port.begun()
+            self.ledger.take_back([held for held in port.out.values() if held not in begun])
+        # Of a plain task and coroutines that ran beside it, the plain one is charged: it had the main thread.
+        plain, beside = child.sync.begun(), child.asynchronous.begun()
+        for held in plain:
             self._charge(held, cause)
-        logger.error("child %d died (%s); it was running %s", child.pid, cause, [held.task_id for held in crashed])
+        for held in beside:
+            self._charge(held, cause, counted=not plain)
+        running = [held.task_id for held in (*plain, *beside)]
+        logger.error("child %d died (%s); it was running %s", child.pid, cause, running or "nothing")
         asyncio.get_running_loop().call_soon(self.hand_out)
         self._news.set()
 
-    def _charge(self, held: Held, cause: str) -> None:
+    def _charge(self, held: Held, cause: str, *, counted: bool = True) -> None:
         """A task whose child died: run it again, unless it may run once only or has done this too often."""
-        crashes = held.crashes + 1
+        crashes = held.crashes + counted
         if not held.once and crashes < self._crash_limit:
             self.ledger.drop([held])
             if not held.stale:
@@ -426,7 +431,7 @@ class Core:
             return
         error = WorkerLostError(f"the child running {held.name}[{held.task_id}] died: {cause}; deaths: {crashes}")
         result = document.write_failure(held.task_id, error, self._clock.now())
-        dead = None if held.once else c.DeadLetter(held.task_id, held.queue, held.raw, str(error))
+        dead = c.DeadLetter(held.task_id, held.queue, held.raw, str(error))
         self.ledger.end(held, c.Outcome("", held.task_id, result, dead=dead))
 
     # -- waiting, beating, promoting ------------------------------------------
@@ -521,17 +526,21 @@ class Core:
             self._news.set()
 
 
-async def _first_to_end(*activities: Coroutine[Any, Any, None]) -> None:
-    """Run side by side until one ends or fails, then end the others."""
-    tasks = [asyncio.ensure_future(activity) for activity in activities]
+async def _until_first(main: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:
+    """Run side by side until `main` ends or any of them fails, then end the rest.
+
+    Once `main` has ended, what happens to the others is of no interest: a beat that crosses the end of the
+    lease is refused, and rightly so.
+    """
+    tasks = [asyncio.ensure_future(activity) for activity in (main, *others)]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        ended = next(task for task in tasks if task.done())
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()
+    ended.result()
 
 
 def _nothing() -> None:

@@ -34,7 +34,7 @@ class LargeOutcome(Struct, array_like=True):
     data: bytes
 
 
-class TaskSpec(Struct):
+class TaskSpec(Struct, array_like=True):
     """What the core must know of a task."""
 
     asynchronous: bool = False

@@ -36,6 +36,7 @@ class Launcher:
         self._lanes: list[Lane] = allocate(2 * options.concurrency)
         self._core = 0
         self._zygote = 0
+        self._told_to_end = False
         self._to_core, self._from_launcher = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
     def run(self) -> int:
@@ -73,6 +74,7 @@ class Launcher:
         while True:
             number = signal.sigwait(_SIGNALS)
             if number != signal.SIGCHLD:
+                self._told_to_end = True
                 os.kill(self._core, signal.SIGTERM)
                 continue
             while True:
@@ -94,6 +96,8 @@ class Launcher:
         if self._zygote:
             os.kill(self._zygote, signal.SIGKILL)
             os.waitpid(self._zygote, 0)
+        if self._told_to_end and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM:
+            return 0  # it had not begun yet
         return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 70
 
 

@@ -17,9 +17,9 @@ import msgspec
 from celeriac.store.contract import Claim, Outcome, Reconciled
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Held:
-    """A claim and what its headers say; `out_since` is when it was handed to a child, on the monotonic clock."""
+    """A claim and what its headers say. `stale`: the lease it was claimed under is over."""
 
     claim: str
     queue: str
@@ -33,7 +33,6 @@ class Held:
     once: bool = False
     ignore_result: bool = False
     stale: bool = False
-    started: bool = False
 
 
 @dataclass(slots=True)

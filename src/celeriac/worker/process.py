@@ -143,6 +143,8 @@ def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions,
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             code = runner.run(_main(launcher, lanes, options))
+    except BaseException:
+        logger.critical("worker %s ends on an error of its own", options.name, exc_info=True)
     finally:
         sys.stderr.flush()
         os._exit(code)

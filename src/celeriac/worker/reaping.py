@@ -91,7 +91,8 @@ def sort(claims: tuple[c.Claim, ...], now: float) -> tuple[list[c.Return], list[
 
 
 def failed(claim: c.Claim, now: float) -> c.Outcome:
-    """The end of a task that may run only once and whose worker died over it."""
+    """The end of a task that may run only once and whose worker died over it; a person can replay it."""
     headers = wire.read_headers(claim.raw)
     error = WorkerLostError(f"the worker running {headers.task}[{headers.id}] died")
-    return c.Outcome(claim.id, headers.id, document.write_failure(headers.id, error, now))
+    dead = c.DeadLetter(headers.id, claim.queue, claim.raw, str(error))
+    return c.Outcome(claim.id, headers.id, document.write_failure(headers.id, error, now), dead=dead)

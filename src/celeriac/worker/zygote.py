@@ -16,11 +16,10 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any, NoReturn
-
-import msgspec
+from typing import NoReturn
 
 from celeriac.app import Celeriac
+from celeriac.config import TABLE
 from celeriac.worker.child import Door, run_child
 from celeriac.worker.executor import Executor
 from celeriac.worker.find import find_app, import_modules
@@ -48,16 +47,7 @@ def describe(app: Celeriac) -> Manifest:
         late = default_late if task.acks_late is None else task.acks_late
         tracked = default_tracked if task.track_started is None else task.track_started
         tasks[name] = TaskSpec(task.asynchronous, late is False, bool(tracked))
-    settings = {name: app.conf[name] for name in app.conf if _is_plain(app.conf[name])}
-    return Manifest(app.broker_url(), settings, tasks, os.getpid())
-
-
-def _is_plain(value: Any) -> bool:
-    try:
-        msgspec.msgpack.encode(value)
-    except (TypeError, ValueError, OverflowError):
-        return False
-    return True
+    return Manifest(app.broker_url(), {name: app.conf[name] for name in TABLE}, tasks, os.getpid())
 
 
 def run_zygote(control: socket.socket, lanes: list[Lane], app_name: str, hostname: str, parent: int) -> NoReturn:

@@ -1,67 +1,102 @@
-"""Redis URLs: what redis-py makes of them, and whether two of them name the same server."""
+"""Redis URLs: where the server is, how to greet it, and whether two of them name the same one.
+
+Connecting is done here and not by redis-py: importing it costs a worker 9 MB and every process that calls a
+task 60 ms, and what it would do for us is a HELLO and a SELECT (Redis docs, "Client-side protocol handshake").
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import ssl
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
-from redis.asyncio.connection import Connection as AsyncConnection
-from redis.asyncio.connection import SSLConnection as AsyncSSLConnection
-from redis.asyncio.connection import UnixDomainSocketConnection as AsyncUnixConnection
-from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection, parse_url
 
 from celeriac.exceptions import ImproperlyConfigured
 
-CONNECT_SECONDS = 3.0
-_KEEPALIVE = {"socket_keepalive": True, "socket_connect_timeout": CONNECT_SECONDS}
+_TLS_CHECKS = {
+    "required": ssl.CERT_REQUIRED,
+    "cert_required": ssl.CERT_REQUIRED,
+    "optional": ssl.CERT_OPTIONAL,
+    "cert_optional": ssl.CERT_OPTIONAL,
+    "none": ssl.CERT_NONE,
+    "cert_none": ssl.CERT_NONE,
+}
+_SCHEMES = {
+    "redis": "redis",
+    "rediss": "rediss",
+    "unix": "unix",
+    "redis+socket": "unix",
+    "redis+unix": "unix",
+}
+_KNOWN = frozenset(
+    {"db", "virtual_host", "username", "password", "ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
+    | {"ssl_check_hostname"}
+)
 
 
 class Address(Struct, frozen=True):
-    """A server and a database on it. redis-py does the connecting: TLS, users, passwords, unix sockets."""
+    """A server and a database on it. `path` is a unix socket; `tls` holds the URL's `ssl_...` options."""
 
-    url: str
-    options: dict[str, Any]
-    kind: str
+    host: str = "127.0.0.1"
+    port: int = 6379
+    path: str = ""
+    db: int = 0
+    username: str = ""
+    password: str = ""
+    tls: dict[str, str] | None = None
 
     @property
-    def db(self) -> int:
-        """The database number."""
-        return int(self.options.get("db", 0))
-
-    @property
-    def server(self) -> tuple[str, ...]:
+    def server(self) -> tuple[str, int]:
         """What two addresses of the same server have in common."""
-        if self.kind == "unix":
-            return ("unix", str(self.options.get("path")))
-        host = str(self.options.get("host", "127.0.0.1")).lower()
-        host = "127.0.0.1" if host == "localhost" else host
-        return (host, str(self.options.get("port", 6379)), str(self.options.get("username", "")))
+        if self.path:
+            return self.path, 0
+        host = self.host.lower()
+        return ("127.0.0.1" if host == "localhost" else host), self.port
 
-    def blocking(self, db: int) -> Any:
-        """A connection that blocks, not yet open."""
-        kinds = {"redis": Connection, "rediss": SSLConnection, "unix": UnixDomainSocketConnection}
-        return kinds[self.kind](**self._options(db))
+    def greeting(self, db: int) -> list[list[bytes]]:
+        """The first commands of a connection: protocol 3 (RESP3), who we are, which database."""
+        hello = [b"HELLO", b"3"]
+        if self.password:
+            hello += [b"AUTH", (self.username or "default").encode(), self.password.encode()]
+        return [hello, [b"SELECT", b"%d" % db]]
 
-    def asynchronous(self) -> Any:
-        """A connection for an event loop, not yet open."""
-        kinds = {"redis": AsyncConnection, "rediss": AsyncSSLConnection, "unix": AsyncUnixConnection}
-        return kinds[self.kind](**self._options(self.db))
-
-    def _options(self, db: int) -> dict[str, Any]:
-        options = {**_KEEPALIVE, **self.options, "db": db, "protocol": 3}
-        if self.kind == "unix":
-            options.pop("socket_keepalive")
-        return options
+    def tls_context(self) -> ssl.SSLContext | None:
+        """For `rediss://`: certificate and host name are verified unless the URL says otherwise."""
+        if self.tls is None:
+            return None
+        options = self.tls
+        context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"))
+        wanted = options.get("ssl_cert_reqs", "required").lower()
+        if wanted not in _TLS_CHECKS:
+            raise ImproperlyConfigured(f"ssl_cert_reqs cannot be {wanted!r}: required, optional or none")
+        if wanted != "required" or options.get("ssl_check_hostname", "true").lower() in ("false", "0", "no"):
+            context.check_hostname = False
+        context.verify_mode = _TLS_CHECKS[wanted]
+        if "ssl_certfile" in options:
+            context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+        return context
 
 
 def parse(url: str) -> Address:
     """Read a `redis://`, `rediss://`, `unix://` or `redis+socket://` URL; raises `ImproperlyConfigured`."""
-    text = url
-    if url.startswith(("redis+socket://", "redis+unix://")):
-        text = "unix://" + url.partition("://")[2].replace("virtual_host=", "db=")
+    parts = urlsplit(url)
+    scheme = _SCHEMES.get(parts.scheme)
+    options = dict(parse_qsl(parts.query))
+    unknown = options.keys() - _KNOWN
+    if scheme is None or unknown:
+        raise ImproperlyConfigured(f"not a Redis URL: unknown {sorted(unknown)[0] if unknown else parts.scheme!r}")
+    in_path = "" if scheme == "unix" else parts.path.strip("/")
+    number = options.get("db") or options.get("virtual_host") or in_path or "0"
     try:
-        options = dict(parse_url(text))
+        db, port = int(number), parts.port or 6379
     except ValueError as error:
         raise ImproperlyConfigured(f"not a Redis URL: {error}") from error
-    options.pop("connection_class", None)
-    return Address(url, options, text.partition("://")[0])
+    return Address(
+        host=parts.hostname or "127.0.0.1",
+        port=port,
+        path=unquote(parts.path) if scheme == "unix" else "",
+        db=db,
+        username=unquote(parts.username or options.get("username", "")),
+        password=unquote(parts.password or options.get("password", "")),
+        tls={name: value for name, value in options.items() if name.startswith("ssl_")} if scheme == "rediss" else None,
+    )

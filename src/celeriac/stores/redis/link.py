@@ -1,7 +1,6 @@
 """The bytes between us and Redis: two links, one that blocks and one for an event loop.
 
-redis-py opens the connection (TLS, users, database, RESP3); from then on the commands are packed and the
-replies parsed by hiredis directly. Above that level redis-py costs a worker's core a quarter more CPU a
+Commands are packed and replies parsed by hiredis. redis-py would cost a worker's core a quarter more CPU a
 task, and it cannot put a blocking command and the command that depends on it into one write.
 """
 
@@ -16,11 +15,14 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import hiredis
-import redis.exceptions
 
 from celeriac.exceptions import LeaseLost, OperationalError
-from celeriac.stores.redis.address import CONNECT_SECONDS, Address
+from celeriac.stores.redis.address import Address
 from celeriac.stores.redis.scripts import by_digest
+
+CONNECT_SECONDS = 3.0
+_UNSENT_MILLISECONDS = 10_000
+"""The kernel gives up on a connection whose data stayed unacknowledged for so long."""
 
 Command = list[bytes]
 
@@ -57,18 +59,43 @@ def check(reply: Any) -> Any:
     return reply
 
 
+def _tune(sock: socket.socket) -> None:
+    """No waiting for more to send, and dead peers found in seconds."""
+    if sock.family == socket.AF_UNIX:
+        return
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNSENT_MILLISECONDS)
+
+
 class BlockingLink:
-    """One connection for one thread at a time."""
+    """One connection for one thread at a time.
+
+    Raises `ConnectionRefusedError` when there is no server, `OperationalError` when it refuses us.
+    """
 
     def __init__(self, address: Address, db: int) -> None:
-        self._connection = address.blocking(db)
-        try:
-            self._connection.connect()
-        except redis.exceptions.RedisError as error:
-            raise ConnectionRefusedError(str(error)) from error
-        self._socket: socket.socket = self._connection._sock
         self._reader = hiredis.Reader()
         self.channels: list[bytes] = []
+        try:
+            self._socket = _connect(address)
+        except OSError as error:
+            raise ConnectionRefusedError(str(error)) from error
+        greeting = address.greeting(db)
+        try:
+            self.send(pack_all(*greeting))
+            for _ in greeting:
+                check(self.reply(CONNECT_SECONDS))
+        except LinkLost as error:
+            self.close()
+            raise ConnectionRefusedError(str(error)) from error
+        except OperationalError:
+            self.close()
+            raise
 
     def exchange(self, command: Command, seconds: float) -> Any:
         """Send a command and wait for its reply, or raise `LinkLost`."""
@@ -118,7 +145,19 @@ class BlockingLink:
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.disconnect()
+        self._socket.close()
+
+
+def _connect(address: Address) -> socket.socket:
+    if address.path:
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(CONNECT_SECONDS)
+        sock.connect(address.path)
+        return sock
+    sock = socket.create_connection((address.host, address.port), CONNECT_SECONDS)
+    _tune(sock)
+    context = address.tls_context()
+    return sock if context is None else context.wrap_socket(sock, server_hostname=address.host)
 
 
 def _readable(sock: socket.socket, seconds: float) -> bool:
@@ -136,23 +175,39 @@ class AsyncLink(asyncio.Protocol):
         self._on_push = on_push
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self._connection: Any = None
         self.lost: Exception | None = None
 
     @classmethod
     async def open(cls, address: Address, on_push: Callable[[list[Any]], None] | None = None) -> AsyncLink:
         """Connect, or raise `OperationalError`."""
-        connection = address.asynchronous()
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS * 2):
-                await connection.connect()
-        except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
-            raise OperationalError(f"cannot connect to Redis: {error}") from error
         link = cls(on_push)
-        link._connection = connection
-        link._transport = connection._writer.transport
-        link._transport.set_protocol(link)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await link._connect(address)
+                for reply in await asyncio.gather(*link.call_all(*address.greeting(address.db))):
+                    check(reply)
+        except OperationalError:
+            link.abort()
+            raise
+        except (OSError, TimeoutError) as error:
+            link.abort()
+            raise OperationalError(f"cannot connect to Redis: {error or 'timeout'}") from error
         return link
+
+    async def _connect(self, address: Address) -> None:
+        if address.path:
+            await self._loop.create_unix_connection(lambda: self, address.path)
+            return
+        context = address.tls_context()
+        name = address.host if context is not None else None
+        await self._loop.create_connection(
+            lambda: self, address.host, address.port, ssl=context, server_hostname=name
+        )
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The bytes can flow."""
+        self._transport = cast(asyncio.Transport, transport)
+        _tune(transport.get_extra_info("socket"))
 
     def call(self, command: Command) -> asyncio.Future[Any]:
         """The reply to come; Redis's own errors come as values."""

@@ -6,8 +6,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
+_FOLDER = Path(__file__).parent / "lua"
 _INCLUDE = re.compile(r"^-- include: (\w+)$", re.MULTILINE)
 
 
@@ -30,15 +31,12 @@ class Script:
 @cache
 def script(name: str) -> Script:
     """The script of a file in `lua/`, its includes in place."""
-    folder = files("celeriac.stores.redis") / "lua"
-    text = (folder / f"{name}.lua").read_text()
-    text = _INCLUDE.sub(lambda match: (folder / f"{match[1]}.lua").read_text(), text)
+    text = (_FOLDER / f"{name}.lua").read_text()
+    text = _INCLUDE.sub(lambda match: (_FOLDER / f"{match[1]}.lua").read_text(), text)
     return Script(text.encode(), hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
 
 
 @cache
 def by_digest() -> dict[bytes, Script]:
     """All scripts by their digest."""
-    folder = files("celeriac.stores.redis") / "lua"
-    names = [item.name.removesuffix(".lua") for item in folder.iterdir() if item.name.endswith(".lua")]
-    return {script(name).digest: script(name) for name in names}
+    return {script(path.stem).digest: script(path.stem) for path in _FOLDER.glob("*.lua")}

@@ -43,7 +43,7 @@ class RedisSession:
                     check(reply)
         except (LinkLost, TimeoutError) as error:
             self._link.abort()
-            raise OperationalError(f"cannot talk to Redis: {error or 'timeout'}") from error
+            raise OperationalError(f"cannot talk to Redis: {str(error) or 'timeout'}") from error
         return self
 
     def _on_push(self, push: list[Any]) -> None:
@@ -67,7 +67,7 @@ class RedisSession:
                 return await self._link.call(command)
         except (LinkLost, TimeoutError) as error:
             self._link.abort()
-            raise OperationalError(f"no reply from Redis: {error or 'timeout'}") from error
+            raise OperationalError(f"no reply from Redis: {str(error) or 'timeout'}") from error
 
     def _note_lists(self, claims: tuple[c.Claim, ...]) -> None:
         """Lists of other priorities are waited on once something came from them."""
@@ -91,9 +91,9 @@ class RedisSession:
             await asyncio.wait([woken, *landing], return_when=asyncio.FIRST_COMPLETED)
             await self._unblock(landing)
             claims = [claim for future in landing for claim in future.result()]
-        except LinkLost as error:
+        except (LinkLost, TimeoutError) as error:
             self._link.abort()
-            raise OperationalError(f"lost Redis while waiting: {error}") from error
+            raise OperationalError(f"lost Redis while waiting: {str(error) or 'timeout'}") from error
         finally:
             self._waiting = False
             for future in (woken, *landing):
