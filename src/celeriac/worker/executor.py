@@ -135,7 +135,7 @@ class Executor:
         return REPORT, encode_report(refusal(raw, queue, error, self._clock.now()))
 
 
-def refusal(raw: bytes, queue: str, error: Exception, now: float) -> Outcome:
+def refusal(raw: bytes, queue: str, error: Exception, now: float, claim: str = "") -> Outcome:
     """The outcome of a message that cannot be run; it goes to the dead letters, whoever waits gets the error."""
     try:
         task_id = wire.read_headers(raw).id
@@ -144,7 +144,7 @@ def refusal(raw: bytes, queue: str, error: Exception, now: float) -> Outcome:
     reason = f"{type(error).__name__}: {error}"
     dead = DeadLetter(task_id or f"malformed-{hash(raw) & 0xFFFFFFFF:08x}", queue, raw, reason)
     result = document.write_failure(task_id, error, now) if task_id else None
-    return Outcome("", task_id, result, dead=dead)
+    return Outcome(claim, task_id, result, dead=dead)
 
 
 def _report(

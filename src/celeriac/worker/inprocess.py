@@ -79,9 +79,9 @@ class InProcessWorker:
         lanes = allocate(2 * self._options.concurrency)
         executor = Executor(self._app.tasks, self._app.sender, self._app.clock, self._options.name)
         for slot in range(self._options.concurrency):
-            core.children[slot] = self._start_child(core, slot, lanes[2 * slot : 2 * slot + 2], executor)
+            core.dispatcher.children[slot] = self._start_child(core, slot, lanes[2 * slot : 2 * slot + 2], executor)
         await core.run()
-        for child in core.children.values():
+        for child in core.dispatcher.children.values():
             for port in child.ports:
                 port.close()
 
@@ -92,7 +92,7 @@ class InProcessWorker:
 
         def notify() -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(core.outcomes_waiting)
+                loop.call_soon_threadsafe(core.dispatcher.outcomes_waiting)
 
         doors = [Door(lane, sock, notify) for lane, sock in zip(lanes, theirs, strict=True)]
         limit = self._app.conf.worker_async_concurrency
@@ -103,7 +103,7 @@ class InProcessWorker:
         for port in (sync, asynchronous):
             loop.add_reader(port.fileno(), _read_large, loop, port, core)
         child = Child(slot, sync, asynchronous, -1)
-        core.child_started(child)
+        core.dispatcher.child_started(child)
         return child
 
     def __enter__(self) -> InProcessWorker:
@@ -117,6 +117,6 @@ class InProcessWorker:
 
 def _read_large(loop: asyncio.AbstractEventLoop, port: Port, core: Core) -> None:
     if port.read():
-        core.outcomes_waiting()
+        core.dispatcher.outcomes_waiting()
     else:
         loop.remove_reader(port.fileno())

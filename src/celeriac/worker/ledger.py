@@ -1,9 +1,9 @@
 """The claims in this worker's hands: what is ready, what is out, what has ended and must be told. Pure.
 
 A claim is in exactly one place: `ready` (not handed to a child), `out` (a child has it), `ended` (its
-outcome waits to be sent), `sent` (told to the store, no reply yet). Only the store's reply ends it. When a
-reply is lost everything sent is uncertain: it goes back to `ended`, and `reconcile` drops what the store
-says it has no more.
+outcome waits to be sent), `sent` (told to the store, no reply yet), `returns` or `deferrals` (to be given
+back). Only the store's reply ends it. When a reply is lost everything sent is uncertain: it goes back to
+`ended`, and `reconcile` drops what the store says it has no more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from celeriac.store.contract import Claim, Outcome, Reconciled
+from celeriac.store.contract import Claim, Deferral, Outcome, Reconciled, Return
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +31,7 @@ class Held:
     asynchronous: bool = False
     needs_start: bool = False
     once: bool = False
-    ignore_result: bool = False
+    tracked: bool = False
     stale: bool = False
 
 
@@ -44,6 +44,8 @@ class Ledger:
     out: dict[str, Held] = field(default_factory=dict)
     ended: deque[Outcome] = field(default_factory=deque)
     sent: tuple[Outcome, ...] = ()
+    returns: list[Return] = field(default_factory=list)
+    deferrals: list[Deferral] = field(default_factory=list)
     lost: int = 0
     """Outcomes that the store refused because the claim was not held any more."""
 
@@ -78,17 +80,31 @@ class Ledger:
         else:
             self.ended.append(Outcome(held.claim, held.task_id, document or None))
 
-    def drop(self, items: Iterable[Held]) -> None:
-        """These claims were given back to the store."""
+    def give_back(self, items: Iterable[Held], raw: bytes | None = None) -> None:
+        """These claims are to return to the store, changed to `raw` where that is given."""
         for held in items:
             self.out.pop(held.claim, None)
+            if not held.stale:
+                self.returns.append(Return(held.claim, raw))
 
-    def take_ready(self) -> list[Held]:
-        """All that no child has, to be given back."""
-        items = [*self.ready, *self.ready_async]
+    def give_back_ready(self) -> None:
+        """All that no child has is to return to the store."""
+        self.give_back(self.ready)
         self.ready.clear()
+        self.give_back(self.ready_async)
         self.ready_async.clear()
-        return items
+
+    def given_back(self, returns: int, deferrals: int) -> None:
+        """The store has taken the first so many of each."""
+        del self.returns[:returns]
+        del self.deferrals[:deferrals]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is held any more."""
+        return not (
+            self.ready or self.ready_async or self.out or self.ended or self.sent or self.returns or self.deferrals
+        )
 
     def send(self, most: int, most_bytes: int) -> tuple[Outcome, ...]:
         """The outcomes for the next request; nothing is sent while a request is under way."""
@@ -118,6 +134,8 @@ class Ledger:
             *(held.claim for held in self.ready_async),
             *(held.claim for held in self.out.values() if not held.stale),
             *(outcome.claim for outcome in self.ended),
+            *(item.claim for item in self.returns),
+            *(item.claim for item in self.deferrals),
         )
 
     def reconcile(self, reply: Reconciled) -> tuple[Claim, ...]:
@@ -138,6 +156,8 @@ class Ledger:
         self.ready.clear()
         self.ready_async.clear()
         self.ended.clear()
+        self.returns.clear()
+        self.deferrals.clear()
         self.sent = ()
         for held in self.out.values():
             held.stale = True

@@ -58,7 +58,7 @@ class CoreProcess:
         await self._core.run()
         self.crew.stop()
         self._core.store.close()
-        logger.info("worker %s stopped; %d tasks done", self._options.name, self._core.stats.done)
+        logger.info("worker %s stopped; %d tasks done", self._options.name, self._core.dispatcher.stats.done)
         return 0
 
     def stop(self) -> None:
@@ -79,7 +79,7 @@ class CoreProcess:
                 self._failure = str(error)
             else:
                 self._core = Core(store, manifest, self._options)
-                self._core.children = self.crew.children
+                self._core.dispatcher.children = self.crew.children
                 _announce(self._options, store, manifest)
         self._ready.set()
 
@@ -91,17 +91,17 @@ class CoreProcess:
     def child_started(self, child: Child) -> None:
         """Pass on."""
         if self._core is not None:
-            self._core.child_started(child)
+            self._core.dispatcher.child_started(child)
 
     def outcomes_waiting(self) -> None:
         """Pass on."""
         if self._core is not None:
-            self._core.outcomes_waiting()
+            self._core.dispatcher.outcomes_waiting()
 
     def child_died(self, child: Child, cause: str) -> None:
         """Pass on."""
         if self._core is not None:
-            self._core.child_died(child, cause)
+            self._core.dispatcher.child_died(child, cause)
 
 
 def _open(manifest: Manifest) -> Any:
