@@ -1,6 +1,7 @@
 """Between the ledger and the children. Hot path: core -> here -> child -> here -> core.
 
-Hands out, collects, takes back. It never talks to the store. What it changes is the ledger; `news` is called when the core should look at it.
+Hands out, collects, takes back. It never talks to the store: what it changes is the ledger, and `news` is
+called when the core should look at it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,164 @@
+"""One transaction for a group of requests, with its errors sorted out and the log kept short."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, cast
+
+from celeriac.clock import Clock
+from celeriac.exceptions import EnqueueUncertain, LeaseLost, OperationalError
+from celeriac.store import contract as c
+from celeriac.stores.sqlite.connection import Connection, translated
+from celeriac.stores.sqlite.journal import Journal
+from celeriac.stores.sqlite.lockfile import LockFile
+from celeriac.stores.sqlite.requests import perform
+from celeriac.stores.sqlite.transaction import Transaction
+
+R = TypeVar("R")
+
+_RESULT_SLICE = 500
+_RESULT_SLICES = 4
+_ACCEPTED_SLICE = 4000
+"""How much of what has expired is deleted at once; more than is written between two checkpoints."""
+
+
+class Entry(Generic[R]):
+    """A request on its way: `done` is called once, from any thread, when `reply` or `error` is there."""
+
+    __slots__ = ("done", "error", "reply", "request")
+
+    def __init__(self, request: c.Request[R], done: Callable[[], object]) -> None:
+        self.request = request
+        self.done = done
+        self.reply: R | None = None
+        self.error: Exception | None = None
+
+    def result(self) -> R:
+        """The reply, or the error raised."""
+        if self.error is not None:
+            raise self.error
+        return cast("R", self.reply)
+
+
+class _CommitFailed(Exception):
+    """The log could not be written or synced: what is in it after a crash, nobody knows."""
+
+
+class Committer:
+    """Changes a database, for whoever holds the writer lock."""
+
+    def __init__(self, path: str, lock: LockFile, clock: Clock, result_seconds: int) -> None:
+        self._path = path
+        self._lock = lock
+        self._clock = clock
+        self._result_seconds = result_seconds
+        self._connection = Connection(path)
+        self._journal: Journal | None = None
+        self._synced = True
+        self.untidy = False
+        """Whether anything was written since `tidy`."""
+
+    def commit(self, entries: list[Entry[Any]]) -> set[str]:
+        """Perform requests in one transaction, giving each its reply or its error; the bells to ring."""
+        rings: set[str] = set()
+        with self._connection.mutex:
+            self._perform(entries, rings)
+            with contextlib.suppress(sqlite3.Error):  # what was committed stays; the next one meets the same trouble
+                self._keep_log_short()
+        return rings
+
+    def tidy(self) -> None:
+        """When nobody wants to write: give back the space of the log and of what has expired."""
+        self.untidy = False
+        with self._connection.mutex, contextlib.suppress(sqlite3.Error):
+            if self._journal is not None and self._journal.connection is self._connection.get():
+                self._purge(self._journal.connection)
+                self._journal.empty()
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._connection.mutex:
+            if self._journal is not None:
+                self._journal.close()
+                self._journal = None
+            self._connection.close()
+
+    def _perform(self, entries: list[Entry[Any]], rings: set[str]) -> None:
+        try:
+            transaction = self._transact(entries)
+        except Exception as error:
+            if len(entries) == 1:
+                entries[0].error = self._explained(error, entries[0].request)
+            for entry in entries if len(entries) > 1 else ():  # the fault of one must not be that of all
+                self._perform([entry], rings)
+        else:
+            rings |= transaction.rings
+            for action in transaction.after:
+                action()
+
+    def _transact(self, entries: list[Entry[Any]]) -> Transaction:
+        connection = self._ready(any(entry.request.durable for entry in entries))
+        now = int(self._clock.now() * 1000)
+        transaction = Transaction(connection, self._lock, now, self._result_seconds)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for entry in entries:
+                entry.error = None
+                try:
+                    entry.reply = perform(transaction, entry.request)
+                except LeaseLost as error:
+                    entry.error = error
+            _commit(connection)
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        self.untidy = True
+        return transaction
+
+    def _ready(self, durable: bool) -> sqlite3.Connection:
+        """The connection, syncing its commits or not."""
+        connection = self._connection.get()
+        if self._journal is None or self._journal.connection is not connection:
+            if self._journal is not None:
+                self._journal.close()
+            self._journal, self._synced = Journal(self._path, connection), True
+        if self._synced != durable:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._synced = durable
+        return connection
+
+    def _keep_log_short(self) -> None:
+        if self._journal is not None and self._journal.is_long():
+            self._journal.move()
+            self._purge(self._journal.connection)
+
+    def _purge(self, connection: sqlite3.Connection) -> None:
+        """Delete a slice of the results that have expired and of the ids that need not be remembered."""
+        now = int(self._clock.now() * 1000)
+        tx = Transaction(connection, self._lock, now, self._result_seconds)
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for _ in range(_RESULT_SLICES):
+                if tx.do("expire_results", now // 1000, _RESULT_SLICE) < _RESULT_SLICE:
+                    break
+            tx.do("forget_accepted", now // (c.ENQUEUE_MEMORY_SECONDS * 1000) - 1, _ACCEPTED_SLICE)
+
+    def _explained(self, error: Exception, request: c.Request[Any]) -> Exception:
+        if isinstance(error, _CommitFailed):
+            text = f"{self._path} could not be written: {error.__cause__}"
+            if isinstance(request, c.Enqueue):
+                return EnqueueUncertain(text, tuple(message.id for message in request.messages))
+            return OperationalError(text)
+        return translated(error, self._path) if isinstance(error, sqlite3.Error) else error
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("COMMIT")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
+            raise _CommitFailed from error
+        raise

@@ -1,0 +1,60 @@
+"""Where a database must not lie: file systems whose locks or shared memory do not hold across machines."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from celeriac.exceptions import ImproperlyConfigured
+
+_NETWORK = re.compile(
+    r"nfs\d?|cifs|smb\d?|smbfs|9p|afs|ceph|lustre|gpfs|beegfs|orangefs|pvfs2|ocfs2|gfs2|glusterfs|virtiofs|davfs"
+    r"|fuse\.(sshfs|glusterfs|ceph(-fuse)?|s3fs|gcsfuse|rclone|davfs2?|grpcfuse|osxfs|mfs|juicefs|nfs.*|smbnetfs)"
+)
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+def network_filesystem(mountinfo: str, path: str) -> str:
+    """The type of the network file system that an absolute path lies on, or an empty string.
+
+    `mountinfo` is the text of `/proc/self/mountinfo` (proc(5)): of the mount points above the path the longest
+    counts, and of equal ones the last.
+    """
+    longest, found = "", ""
+    for line in mountinfo.splitlines():
+        left, _, right = line.partition(" - ")
+        point = _OCTAL.sub(lambda match: chr(int(match[1], 8)), left.split()[4])
+        if (path + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(longest):
+            longest, found = point, right.split()[0]
+    return found if _NETWORK.fullmatch(found) else ""
+
+
+def check_place(path: Path) -> None:
+    """Raise `ImproperlyConfigured` where a database cannot or must not be; says which and why."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise ImproperlyConfigured(f"the SQLite file {path} cannot be created: there is no folder {folder}")
+    if path.is_dir():
+        raise ImproperlyConfigured(f"the SQLite file {path} is a folder")
+    try:
+        mountinfo = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
+    except OSError:
+        return
+    kind = network_filesystem(mountinfo, os.path.realpath(folder))
+    if kind:
+        raise ImproperlyConfigured(
+            f"the SQLite file {path} lies on a network file system ({kind}), where locks and shared memory do not"
+            " hold and the file would be corrupted: put it on a local disk, or use Redis"
+        )
+
+
+def match_mode(path: str, database: str) -> None:
+    """Give a file or folder beside the database its permissions, as SQLite does with its own files.
+
+    Nothing happens where it belongs to somebody else, who has done so already.
+    """
+    status = os.stat(path)
+    if status.st_uid == os.geteuid():
+        mode = os.stat(database).st_mode & 0o666
+        os.chmod(path, mode | (mode & 0o444) >> 2 if os.path.isdir(path) else mode)

@@ -1,0 +1,85 @@
+"""Requests about leases: who is there, who is gone, and who takes over."""
+
+from __future__ import annotations
+
+import msgspec
+
+from celeriac.exceptions import LeaseLost
+from celeriac.store import contract as c
+from celeriac.stores.sqlite.queues import push_front
+from celeriac.stores.sqlite.transaction import Transaction, until
+
+_records = msgspec.json.Decoder(c.WorkerRecord)
+
+
+def open_lease(tx: Transaction, request: c.OpenLease) -> None:
+    """Begin a lease and hold its lock; another lease of the same worker ends by it."""
+    lease = request.lease
+    known = tx.find_lease(lease.worker)
+    tx.lock.hold(lease)
+    if known and known[1] == lease.epoch:
+        return
+    if known:
+        _end(tx, known[0], c.Lease(lease.worker, known[1]))
+    tx.do("open_lease", lease.worker, lease.epoch, msgspec.json.encode(request.record))
+
+
+def close_lease(tx: Transaction, request: c.CloseLease) -> None:
+    """End a lease; its lock goes after the commit, or somebody might reap it before."""
+    _end(tx, tx.lease(request.lease), request.lease)
+
+
+def _end(tx: Transaction, number: int, lease: c.Lease) -> None:
+    claims = tx.rows("to_give_back", number)
+    if claims:
+        push_front(tx, claims)
+        tx.do("drop_all_claims", number)
+    tx.do("drop_lease", number)
+    tx.after.append(lambda: tx.lock.drop(lease))
+
+
+def beat(tx: Transaction, request: c.Beat) -> c.Beaten:
+    """Look at the others. The lock shows that the holder lives, so there is nothing to write."""
+    rows = tx.rows("leases")
+    peers = [_peer(tx, worker, epoch, record) for worker, epoch, record, _ in rows]
+    if not any((peer.worker, peer.epoch) == (request.lease.worker, request.lease.epoch) for peer in peers):
+        tx.lock.drop(request.lease)
+        raise LeaseLost(f"lease {request.lease.epoch} of {request.lease.worker} is not open")
+    return c.Beaten(tuple(peers), until(rows[0][3], tx.now))
+
+
+def _peer(tx: Transaction, worker: str, epoch: str, record: bytes) -> c.Peer:
+    dead = tx.lock.dead(c.Lease(worker, epoch))
+    return c.Peer(worker, epoch, dead=dead, record=_records.decode(record))
+
+
+def reap(tx: Transaction, request: c.Reap) -> c.Reaped:
+    """Take over from a peer whose process is dead; looked at again here, where nobody else writes."""
+    reaper, peer = tx.lease(request.lease), request.peer
+    known = tx.find_lease(peer.worker)
+    if known is None or known[1] != peer.epoch or known[0] == reaper:
+        return c.Reaped()
+    if not tx.lock.dead(c.Lease(peer.worker, peer.epoch)):
+        return c.Reaped()
+    old = known[0]
+    claims, moves = [], []
+    for number, row in enumerate(tx.rows("claims", old, request.limit), request.first):
+        claims.append(_claim(request.lease.epoch, number, *row[1:]))
+        moves.append((old, row[0], reaper, number))
+    tx.do_each("adopt", moves)
+    if not tx.value("holds_any", old):
+        tx.do("drop_lease", old)
+    return c.Reaped(tuple(claims))
+
+
+def _claim(epoch: str, number: int, queue: str, raw: bytes, priority: int, started: int) -> c.Claim:
+    return c.Claim(f"{epoch}:{number}", queue, raw, priority, bool(started))
+
+
+def reconcile(tx: Transaction, request: c.Reconcile) -> c.Reconciled:
+    """Compare what a worker believes with what is."""
+    epoch = request.lease.epoch
+    claims = [_claim(epoch, *row) for row in tx.rows("claims", tx.lease(request.lease), -1)]
+    held, known = {claim.id for claim in claims}, set(request.known)
+    unknown = tuple(claim for claim in claims if claim.id not in known)
+    return c.Reconciled(unknown, tuple(id for id in request.known if id not in held))

@@ -1,0 +1,162 @@
+"""The lock file of a database: POSIX record locks on single bytes of `<database>-lock`.
+
+Byte 0 is the writer's, byte 1 the turnstile before it, and every open lease has a byte of its own further on,
+held for as long as the process of its worker lives.
+
+POSIX locks (fcntl(2), "Traditional advisory record locks"), neither flock(2) nor open file description locks:
+the kernel frees them when the process dies, whatever children it has forked, for a child inherits none. The
+price is that they belong to the pair of process and file: closing any descriptor of the file frees them all,
+and the kernel does not refuse a process what the process itself holds. So there is one `LockFile` per file in
+a process, shared by all stores, and what the process holds is remembered here.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import threading
+import time
+from hashlib import blake2b
+
+from celeriac.exceptions import ImproperlyConfigured, OperationalError
+from celeriac.store.contract import Lease
+
+_WRITER = 0
+_TURNSTILE = 1
+_FIRST_LEASE = 2
+
+
+class LockFile:
+    """One lock file, open once in this process; get it with `open_lock_file`."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.users = 0
+        self.turn = threading.Lock()
+        """Whose turn it is to write among the threads of this process; taken before `acquire`."""
+        self._own: set[int] = set()
+
+    def acquire(self) -> None:
+        """Become the writer, in turn with other processes.
+
+        Whoever comes next waits at the writer's byte holding the turnstile. So a process that lets go and at
+        once wants the lock again waits behind the one that had been waiting: nobody is overtaken for ever.
+        """
+        self._lock(_TURNSTILE, fcntl.LOCK_EX)
+        try:
+            self._lock(_WRITER, fcntl.LOCK_EX)
+        finally:
+            self._unlock(_TURNSTILE)
+
+    def try_acquire(self) -> bool:
+        """Become the writer if that needs no waiting."""
+        if not self._lock(_TURNSTILE, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            return False
+        try:
+            return self._lock(_WRITER, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            self._unlock(_TURNSTILE)
+
+    def release(self) -> None:
+        """Be the writer no more."""
+        self._unlock(_WRITER)
+
+    def hold(self, lease: Lease) -> None:
+        """Show as long as this process lives, or until `drop`, that the holder of a lease lives."""
+        byte = _byte(lease)
+        if byte not in self._own:
+            if not self._lock(byte, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                raise OperationalError(f"lease {lease.epoch} of {lease.worker} is held by another process")
+            self._own.add(byte)
+
+    def drop(self, lease: Lease) -> None:
+        """Stop showing it; nothing happens when another process holds the lease."""
+        byte = _byte(lease)
+        if byte in self._own:
+            self._own.discard(byte)
+            self._unlock(byte)
+
+    def dead(self, lease: Lease) -> bool:
+        """Whether no living process holds a lease; a stopped process (SIGSTOP) lives.
+
+        Tried with a shared lock, so that two observers do not take each other for the holder.
+        """
+        byte = _byte(lease)
+        if byte in self._own or not self._lock(byte, fcntl.LOCK_SH | fcntl.LOCK_NB):
+            return False
+        self._unlock(byte)
+        return True
+
+    def close(self) -> None:
+        """Give up one user's share; the last one closes the file, unless a lease is held by it."""
+        with _opening:
+            self.users -= 1
+            if self.users == 0 and not self._own:
+                _open.pop(_identity(os.fstat(self.fd)))
+                os.close(self.fd)
+
+    def _lock(self, byte: int, how: int) -> bool:
+        while True:
+            try:
+                fcntl.lockf(self.fd, how, 1, byte)
+            except (BlockingIOError, PermissionError):
+                return False
+            except OSError as error:
+                if error.errno != errno.EDEADLK:
+                    raise OperationalError(f"the lock file cannot be locked: {error.strerror}") from error
+                # The kernel sees processes, not threads: two that wait for each other's writers of two
+                # different databases look like a deadlock and are none.
+                time.sleep(0.001)
+            else:
+                return True
+
+    def _unlock(self, byte: int) -> None:
+        fcntl.lockf(self.fd, fcntl.LOCK_UN, 1, byte)
+
+
+_open: dict[tuple[int, int], LockFile] = {}
+_opening = threading.Lock()
+
+
+def open_lock_file(path: str) -> LockFile:
+    """The lock file at a path, created when there is none; `LockFile.close` gives it back."""
+    with _opening:
+        try:
+            known = _open.get(_identity(os.stat(path)))
+        except FileNotFoundError:
+            known = None
+        if known is None:
+            known = _create(path)
+        known.users += 1
+        return known
+
+
+def _create(path: str) -> LockFile:
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise ImproperlyConfigured(f"the lock file {path} cannot be opened: {error.strerror}") from error
+    file = LockFile(fd)
+    _open[_identity(os.fstat(fd))] = file
+    return file
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _byte(lease: Lease) -> int:
+    name = f"{lease.worker}\0{lease.epoch}".encode()
+    return _FIRST_LEASE + int.from_bytes(blake2b(name, digest_size=6).digest())
+
+
+def _forget_after_fork() -> None:
+    """The child holds none of the locks; while it has no descriptor of its own, closing the parent's is harmless."""
+    _opening.release()
+    for file in _open.values():
+        os.close(file.fd)
+    _open.clear()
+
+
+os.register_at_fork(before=_opening.acquire, after_in_parent=_opening.release, after_in_child=_forget_after_fork)

@@ -1,0 +1,104 @@
+"""Requests about messages in queues, held back, given back, set aside."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from celeriac.store import contract as c
+from celeriac.stores.sqlite.claims import held
+from celeriac.stores.sqlite.transaction import Transaction, array
+from celeriac.stores.sqlite.wake import WORKER
+
+
+def enqueue(tx: Transaction, request: c.Enqueue) -> c.Enqueued:
+    """Accept the messages whose ids were not accepted before."""
+    fresh = _accept(tx, [message.id for message in request.messages])
+    put(tx, [message for message, new in zip(request.messages, fresh, strict=True) if new])
+    return c.Enqueued(tuple(fresh))
+
+
+def _accept(tx: Transaction, ids: list[str]) -> list[bool]:
+    generation = tx.now // (c.ENQUEUE_MEMORY_SECONDS * 1000)
+    known = {id for (id,) in tx.rows("known", array(ids), generation)}
+    fresh: dict[str, int] = {}
+    for place, id in enumerate(ids):
+        if id not in known:
+            fresh.setdefault(id, place)
+    if fresh:
+        tx.do("accept", array(fresh), generation)
+    return [fresh.get(id) == place for place, id in enumerate(ids)]
+
+
+def put(tx: Transaction, messages: list[c.Message]) -> None:
+    """Put messages into their queues, or among the delayed."""
+    if not messages:
+        return
+    numbered = list(enumerate(messages, tx.value("last_message") + 1))
+    tx.insert("add_messages", [(number, message.raw) for number, message in numbered])
+    push(tx, [(m.queue, m.priority, number) for number, m in numbered if m.delay <= 0])
+    delay(tx, [(tx.now + m.delay, number, m.queue, m.priority) for number, m in numbered if m.delay > 0])
+
+
+def push(tx: Transaction, rows: list[tuple[str, int, int]]) -> None:
+    """Queue, priority and number of messages, to the back of their queues."""
+    _place(tx, rows, "last_position", 1)
+
+
+def push_front(tx: Transaction, rows: list[tuple[str, int, int]]) -> None:
+    """The same to the front; the last one given is served first."""
+    _place(tx, rows, "first_position", -1)
+
+
+def _place(tx: Transaction, rows: list[tuple[str, int, int]], edge: str, step: int) -> None:
+    if not rows:
+        return
+    positions = {place: count(tx.value(edge, *place) + step, step) for place in {row[:2] for row in rows}}
+    tx.insert("push", [(queue, level, next(positions[queue, level]), number) for queue, level, number in rows])
+    tx.rings.add(WORKER)
+
+
+def delay(tx: Transaction, rows: list[tuple[int, int, str, int]]) -> None:
+    """Due time, number, queue and priority of messages, among the delayed."""
+    if rows:
+        tx.insert("delay", rows)
+        tx.rings.add(WORKER)
+
+
+def release(tx: Transaction, request: c.Release) -> c.Lost:
+    """Give claims back to the front."""
+    lease = tx.lease(request.lease)
+    returns, lost = held(tx, lease, request.lease.epoch, request.returns)
+    tx.do("drop_claims", lease, array(claim.number for _, claim in returns))
+    tx.do_each("change_message", ((claim.message, item.raw) for item, claim in returns if item.raw is not None))
+    push_front(tx, [(claim.queue, claim.priority, claim.message) for _, claim in reversed(returns)])
+    return c.Lost(lost)
+
+
+def defer(tx: Transaction, request: c.Defer) -> c.Lost:
+    """Move claims among the delayed."""
+    lease = tx.lease(request.lease)
+    deferrals, lost = held(tx, lease, request.lease.epoch, request.deferrals)
+    tx.do("drop_claims", lease, array(claim.number for _, claim in deferrals))
+    tx.do_each("change_message", ((claim.message, item.raw) for item, claim in deferrals if item.raw is not None))
+    delay(tx, [(item.due, claim.message, claim.queue, claim.priority) for item, claim in deferrals])
+    return c.Lost(lost)
+
+
+def promote(tx: Transaction, request: c.Promote) -> c.Promoted:
+    """Move what is due into its queue."""
+    due = tx.rows("due", tx.now, request.limit)
+    push(tx, [(queue, priority, message) for _, queue, priority, message in due])
+    tx.do("drop_delayed", array(number for number, *_ in due))
+    return c.Promoted(len(due), tx.next_due())
+
+
+def stats(tx: Transaction, request: c.Stats) -> tuple[c.QueueStats, ...]:
+    """Count everything there is; queues named and empty count zero."""
+    counted = {row[0]: c.QueueStats(*row) for row in tx.rows("stats")}
+    names = request.queues or tuple(name for name in counted if name != c.ADVANCE_QUEUE)
+    return tuple(counted.get(name) or c.QueueStats(name) for name in names)
+
+
+def dead_letters(tx: Transaction, request: c.DeadLetters) -> tuple[c.DeadLetter, ...]:
+    """The newest first."""
+    return tuple(c.DeadLetter(*row) for row in tx.rows("dead", request.limit))

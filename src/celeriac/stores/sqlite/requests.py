@@ -1,0 +1,44 @@
+"""Which function performs which request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from celeriac.store import contract as c
+from celeriac.stores.sqlite import finishing, leases, queues, results
+from celeriac.stores.sqlite.transaction import Transaction
+
+R = TypeVar("R")
+
+_READ: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
+    c.Beat: leases.beat,
+    c.Reconcile: leases.reconcile,
+    c.ReadResults: results.read_results,
+    c.ReadSlots: results.read_slots,
+    c.Stats: queues.stats,
+    c.DeadLetters: queues.dead_letters,
+}
+_WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
+    c.Enqueue: queues.enqueue,
+    c.OpenLease: leases.open_lease,
+    c.CloseLease: leases.close_lease,
+    c.Finish: finishing.finish,
+    c.Start: finishing.start,
+    c.Release: queues.release,
+    c.Defer: queues.defer,
+    c.Promote: queues.promote,
+    c.Reap: leases.reap,
+    c.Forget: results.forget,
+}
+
+
+def only_reads(request: c.Request[Any]) -> bool:
+    """Whether a request leaves the database as it is, so that it needs no lock."""
+    return type(request) in _READ
+
+
+def perform(tx: Transaction, request: c.Request[R]) -> R:
+    """Perform a request within a transaction; a `LeaseLost` is raised before anything is written."""
+    function = _READ.get(type(request)) or _WRITE[type(request)]
+    return cast("R", function(tx, request))

@@ -1,0 +1,43 @@
+"""Result documents and the slots of chords."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from celeriac.store import contract as c
+from celeriac.stores.sqlite.transaction import Transaction, array
+
+
+def write_results(tx: Transaction, results: Iterable[tuple[str, bytes | None]]) -> None:
+    """Write the documents of tasks where there is one; they expire `result_seconds` from now."""
+    expires = tx.now // 1000 + tx.result_seconds if tx.result_seconds else None
+    tx.insert("write_results", [(task, expires, document) for task, document in results if document is not None])
+
+
+def read_results(tx: Transaction, request: c.ReadResults) -> tuple[bytes | None, ...]:
+    """The documents that have not expired."""
+    found = dict(tx.rows("read_results", array(request.tasks), tx.now // 1000))
+    return tuple(found.get(task) for task in request.tasks)
+
+
+def forget(tx: Transaction, request: c.Forget) -> None:
+    """Delete documents."""
+    tx.do("forget_results", array(request.tasks))
+
+
+def settle_chord(tx: Transaction, outcome: c.Outcome) -> str:
+    """Clear the slots that an outcome no longer needs and fill its own; the chord that this completes, or nothing."""
+    if outcome.clears:
+        tx.do("clear_slots", outcome.clears)
+        tx.do("clear_chord", outcome.clears)
+    slot = outcome.slot
+    if slot is None:
+        return ""
+    tx.do("count_slot", slot.chord, tx.do("fill_slot", slot.chord, slot.index, slot.value))
+    return slot.chord if tx.do("complete", slot.chord, slot.size) else ""
+
+
+def read_slots(tx: Transaction, request: c.ReadSlots) -> tuple[bytes | None, ...]:
+    """The values of a chord by index, None where there is none yet."""
+    found = dict(tx.rows("read_slots", request.chord, request.size))
+    return tuple(found.get(index) for index in range(request.size))

@@ -1,0 +1,70 @@
+"""A worker's door: requests go through the writer's thread, waiting is a bell in the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
+
+from celeriac.store import contract as c
+from celeriac.stores.sqlite.wake import Bell
+
+if TYPE_CHECKING:
+    from celeriac.stores.sqlite.store import SQLiteStore
+
+R = TypeVar("R")
+
+
+class SQLiteSession:
+    """A session bound to the running event loop.
+
+    A bell is lost only when the process that should ring it dies after its commit and before. So a session
+    that waits looks once a beat whether anything was committed at all.
+    """
+
+    def __init__(self, store: SQLiteStore, bell: Bell, first: int, version: int) -> None:
+        self._store = store
+        self._bell = bell
+        self._numbers = first
+        self._version = version
+        self._rung: asyncio.Future[None] | None = None
+
+    async def call(self, request: c.Request[R]) -> R:
+        """Perform a request without blocking the loop."""
+        return await self._store.arun(request)
+
+    async def wait(self, queues: tuple[str, ...], count: int) -> tuple[c.Claim, ...] | None:
+        """Return when the bell has rung since the last wait, whatever the queues."""
+        loop = asyncio.get_running_loop()
+        rung = self._rung = loop.create_future()
+        loop.add_reader(self._bell.socket, self._answer)
+        try:
+            while not rung.done():
+                await asyncio.wait((rung,), timeout=self._store.beat_seconds)
+                if not rung.done() and await self._missed_something():
+                    break
+        finally:
+            self._rung = None
+            loop.remove_reader(self._bell.socket)
+        return None
+
+    def reserve(self, count: int) -> int:
+        """The next claim numbers."""
+        first, self._numbers = self._numbers, self._numbers + count
+        return first
+
+    async def stop_waiting(self) -> None:
+        """End the wait under way."""
+        self._answer()
+
+    async def close(self) -> None:
+        """Take the bell away."""
+        self._bell.close()
+
+    def _answer(self) -> None:
+        self._bell.silence()
+        if self._rung is not None and not self._rung.done():
+            self._rung.set_result(None)
+
+    async def _missed_something(self) -> bool:
+        before, self._version = self._version, await asyncio.to_thread(self._store.version)
+        return before != self._version

@@ -1,0 +1,34 @@
+"""The statements of the `.sql` files by their names."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+
+_FOLDER = resources.files(__package__) / "sql"
+_ROW = re.compile(r"\(\?(, \?)*\)")
+_MARK = "-- name: "
+
+
+def split(text: str) -> dict[str, str]:
+    """The statements of one file, each begun by a line `-- name: <name>`; what stands before the first is prose."""
+    parts = text.split(_MARK)[1:]
+    return {name.strip(): statement.strip() for name, _, statement in (part.partition("\n") for part in parts)}
+
+
+@cache
+def repeated(name: str, rows: int) -> str:
+    """An insertion of one row turned into one of several."""
+    return _ROW.sub(lambda row: ", ".join([row[0]] * rows), SQL[name])
+
+
+def _load() -> dict[str, str]:
+    statements: dict[str, str] = {}
+    for file in ("queues.sql", "leases.sql", "results.sql"):
+        statements |= split((_FOLDER / file).read_text())
+    return statements
+
+
+SCHEMA = (_FOLDER / "schema.sql").read_text()
+SQL = _load()

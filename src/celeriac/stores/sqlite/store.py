@@ -1,0 +1,134 @@
+"""The doors of the SQLite store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from celeriac.clock import SYSTEM_CLOCK, Clock
+from celeriac.exceptions import ImproperlyConfigured
+from celeriac.store import contract as c
+from celeriac.stores.sqlite.engine import Engine
+from celeriac.stores.sqlite.requests import only_reads
+from celeriac.stores.sqlite.session import SQLiteSession
+from celeriac.stores.sqlite.waiting import wait_for_results
+from celeriac.stores.sqlite.wake import WORKER
+
+R = TypeVar("R")
+
+
+class SQLiteStore:
+    """A store in one file of this machine, for any number of processes.
+
+    What was enqueued or finished survives a loss of power. A worker that dies is noticed by the others at
+    their next beat, because the kernel frees its lock; one that is merely stopped keeps what it holds. The
+    file is opened when first needed, and anew when it has been deleted or replaced. Results are kept for
+    `result_seconds` (a day by default, 0 for ever). Forks, threads and several stores of one file in one
+    process are allowed; network file systems are refused with `ImproperlyConfigured`.
+    """
+
+    lease_seconds = 10.0
+    beat_seconds = 0.5
+    expiring = False
+    shared = True
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, result_seconds: int = 86400, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
+        if os.fspath(path) in ("", ":memory:"):
+            raise ImproperlyConfigured("the SQLite store needs a file; for a store in memory use memory://")
+        self.path = Path(path).absolute()
+        self.url = f"sqlite:///{self.path}"
+        self._result_seconds = result_seconds
+        self._clock = clock
+        self._open: Engine | None = None
+
+    def run(self, request: c.Request[R], *, deadline: float | None = None) -> R:
+        """Perform a request, waiting at most `deadline` seconds for other processes to let go of the file.
+
+        Raises `OperationalError` when they do not or the disk is full, `EnqueueUncertain` when the disk failed
+        in the middle, `ImproperlyConfigured` when there can be no database at this path.
+        """
+        return self._engine(deadline).run(request, deadline)
+
+    def run_many(self, requests: Iterable[c.Request[R]], *, deadline: float | None = None) -> list[R]:
+        """One after the other: there is no way to a file that could be filled while waiting."""
+        return [self.run(request, deadline=deadline) for request in requests]
+
+    async def arun(self, request: c.Request[R], *, deadline: float | None = None) -> R:
+        """The same without blocking the event loop."""
+        if only_reads(request) or self._open is None:
+            return await asyncio.to_thread(self.run, request, deadline=deadline)
+        loop = asyncio.get_running_loop()
+        arrived = loop.create_future()
+
+        def arrive() -> None:
+            if not arrived.done():
+                arrived.set_result(None)
+
+        def done() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed
+                loop.call_soon_threadsafe(arrive)
+
+        writer = self._engine(deadline).writer
+        entry = writer.submit(request, done)
+        finished, _ = await asyncio.wait((arrived,), timeout=deadline)
+        if not finished:
+            writer.withdraw(entry, deadline)
+            await arrived
+        return entry.result()
+
+    def wait_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
+        """Wait on a socket that whoever writes results sends to."""
+
+        def read(part: tuple[str, ...]) -> tuple[bytes | None, ...]:
+            return self.run(c.ReadResults(part))
+
+        return wait_for_results(tasks, timeout, read, self._engine(timeout).bells, self._clock)
+
+    async def connect(self, lease: c.Lease, first: int = 1) -> c.Session:
+        """A session bound to the running loop."""
+        engine = await asyncio.to_thread(self._engine, None)
+        return SQLiteSession(self, engine.bells.make(WORKER), first, engine.version())
+
+    def durability(self) -> c.Durability:
+        """Every commit that matters is synced."""
+        return c.Durability.COMMIT
+
+    def close(self) -> None:
+        """Close the file in this process; leases that it holds stay held while the process lives."""
+        with _opening:
+            if self._open is not None and self._open.pid == os.getpid():
+                self._open.close()
+            self._open = None
+
+    def version(self) -> int:
+        """A number that changes when something was committed."""
+        return self._engine(None).version()
+
+    def _engine(self, deadline: float | None) -> Engine:
+        engine = self._open
+        if engine is None or engine.is_stale():
+            engine = self._reopen()
+        engine.open(deadline)
+        return engine
+
+    def _reopen(self) -> Engine:
+        with _opening:
+            old = self._open
+            if old is not None and not old.is_stale():
+                return old
+            # After a fork the old one is the parent's: its connections were closed before, the rest is left alone.
+            if old is not None and old.pid == os.getpid():
+                old.close()
+            self._open = Engine(self.path, self._clock, self._result_seconds)
+            return self._open
+
+
+_opening = threading.Lock()
+os.register_at_fork(before=_opening.acquire, after_in_parent=_opening.release, after_in_child=_opening.release)
