@@ -26,7 +26,7 @@ page as tests, for every store, ours or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
@@ -391,6 +391,9 @@ class Session(Protocol):
     Any error but `LeaseLost` ends the session: the request may or may not have happened. The worker then
     connects anew and reconciles.
     """
+
+    on_new_peer: Callable[[], None]
+    """Called, by a store that can, when a lease was opened: the sooner a peer is known, the sooner it is missed."""
 
     async def call(self, request: Request[R]) -> R:
         """Perform a request."""

@@ -117,14 +117,27 @@ class Core:
                     return  # a wait at the store crossed the end of the lease
                 self._forget_lease()
             except OperationalError as error:
-                logger.warning("lost the store: %s; trying again in %.2g s", error, self._pause)
                 self._interrupted()
+                if self._may_give_up():
+                    logger.error("stopped without the store; %d outcomes are lost to it", len(self.ledger.ended))
+                    return
+                logger.warning("lost the store: %s; trying again in %.2g s", error, self._pause)
                 await asyncio.sleep(self._pause)
                 self._pause = min(self._pause * 2, most)
+
+    def _may_give_up(self) -> bool:
+        """Told to stop, and the store is away: wait for it no longer than a lease once nothing runs any more.
+
+        What is then not reported runs again elsewhere, when the lease is reaped.
+        """
+        if not self.dispatcher.stopping or self.ledger.out:
+            return False
+        return not self.ledger.known() or monotonic() - self._last_beat > 2 * self.store.lease_seconds
 
     async def _work(self) -> None:
         """One session, from connecting to its end."""
         session = self._session = await self.store.connect(self._lease, self._number)
+        session.on_new_peer = self._beat_now.set
         try:
             await self._begin(session)
             await _until_first(

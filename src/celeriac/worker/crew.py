@@ -63,8 +63,8 @@ class CrewEvents(Protocol):
     def zygote_ready(self, manifest: Manifest) -> None:
         """The app is imported."""
 
-    def zygote_failed(self, traceback: str) -> None:
-        """The app cannot be imported."""
+    def zygote_failed(self, reason: str, found: bool) -> None:
+        """The app cannot be imported, or is not there."""
 
 
 class Crew:
@@ -103,7 +103,8 @@ class Crew:
         control.close()
         if self._control is control:
             self._control = None
-            logger.error("the zygote is gone, and its children with it")
+            if self._wanted:
+                logger.error("the zygote is gone, and its children with it")
         for child in list(self.children.values()):
             self._bury(child, "the zygote died")
 
@@ -115,8 +116,8 @@ class Crew:
                 for slot in range(self.size):
                     if slot not in self.children:
                         self._spawn(slot)
-            case ImportFailed(traceback):
-                self._events.zygote_failed(traceback)
+            case ImportFailed(reason, found):
+                self._events.zygote_failed(reason, found)
             case Forked(slot, pid):
                 self._watch(slot, pid)
             case Exited(pid, status):

@@ -13,26 +13,40 @@ from celeriac.exceptions import ImproperlyConfigured
 _SUBMODULES = ("celeriac", "celery", "tasks")
 
 
+class AppNotFound(ImproperlyConfigured):
+    """What `-A` names is not there; not raised for errors of what is there."""
+
+
 def find_app(name: str) -> Celeriac:
     """The app of `module`, `module:attribute` or `package`.
 
     Without an attribute it looks for `app`, then `celery`, then any app in the module, and in a package for
-    its modules `celeriac`, `celery` and `tasks` as well. Raises `ImproperlyConfigured` when there is none;
+    its modules `celeriac`, `celery` and `tasks` as well. Raises `AppNotFound` when there is none;
     errors of the user's own import come through as they are.
     """
     module_name, _, attribute = name.partition(":")
-    module = importlib.import_module(module_name)
+    module = _import(module_name)
     if attribute:
         found = getattr(module, attribute, None)
         if not isinstance(found, Celeriac):
-            raise ImproperlyConfigured(f"{module_name} has no app called {attribute!r}")
+            raise AppNotFound(f"{module_name} has no app called {attribute!r}")
         return found
     app = _app_in(module)
     if app is None and hasattr(module, "__path__"):
         app = _app_below(module_name)
     if app is None:
-        raise ImproperlyConfigured(f"no Celeriac app in {module_name!r}: name it as module:attribute")
+        raise AppNotFound(f"no Celeriac app in {module_name!r}: name it as module:attribute")
     return app
+
+
+def _import(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        if name == missing or name.startswith(f"{missing}."):
+            raise AppNotFound(f"there is no module {missing!r} here") from None
+        raise
 
 
 def _app_in(module: ModuleType) -> Celeriac | None:

@@ -53,9 +53,10 @@ class Manifest(Struct):
 
 
 class ImportFailed(Struct, tag=True):
-    """Zygote to core: the app cannot be imported."""
+    """Zygote to core: the app cannot be imported; why, and whether there is something of that name at all."""
 
-    traceback: str
+    reason: str
+    found: bool = True
 
 
 class Ready(Struct, tag=True):

@@ -23,6 +23,8 @@ from celeriac.worker.zygote import die_with_parent
 
 logger = logging.getLogger("celeriac.worker")
 
+EXIT_FAILED, EXIT_USAGE = 1, 2
+
 
 class CoreProcess:
     """Brings crew and core together; what the crew notices before there is a core waits here."""
@@ -33,6 +35,7 @@ class CoreProcess:
         self._core: Core | None = None
         self._ready = asyncio.Event()
         self._failure = ""
+        self._code = 0
         self._stopped = False
         self.crew = Crew(lanes, options.concurrency, self)
 
@@ -54,11 +57,13 @@ class CoreProcess:
         if self._core is None:
             if self._failure:
                 print(self._failure, file=sys.stderr)
-            return 1 if self._failure else 0
+            return self._code
         await self._core.run()
         self.crew.stop()
         self._core.store.close()
-        logger.info("worker %s stopped; %d tasks done", self._options.name, self._core.dispatcher.stats.done)
+        stats, dispatched = self._core.stats, self._core.dispatcher.stats
+        logger.info("worker %s stopped; %d tasks done", self._options.name, dispatched.done)
+        logger.info("at most %.3f s between heartbeats", stats.longest_beat_gap)
         return 0
 
     def stop(self) -> None:
@@ -76,16 +81,17 @@ class CoreProcess:
             try:
                 store = _open(manifest)
             except CeleriacError as error:
-                self._failure = str(error)
+                self._failure, self._code = f"celeriac: {error}", EXIT_FAILED
             else:
                 self._core = Core(store, manifest, self._options)
                 self._core.dispatcher.children = self.crew.children
                 _announce(self._options, store, manifest)
         self._ready.set()
 
-    def zygote_failed(self, traceback: str) -> None:
-        """The app's own error, as it is."""
-        self._failure = f"cannot import {self._options.app}:\n{traceback}"
+    def zygote_failed(self, reason: str, found: bool) -> None:
+        """The app's own error, as it is; an app that is not there is an error of the command line."""
+        self._failure = f"cannot import {self._options.app}:\n{reason}" if found else f"celeriac: {reason}"
+        self._code = EXIT_FAILED if found else EXIT_USAGE
         self._ready.set()
 
     def child_started(self, child: Child) -> None:

@@ -22,7 +22,7 @@ from celeriac.app import Celeriac
 from celeriac.config import TABLE
 from celeriac.worker.child import Door, run_child
 from celeriac.worker.executor import Executor
-from celeriac.worker.find import find_app, import_modules
+from celeriac.worker.find import AppNotFound, find_app, import_modules
 from celeriac.worker.frame import Exited, Forked, ImportFailed, Manifest, Ready, TaskSpec, decode_fork, encode
 from celeriac.worker.lane import Lane
 
@@ -60,6 +60,9 @@ def run_zygote(control: socket.socket, lanes: list[Lane], app_name: str, hostnam
         sys.path.insert(0, os.getcwd())
         app = find_app(app_name)
         import_modules(app)
+    except AppNotFound as error:
+        control.send(encode(ImportFailed(str(error), found=False)))
+        os._exit(1)
     except BaseException:
         control.send(encode(ImportFailed(traceback.format_exc())))
         os._exit(1)

@@ -222,8 +222,8 @@ class State:
             self.results.pop(task, None)
 
     def _ReadSlots(self, request: c.ReadSlots, now: int) -> tuple[bytes | None, ...]:
-        slots = self.chords[request.chord].slots
-        return tuple(slots.get(index) for index in range(request.size))
+        chord = self.chords.get(request.chord, Chord())
+        return tuple(chord.slots.get(index) for index in range(request.size))
 
     def _Stats(self, request: c.Stats, now: int) -> tuple[c.QueueStats, ...]:
         claimed = [claim.queue for lease in self.leases.values() for claim in lease.claims.values()]

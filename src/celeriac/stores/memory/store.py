@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from celeriac.store import contract as c
@@ -90,6 +90,7 @@ class MemorySession:
         self._loop = asyncio.get_running_loop()
         self._awake = asyncio.Event()
         self._numbers = first
+        self.on_new_peer: Callable[[], None] = self.wake
         store.register(self)
 
     async def call(self, request: c.Request[R]) -> R:

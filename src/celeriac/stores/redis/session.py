@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from celeriac.exceptions import OperationalError
@@ -31,6 +32,7 @@ class RedisSession:
         self._waiters: dict[bytes, _Waiter] = {}
         self._lists_seen: set[bytes] = set()
         self._waiting = False
+        self.on_new_peer: Callable[[], None] = _nothing
 
     async def open(self) -> RedisSession:
         """Connect, bring the scripts along, and listen to calls to wake up."""
@@ -48,7 +50,10 @@ class RedisSession:
 
     def _on_push(self, push: list[Any]) -> None:
         if push[0] == b"message":
-            self._woken.set()
+            if push[2] == b"lease":
+                self.on_new_peer()
+            else:
+                self._woken.set()
 
     async def call(self, request: c.Request[R]) -> R:
         """Perform a request; the session is over after `OperationalError`."""
@@ -145,3 +150,7 @@ class _Waiter:
     async def open(cls, address: Address) -> _Waiter:
         link = await AsyncLink.open(address)
         return cls(link, b"%d" % await link.call([b"CLIENT", b"ID"]))
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from celeriac.store import contract as c
@@ -27,6 +28,8 @@ class SQLiteSession:
         self._numbers = first
         self._version = version
         self._rung: asyncio.Future[None] | None = None
+        # Not needed here: a beat looks at the locks of all leases there are.
+        self.on_new_peer: Callable[[], None] = self._answer
 
     async def call(self, request: c.Request[R]) -> R:
         """Perform a request without blocking the loop."""

@@ -15,4 +15,5 @@ end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[1], 0)
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
+redis.call('PUBLISH', 'celeriac:wake', 'lease')
 return 1
