@@ -67,6 +67,7 @@ class Celeriac:
         self.tasks: dict[str, Task[..., Any]] = {}
         self._home = _caller_folder()
         self._store: Store | None = None
+        self._opened: dict[str, Store] = {}
         self.clock: Clock = SYSTEM_CLOCK
         self.sender = Sender(self._open_store, self.conf, self.clock)
         self._runtime = Runtime(self.sender, self._open_store)
@@ -79,12 +80,14 @@ class Celeriac:
     def _open_store(self) -> Store:
         if self._store is None:
             conf = self.conf
-            self._store = open_store(
+            opened = open_store(
                 self.broker_url(),
                 conf.result_backend,
                 lease_seconds=conf.worker_lease,
                 result_seconds=int(conf.result_expires),
             )
+            # Threads that come here together go on with the same one; a lock would not survive a fork.
+            self._store = self._opened.setdefault("store", opened)
         return self._store
 
     def broker_url(self) -> str:
@@ -143,6 +146,7 @@ class Celeriac:
         if self._store is not None:
             self._store.close()
             self._store = None
+            self._opened.clear()
 
     def __enter__(self) -> Celeriac:
         return self

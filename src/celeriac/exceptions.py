@@ -69,7 +69,7 @@ class EnqueueUncertain(OperationalError):
     hint = "call again with the same task_id: an id that arrived is not enqueued twice"
 
     def __init__(self, message: str, ids: tuple[str, ...] = ()) -> None:
-        super().__init__(message, ids)
+        super().__init__(message)
         self.ids = ids
 
 

@@ -90,6 +90,8 @@ class Sender:
         parent = current.get()
         if parent.id is not None and call.parent_id is None:
             call.parent_id, call.root_id = parent.id, call.root_id or parent.root_id
+        if call.ignore_result is None:
+            call.ignore_result = self._settings.task_ignore_result
         queue = call.queue or self._settings.task_default_queue
         priority = call.priority if call.priority is not None else self._settings.task_default_priority or 0
         reply_to = call.reply_to if call.reply_to is not None else self._reply_to

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ import celeriac
 from celeriac import ids
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
 
-EXIT_USAGE = 2
+EXIT_FAILED = 1
 EXIT_UNAVAILABLE = 69
 
 
@@ -27,14 +28,19 @@ def cli(context: click.Context, app_name: str | None) -> None:
 
 def load_app(context: click.Context) -> Any:
     """The app that `-A` names, for commands that run no tasks."""
-    from celeriac.worker.find import find_app
+    from celeriac.worker.find import AppNotFound, find_app, import_modules
 
     name = _app_name(context)
     sys.path.insert(0, os.getcwd())
     try:
-        return find_app(name)
-    except (ImportError, ImproperlyConfigured) as error:
-        raise click.UsageError(f"cannot load the app {name!r}: {error}") from error
+        app = find_app(name)
+        import_modules(app)
+    except AppNotFound as error:
+        raise click.UsageError(str(error)) from error
+    except Exception:
+        click.echo(f"cannot import {name}:\n{traceback.format_exc()}", err=True)
+        sys.exit(EXIT_FAILED)
+    return app
 
 
 def _app_name(context: click.Context) -> str:
@@ -83,25 +89,26 @@ def call(
         raise click.UsageError(f"not JSON: {error}") from error
     if not isinstance(args, list) or not isinstance(kwargs, dict):
         raise click.UsageError("--args is a JSON list, --kwargs a JSON object")
-    click.echo(load_app(context).send_task(name, args, kwargs, queue=queue, countdown=countdown).id)
+    options = {} if queue is None else {"queue": queue}
+    click.echo(load_app(context).send_task(name, args, kwargs, countdown=countdown, **options).id)
 
 
 @cli.command()
 @click.argument("task_id")
 @click.option("-t", "--timeout", type=float, default=0.0, help="Seconds to wait for it.")
-@click.option("--traceback", is_flag=True, help="Print the traceback of a task that failed.")
+@click.option("--traceback", "show_traceback", is_flag=True, help="Print the traceback of a task that failed.")
 @click.pass_context
-def result(context: click.Context, task_id: str, timeout: float, traceback: bool) -> None:
+def result(context: click.Context, task_id: str, timeout: float, show_traceback: bool) -> None:
     """Print the result of a task; exit code 1 when it failed or is not there."""
     found = load_app(context).AsyncResult(task_id)
     try:
-        value = found.get(timeout=timeout)
+        value = found.get(timeout=timeout, propagate=False)
     except celeriac.exceptions.TimeoutError:
         click.echo(f"no result yet; state {found.state}", err=True)
-        sys.exit(1)
-    except Exception as error:
-        click.echo((traceback and found.traceback) or f"{type(error).__name__}: {error}", err=True)
-        sys.exit(1)
+        sys.exit(EXIT_FAILED)
+    if not found.successful():
+        click.echo((show_traceback and found.traceback) or f"{type(value).__name__}: {value}", err=True)
+        sys.exit(EXIT_FAILED)
     click.echo(value if isinstance(value, str) else repr(value))
 
 
@@ -129,4 +136,4 @@ def main() -> None:
         cli(prog_name="celeriac")
     except CeleriacError as error:
         click.echo(f"celeriac: {error}", err=True)
-        sys.exit(EXIT_UNAVAILABLE)
+        sys.exit(EXIT_FAILED if isinstance(error, ImproperlyConfigured) else EXIT_UNAVAILABLE)

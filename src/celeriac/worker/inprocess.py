@@ -10,10 +10,12 @@ import asyncio
 import os
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
 from celeriac.app import Celeriac
+from celeriac.store.contract import Stats
 from celeriac.worker.child import Door, run_async, run_sync
 from celeriac.worker.core import Core, CoreStats, WorkerOptions
 from celeriac.worker.crew import Child
@@ -41,6 +43,7 @@ class InProcessWorker:
         self._running = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="celeriac-core", daemon=True)
+        self._children: list[threading.Thread] = []
 
     @property
     def stats(self) -> CoreStats:
@@ -49,7 +52,8 @@ class InProcessWorker:
         return self._core.stats
 
     def start(self) -> InProcessWorker:
-        """Begin; raises what keeps the core from beginning."""
+        """Begin; raises what keeps the core from beginning, a store that cannot be reached included."""
+        self._app.store.run(Stats(self._options.queues))
         self._thread.start()
         self._running.wait()
         if self._failure is not None:
@@ -70,6 +74,8 @@ class InProcessWorker:
         except BaseException as error:
             self._failure = error
         finally:
+            for thread in self._children:
+                thread.join()
             self._running.set()
 
     async def _main(self) -> None:
@@ -80,10 +86,12 @@ class InProcessWorker:
         executor = Executor(self._app.tasks, self._app.sender, self._app.clock, self._options.name)
         for slot in range(self._options.concurrency):
             core.dispatcher.children[slot] = self._start_child(core, slot, lanes[2 * slot : 2 * slot + 2], executor)
-        await core.run()
-        for child in core.dispatcher.children.values():
-            for port in child.ports:
-                port.close()
+        try:
+            await core.run()
+        finally:
+            for child in core.dispatcher.children.values():
+                for port in child.ports:
+                    port.close()
 
     def _start_child(self, core: Core, slot: int, lanes: list[Any], executor: Executor) -> Child:
         loop = asyncio.get_running_loop()
@@ -96,15 +104,22 @@ class InProcessWorker:
 
         doors = [Door(lane, sock, notify) for lane, sock in zip(lanes, theirs, strict=True)]
         limit = self._app.conf.worker_async_concurrency
-        threading.Thread(target=run_sync, args=(doors[0], executor), name=f"celeriac-{slot}", daemon=True).start()
-        threading.Thread(
-            target=run_async, args=(doors[1], executor, limit), name=f"celeriac-async-{slot}", daemon=True
-        ).start()
+        self._start_thread(f"celeriac-{slot}", doors[0], lambda door: run_sync(door, executor))
+        self._start_thread(f"celeriac-async-{slot}", doors[1], lambda door: run_async(door, executor, limit))
         for port in (sync, asynchronous):
             loop.add_reader(port.fileno(), _read_large, loop, port, core)
         child = Child(slot, sync, asynchronous, -1)
         core.dispatcher.child_started(child)
         return child
+
+    def _start_thread(self, name: str, door: Door, run: Callable[[Door], None]) -> None:
+        def live() -> None:
+            with door.sock:
+                run(door)
+
+        thread = threading.Thread(target=live, name=name, daemon=True)
+        self._children.append(thread)
+        thread.start()
 
     def __enter__(self) -> InProcessWorker:
         return self.start()

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from celeriac.exceptions import CeleriacError
+from celeriac.exceptions import CeleriacError, ImproperlyConfigured
 from celeriac.stores.open import open_store
 from celeriac.worker.core import Core, WorkerOptions
 from celeriac.worker.crew import Child, Crew
@@ -58,13 +58,18 @@ class CoreProcess:
             if self._failure:
                 print(self._failure, file=sys.stderr)
             return self._code
-        await self._core.run()
+        code = 0
+        try:
+            await self._core.run()
+        except ImproperlyConfigured as error:
+            print(f"celeriac: {error}", file=sys.stderr)
+            code = EXIT_FAILED
         self.crew.stop()
         self._core.store.close()
         stats, dispatched = self._core.stats, self._core.dispatcher.stats
         logger.info("worker %s stopped; %d tasks done", self._options.name, dispatched.done)
         logger.info("at most %.3f s between heartbeats", stats.longest_beat_gap)
-        return 0
+        return code
 
     def stop(self) -> None:
         """Begin the orderly end."""

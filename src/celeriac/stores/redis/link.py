@@ -75,21 +75,24 @@ def _tune(sock: socket.socket) -> None:
 class BlockingLink:
     """One connection for one thread at a time.
 
-    Raises `ConnectionRefusedError` when there is no server, `OperationalError` when it refuses us.
+    Raises `ConnectionRefusedError` when there is no server or it does not answer within `seconds`,
+    `OperationalError` when it refuses us.
     """
 
-    def __init__(self, address: Address, db: int) -> None:
+    def __init__(self, address: Address, db: int, seconds: float = CONNECT_SECONDS) -> None:
         self._reader = hiredis.Reader()
         self.channels: list[bytes] = []
+        seconds = max(0.001, min(seconds, CONNECT_SECONDS))
+        ends = time.monotonic() + seconds
         try:
-            self._socket = _connect(address)
+            self._socket = _connect(address, seconds)
         except OSError as error:
             raise ConnectionRefusedError(str(error)) from error
         greeting = address.greeting(db)
         try:
             self.send(pack_all(*greeting))
             for _ in greeting:
-                check(self.reply(CONNECT_SECONDS))
+                check(self.reply(ends - time.monotonic()))
         except LinkLost as error:
             self.close()
             raise ConnectionRefusedError(str(error)) from error
@@ -148,13 +151,13 @@ class BlockingLink:
         self._socket.close()
 
 
-def _connect(address: Address) -> socket.socket:
+def _connect(address: Address, seconds: float) -> socket.socket:
     if address.path:
         sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(CONNECT_SECONDS)
+        sock.settimeout(seconds)
         sock.connect(address.path)
         return sock
-    sock = socket.create_connection((address.host, address.port), CONNECT_SECONDS)
+    sock = socket.create_connection((address.host, address.port), seconds)
     _tune(sock)
     context = address.tls_context()
     return sock if context is None else context.wrap_socket(sock, server_hostname=address.host)
@@ -186,12 +189,12 @@ class AsyncLink(asyncio.Protocol):
                 await link._connect(address)
                 for reply in await asyncio.gather(*link.call_all(*address.greeting(address.db))):
                     check(reply)
-        except OperationalError:
-            link.abort()
-            raise
         except (OSError, TimeoutError) as error:
             link.abort()
-            raise OperationalError(f"cannot connect to Redis: {error or 'timeout'}") from error
+            raise OperationalError(f"cannot connect to Redis: {str(error) or 'timeout'}") from error
+        except BaseException:
+            link.abort()
+            raise
         return link
 
     async def _connect(self, address: Address) -> None:
@@ -200,9 +203,7 @@ class AsyncLink(asyncio.Protocol):
             return
         context = address.tls_context()
         name = address.host if context is not None else None
-        await self._loop.create_connection(
-            lambda: self, address.host, address.port, ssl=context, server_hostname=name
-        )
+        await self._loop.create_connection(lambda: self, address.host, address.port, ssl=context, server_hostname=name)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The bytes can flow."""

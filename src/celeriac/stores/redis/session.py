@@ -15,7 +15,7 @@ from celeriac.stores.redis.scripts import script
 
 R = TypeVar("R")
 
-_LOADED = ("finish", "beat", "start", "release", "reap", "reconcile", "promote", "open", "close")
+_LOADED = ("fence", "finish", "beat", "start", "release", "reap", "reconcile", "promote", "open", "close")
 
 
 class RedisSession:
@@ -41,7 +41,8 @@ class RedisSession:
         self._link.tell([b"SUBSCRIBE", layout.WAKE_CHANNEL])
         try:
             async with asyncio.timeout(self.reply_seconds):
-                for reply in await asyncio.gather(*self._link.call_all(*loads)):
+                fence = verbs.fence(self._lease, self._numbers)
+                for reply in await asyncio.gather(*self._link.call_all(*loads, fence)):
                     check(reply)
         except (LinkLost, TimeoutError) as error:
             self._link.abort()
@@ -149,7 +150,11 @@ class _Waiter:
     @classmethod
     async def open(cls, address: Address) -> _Waiter:
         link = await AsyncLink.open(address)
-        return cls(link, b"%d" % await link.call([b"CLIENT", b"ID"]))
+        try:
+            return cls(link, b"%d" % await link.call([b"CLIENT", b"ID"]))
+        except BaseException:
+            link.abort()
+            raise
 
 
 def _nothing() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import contextlib
 import os
 import time
 import weakref
@@ -17,7 +17,16 @@ from celeriac.exceptions import EnqueueUncertain, ImproperlyConfigured, Operatio
 from celeriac.store import contract as c
 from celeriac.stores.redis import layout, verbs
 from celeriac.stores.redis.address import parse
-from celeriac.stores.redis.link import AsyncLink, BlockingLink, LinkLost, check, needs_script, pack_all, spell_out
+from celeriac.stores.redis.link import (
+    CONNECT_SECONDS,
+    BlockingLink,
+    LinkLost,
+    check,
+    needs_script,
+    pack_all,
+    spell_out,
+)
+from celeriac.stores.redis.loops import LoopLinks
 from celeriac.stores.redis.session import RedisSession
 
 R = TypeVar("R")
@@ -50,7 +59,7 @@ class RedisStore:
         results_db = None if results.db == self._address.db else results.db
         self._place = verbs.Place(self._address.db, results_db, result_seconds)
         self._links: dict[int, deque[BlockingLink]] = defaultdict(deque)
-        self._async_links: weakref.WeakKeyDictionary[Any, AsyncLink] = weakref.WeakKeyDictionary()
+        self._loop_links = LoopLinks(self._address)
         _STORES.add(self)
 
     def run(self, request: c.Request[R], *, deadline: float | None = None) -> R:
@@ -58,13 +67,17 @@ class RedisStore:
 
         Raises `OperationalError` when nothing happened, `EnqueueUncertain` when that is not known.
         """
+        return self._run(request, deadline, sent=False)
+
+    def _run(self, request: c.Request[R], deadline: float | None, *, sent: bool) -> R:
+        """The same for a request that was perhaps sent before."""
         command = verbs.encode(request, self._place)
         db = self._database(request)
         ends = time.monotonic() + (DEADLINE_SECONDS if deadline is None else deadline)
-        sent, pause = False, 0.01
+        pause = 0.01
         while True:
             try:
-                link = self._take(db)
+                link = self._take(db, ends - time.monotonic())
                 sent = True
                 reply = link.exchange(command, ends - time.monotonic())
             except ConnectionRefusedError as error:
@@ -100,9 +113,11 @@ class RedisStore:
             while link is not None and ahead:
                 replies.append(_answer(link, ahead, deadline))
         except (LinkLost, ConnectionRefusedError):
+            if link is not None:
+                link.close()
             # What is unanswered may have happened; sending it again is safe, and so is all that follows.
-            rest = itertools.chain(list(ahead), requests)
-            return replies + [self.run(request, deadline=deadline) for request in rest]
+            replies += [self._run(request, deadline, sent=True) for request in ahead]
+            return replies + [self.run(request, deadline=deadline) for request in requests]
         if link is not None:
             self._links[self._address.db].append(link)
         return replies
@@ -111,38 +126,37 @@ class RedisStore:
         other = self._place.results_db
         return other if other is not None and isinstance(request, verbs.RESULT_REQUESTS) else self._address.db
 
-    def _take(self, db: int) -> BlockingLink:
-        """An idle connection or a new one."""
+    def _take(self, db: int, seconds: float = CONNECT_SECONDS) -> BlockingLink:
+        """An idle connection, or a new one that may take so long to open."""
         try:
             return self._links[db].pop()
         except IndexError:
-            return BlockingLink(self._address, db)
+            return BlockingLink(self._address, db, seconds)
 
     async def arun(self, request: c.Request[R], *, deadline: float | None = None) -> R:
         """The same from an event loop; one connection a loop, requests in flight side by side."""
         command = verbs.encode(request, self._place)
-        loop = asyncio.get_running_loop()
         sent, pause = False, 0.01
         seconds = DEADLINE_SECONDS if deadline is None else deadline
+        failure: Exception = TimeoutError(f"no reply within {seconds:g} s")
         try:
             async with asyncio.timeout(seconds):
                 while True:
                     try:
-                        link = self._async_links.get(loop)
-                        if link is None or link.lost is not None:
-                            link = self._async_links[loop] = await AsyncLink.open(self._address)
+                        link = await self._loop_links.get()
                         sent = True
                         reply = await link.call(command)
                         if needs_script(reply):
                             reply = await link.call(spell_out(command))
                         return verbs.decode(request, check(reply))
                     except (LinkLost, OperationalError) as error:
+                        failure = error
                         if sent and not request.repeatable:
                             raise _given_up(request, sent, error) from error
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 0.25)
-        except TimeoutError as error:
-            raise _given_up(request, sent, error) from error
+        except TimeoutError:
+            raise _given_up(request, sent, failure) from failure
 
     def wait_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
         """Subscribe and look in one write, then wait for what is published; looks again every five seconds."""
@@ -151,7 +165,7 @@ class RedisStore:
         db = self._place.db if self._place.results_db is None else self._place.results_db
         while True:
             try:
-                link = self._take(db)
+                link = self._take(db, CONNECT_SECONDS if ends is None else max(1.0, ends - time.monotonic()))
             except ConnectionRefusedError as error:
                 if ends is not None and time.monotonic() > ends:
                     raise OperationalError(f"cannot reach Redis: {error}") from error
@@ -161,8 +175,9 @@ class RedisStore:
                 done = self._watch(link, tasks, found, ends)
             except LinkLost:
                 link.close()
-                continue
-            self._links[db].append(link)
+                done = self._fetch(tasks, found)
+            else:
+                self._links[db].append(link)
             if done or (ends is not None and time.monotonic() >= ends):
                 return tuple(found.get(task) for task in tasks)
 
@@ -182,7 +197,8 @@ class RedisStore:
             if isinstance(push, hiredis.PushNotification) and push[0] == b"message":
                 note(push[1], push[2])
 
-        while isinstance(reply := link.read(_RECHECK_SECONDS), hiredis.PushNotification):
+        patience = _RECHECK_SECONDS if ends is None else min(_RECHECK_SECONDS, max(1.0, ends - time.monotonic()))
+        while isinstance(reply := link.read(patience), hiredis.PushNotification):
             note_push(reply)
         for key, document in zip(keys, check(reply), strict=True):
             note(key, document)
@@ -194,6 +210,16 @@ class RedisStore:
                 break
             note_push(link.poll(left))
         return not missing
+
+    def _fetch(self, tasks: tuple[str, ...], found: dict[str, bytes]) -> bool:
+        """Read what is there one by one: Redis cuts off a subscriber to whom it owes more than 32 MB."""
+        with contextlib.suppress(OperationalError):
+            for task in tasks:
+                if task not in found:
+                    (document,) = self.run(c.ReadResults((task,)))
+                    if document is not None and c.is_final(document):
+                        found[task] = document
+        return len(found) == len(set(tasks))
 
     async def connect(self, lease: c.Lease, first: int = 1) -> c.Session:
         """A session for a worker."""
@@ -224,15 +250,13 @@ class RedisStore:
         for links in self._links.values():
             while links:
                 links.pop().close()
-        for link in list(self._async_links.values()):
-            link.abort()
-        self._async_links.clear()
+        self._loop_links.close()
 
     def forget_connections(self) -> None:
         """After a fork: the connections are the parent's. They are left alone, not closed."""
-        _INHERITED.append((self._links, self._async_links))
+        _INHERITED.append((self._links, self._loop_links))
         self._links = defaultdict(deque)
-        self._async_links = weakref.WeakKeyDictionary()
+        self._loop_links = LoopLinks(self._address)
 
 
 def _answer(link: BlockingLink, ahead: deque[c.Request[R]], deadline: float | None) -> R:
@@ -244,10 +268,11 @@ def _answer(link: BlockingLink, ahead: deque[c.Request[R]], deadline: float | No
 
 
 def _given_up(request: c.Request[Any], sent: bool, cause: Exception) -> OperationalError:
+    why = cause.args[0] if isinstance(cause, OperationalError) else cause
     if sent and isinstance(request, c.Enqueue):
         ids = tuple(message.id for message in request.messages)
-        return EnqueueUncertain(f"Redis did not answer: {cause}", ids)
-    return OperationalError(f"cannot reach Redis: {cause}")
+        return EnqueueUncertain(f"Redis did not answer: {why}", ids)
+    return OperationalError(f"cannot reach Redis: {why}")
 
 
 _STORES: weakref.WeakSet[RedisStore] = weakref.WeakSet()

@@ -59,13 +59,15 @@ def _enqueue(request: c.Enqueue, place: Place) -> Command:
     return script("enqueue").call((*layout.SENT, *_DELAYED_KEYS, layout.QUEUES), arguments)
 
 
+_LEASE_KEYS = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.QUEUES, layout.FLOORS)
 _DELAYED_KEYS = (layout.DELAYED, layout.DELAYED_MESSAGES, layout.DELAYED_COUNTS)
 _DEAD_KEYS = (layout.DEAD, layout.DEAD_LETTERS, layout.DEAD_COUNTS)
 
 
 def _finish(request: c.Finish, place: Place) -> Command:
     lease = request.lease
-    keys = [layout.LEASES, layout.claims_key(lease.worker), *_DELAYED_KEYS, *_DEAD_KEYS, layout.ADVANCE_LIST]
+    keys = [layout.LEASES, layout.claims_key(lease.worker), *_DELAYED_KEYS, *_DEAD_KEYS]
+    keys += (layout.ADVANCE_LIST, layout.FLOORS)
     if request.count:
         keys += layout.sources(request.queues)
     arguments = [
@@ -133,15 +135,21 @@ def _defer(request: c.Defer, place: Place) -> Command:
 
 def _open(request: c.OpenLease, place: Place) -> Command:
     lease, record = request.lease, request.record
-    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.claims_key(lease.worker), layout.QUEUES)
+    keys = (*_LEASE_KEYS, layout.claims_key(lease.worker))
     arguments = [lease.worker.encode(), lease.epoch.encode(), msgspec.json.encode(record)]
     return script("open").call(keys, arguments + [queue.encode() for queue in record.queues])
 
 
 def _close(request: c.CloseLease, place: Place) -> Command:
     lease = request.lease
-    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.claims_key(lease.worker), layout.QUEUES)
+    keys = (*_LEASE_KEYS, layout.claims_key(lease.worker))
     return script("close").call(keys, [lease.worker.encode(), lease.epoch.encode()])
+
+
+def fence(lease: c.Lease, first: int) -> Command:
+    """The command with which a session of a lease begins: its claims are numbered from `first` on."""
+    arguments = [lease.worker.encode(), lease.epoch.encode(), b"%d" % first]
+    return script("fence").call((layout.LEASES, layout.FLOORS), arguments)
 
 
 def _beat(request: c.Beat, place: Place) -> Command:
@@ -152,10 +160,7 @@ def _beat(request: c.Beat, place: Place) -> Command:
 
 def _reap(request: c.Reap, place: Place) -> Command:
     lease, peer = request.lease, request.peer
-    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.QUEUES) + (
-        layout.claims_key(peer.worker),
-        layout.claims_key(lease.worker),
-    )
+    keys = (*_LEASE_KEYS, layout.claims_key(peer.worker), layout.claims_key(lease.worker))
     words = (lease.worker, lease.epoch, peer.worker, peer.epoch, peer.beat, request.first, request.limit)
     return script("reap").call(keys, [str(word).encode() for word in words])
 

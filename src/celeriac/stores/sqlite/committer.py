@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
 from celeriac.clock import Clock
-from celeriac.exceptions import EnqueueUncertain, LeaseLost, OperationalError
+from celeriac.exceptions import CeleriacError, EnqueueUncertain, LeaseLost, OperationalError
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.connection import Connection, translated
 from celeriac.stores.sqlite.journal import Journal
@@ -65,14 +65,14 @@ class Committer:
         rings: set[str] = set()
         with self._connection.mutex:
             self._perform(entries, rings)
-            with contextlib.suppress(sqlite3.Error):  # what was committed stays; the next one meets the same trouble
+            with contextlib.suppress(sqlite3.Error, OSError):  # what is committed is; the next one meets the trouble
                 self._keep_log_short()
         return rings
 
     def tidy(self) -> None:
         """When nobody wants to write: give back the space of the log and of what has expired."""
         self.untidy = False
-        with self._connection.mutex, contextlib.suppress(sqlite3.Error):
+        with self._connection.mutex, contextlib.suppress(sqlite3.Error, OSError, CeleriacError):
             if self._journal is not None and self._journal.connection is self._connection.get():
                 self._purge(self._journal.connection)
                 self._journal.empty()
@@ -152,6 +152,8 @@ class Committer:
             if isinstance(request, c.Enqueue):
                 return EnqueueUncertain(text, tuple(message.id for message in request.messages))
             return OperationalError(text)
+        if isinstance(error, OSError):
+            return OperationalError(f"{error.filename}: {error.strerror}")
         return translated(error, self._path) if isinstance(error, sqlite3.Error) else error
 
 

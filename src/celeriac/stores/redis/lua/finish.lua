@@ -1,6 +1,6 @@
 -- End claims and take new ones in one step. Hot path: worker core -> here -> worker core.
 -- KEYS  1 leases  2 claims  3 delayed  4 messages  5 counts  6 dead  7 letters  8 dead counts  9 advance list
---       then the lists to claim from, in pairs: where to take messages, and the list they count as
+--       10 floors, then the lists to claim from, in pairs: where to take messages, and the list they count as
 -- ARGV  1 worker  2 epoch  3 count  4 max bytes  5 first number  6 results db ('' = this one)  7 this db
 --       8 seconds that results live  9 number of outcomes, then for each outcome:
 --       claim id, result key ('' = none), document, number of extras, and for each extra five words:
@@ -11,6 +11,9 @@
 
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
   return redis.error_reply('LEASELOST the lease is not open')
+end
+if tonumber(ARGV[5]) < tonumber(redis.call('HGET', KEYS[10], ARGV[1]) or 0) then
+  return redis.error_reply('STALE a later session of this lease has begun')
 end
 local lost, taken, fields, results = {}, {}, {}, {}
 local number, prefix = tonumber(ARGV[5]), ARGV[2] .. ':'
@@ -76,7 +79,7 @@ local function claim(source, list)
     end
   end
 end
-for k = 10, #KEYS, 2 do claim(KEYS[k], KEYS[k + 1]) end
+for k = 11, #KEYS, 2 do claim(KEYS[k], KEYS[k + 1]) end
 for from = 1, #fields, 1000 do
   redis.call('HSET', KEYS[2], unpack(fields, from, math.min(from + 999, #fields)))
 end

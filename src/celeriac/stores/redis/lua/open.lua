@@ -1,17 +1,18 @@
 -- Begin a lease. An older lease of the same name ends, and its claims go back.
--- KEYS  1 leases  2 beats  3 workers  4 claims  5 queues
+-- KEYS  1 leases  2 beats  3 workers  4 queues  5 floors  6 claims
 -- ARGV  1 worker  2 epoch  3 record (JSON), then the queues served
 
 if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then return 0 end
-local held = redis.call('HGETALL', KEYS[4])
+local held = redis.call('HGETALL', KEYS[6])
 for i = 1, #held, 2 do
   local list, raw = string.match(held[i + 1], '^([^\n]*)\n[^\n]*\n(.*)$')
   redis.call('RPUSH', list, raw)
 end
-redis.call('DEL', KEYS[4])
+redis.call('DEL', KEYS[6])
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
-  for i = 4, #ARGV do redis.call('HINCRBY', KEYS[5], 'served:' .. ARGV[i], 1) end
+  for i = 4, #ARGV do redis.call('HINCRBY', KEYS[4], 'served:' .. ARGV[i], 1) end
 end
+redis.call('HDEL', KEYS[5], ARGV[1])
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[1], 0)
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])

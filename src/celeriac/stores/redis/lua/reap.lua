@@ -1,5 +1,5 @@
 -- Take over what a dead worker holds, if it has not moved since it was observed.
--- KEYS  1 leases  2 beats  3 workers  4 queues  5 claims of the dead  6 claims of the reaper
+-- KEYS  1 leases  2 beats  3 workers  4 queues  5 floors  6 claims of the dead  7 claims of the reaper
 -- ARGV  1 reaper  2 reaper's epoch  3 dead worker  4 its epoch  5 its beat  6 first number  7 limit
 -- Returns {claim id, value, ...} as now held by the reaper; the dead lease ends with the last of its claims
 -- include: ended
@@ -7,10 +7,13 @@
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
   return redis.error_reply('LEASELOST the lease is not open')
 end
+if tonumber(ARGV[6]) < tonumber(redis.call('HGET', KEYS[5], ARGV[1]) or 0) then
+  return redis.error_reply('STALE a later session of this lease has begun')
+end
 if redis.call('HGET', KEYS[1], ARGV[3]) ~= ARGV[4] or redis.call('HGET', KEYS[2], ARGV[3]) ~= ARGV[5] then
   return {}
 end
-local held = redis.call('HGETALL', KEYS[5])
+local held = redis.call('HGETALL', KEYS[6])
 local order = {}
 for i = 1, #held, 2 do
   order[#order + 1] = {tonumber(string.match(held[i], ':(%d+)$')), held[i], held[i + 1]}
@@ -20,11 +23,11 @@ local moved, number = {}, tonumber(ARGV[6])
 for i = 1, math.min(#order, tonumber(ARGV[7])) do
   local id = ARGV[2] .. ':' .. number
   number = number + 1
-  redis.call('HDEL', KEYS[5], order[i][2])
-  redis.call('HSET', KEYS[6], id, order[i][3])
+  redis.call('HDEL', KEYS[6], order[i][2])
+  redis.call('HSET', KEYS[7], id, order[i][3])
   moved[#moved + 1], moved[#moved + 2] = id, order[i][3]
 end
-if redis.call('HLEN', KEYS[5]) == 0 then
-  forget_worker(KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[3])
+if redis.call('HLEN', KEYS[6]) == 0 then
+  forget_worker(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[3])
 end
 return moved
