@@ -32,7 +32,7 @@ format: venv ## sort the imports and lay the code out as `make check` wants it
 	$(RUN) -m ruff format $(CHECKED)
 
 bench: venv venv-bench servers ## measure beside Celery, huey, dramatiq and taskiq, in one run
-	PYTHONPATH=. $(RUN) bench/run.py $(ARGS)
+	$(RUN) -m bench.run $(ARGS)
 
 chaos: venv servers ## kill, freeze and cut off everything, for long
 	$(RUN) -m pytest tests/chaos -m "" $(ARGS)

@@ -1,0 +1,1 @@
+"""`make bench`: Celeriac beside other task queues, in one run on one machine."""

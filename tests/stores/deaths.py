@@ -1,0 +1,19 @@
+"""How the holder of a lease dies, quickly; tests/stores/sqlite/test_liveness.py really kills."""
+
+from __future__ import annotations
+
+from celeriac.store import contract as c
+from celeriac.stores.sqlite import SQLiteStore
+from celeriac.stores.sqlite.lockfile import open_lock_file
+
+
+def free_lock(store: c.Store, lease: c.Lease) -> None:
+    """In SQLite: what the kernel does when a process dies."""
+    assert isinstance(store, SQLiteStore)
+    lock = open_lock_file(f"{store.path}-lock")
+    lock.drop(lease)
+    lock.close()
+
+
+def stop_beating(store: c.Store, lease: c.Lease) -> None:
+    """Where beats are counted: nothing, for nobody beats unless the test says so."""

@@ -1,0 +1,113 @@
+"""A worker lives as long as its process does, and the kernel tells."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from celeriac.exceptions import LeaseLost, OperationalError
+from celeriac.store import contract as c
+from celeriac.stores.sqlite import SQLiteStore
+from tests.stores.sqlite.programs import program
+
+ME = c.Lease("me", "mine")
+
+
+@pytest.fixture
+def store(tmp_store_path: Path) -> Iterator[SQLiteStore]:
+    store = SQLiteStore(tmp_store_path)
+    store.run(c.OpenLease(ME, c.WorkerRecord()))
+    yield store
+    store.close()
+
+
+def look(store: SQLiteStore, worker: str) -> c.Peer:
+    return next(peer for peer in store.run(c.Beat(ME)).peers if peer.worker == worker)
+
+
+def test_a_worker_is_dead_when_its_process_is_though_a_child_of_it_lives(store: SQLiteStore) -> None:
+    store.run(c.Enqueue((c.Message("m1", "q", b"a"),)))
+    with program("hold", store.path, "holder") as holder:
+        lease = c.Lease("holder", holder.line())
+        child = int(holder.line())
+        [claim] = store.run(c.Finish(lease, queues=("q",), count=1, first=1)).claims
+        alive = look(store, "holder")
+        assert (alive.dead, alive.record.pid) == (False, holder.pid)
+        assert store.run(c.Reap(ME, alive, 1)).claims == ()
+        holder.kill()
+        os.kill(child, 0)
+        dead = look(store, "holder")
+        assert dead.dead
+        [adopted] = store.run(c.Reap(ME, dead, 1)).claims
+        assert adopted.raw == claim.raw
+        with pytest.raises(LeaseLost):
+            store.run(c.Finish(lease, (c.Outcome(claim.id, "t1", b"late"),)))
+        os.kill(child, signal.SIGKILL)
+
+
+def test_a_worker_that_is_stopped_lives(store: SQLiteStore) -> None:
+    with program("hold", store.path, "holder") as holder:
+        assert holder.line()
+        holder.stop()
+        frozen = look(store, "holder")
+        assert frozen.dead is False
+        assert store.run(c.Reap(ME, frozen, 1)).claims == ()
+        holder.signal(signal.SIGCONT)
+        assert look(store, "holder").dead is False
+        os.kill(int(holder.line()), signal.SIGKILL)
+
+
+def test_the_observer_is_not_trusted_but_the_lock(store: SQLiteStore) -> None:
+    """What was seen dead may have been replaced since; what was seen alive may be dead now."""
+    with program("hold", store.path, "holder") as holder:
+        assert holder.line()
+        seen_alive = look(store, "holder")
+        claimed_dead = c.Peer("holder", seen_alive.epoch, dead=True)
+        assert store.run(c.Reap(ME, claimed_dead, 1)) == c.Reaped()
+        assert look(store, "holder").dead is False
+        os.kill(int(holder.line()), signal.SIGKILL)
+        holder.kill()
+        store.run(c.Reap(ME, seen_alive, 1))
+        assert [peer.worker for peer in store.run(c.Beat(ME)).peers] == ["me"]
+
+
+def test_leases_of_one_process_do_not_free_each_other(store: SQLiteStore) -> None:
+    with program("crowd", store.path) as crowd, program("look", store.path, "observer") as observer:
+        assert observer.line() == "ready"
+        assert crowd.line() == "opened"
+
+        def dead() -> list[str]:
+            observer.go()
+            return observer.line().split()
+
+        assert dead() == []
+        crowd.go()
+        assert crowd.line() == "closed"
+        assert dead() == []
+        assert {peer.worker for peer in store.run(c.Beat(ME)).peers} == {"me", "observer", "lease1", "lease2"}
+        crowd.kill()
+        assert sorted(dead()) == ["lease1", "lease2"]
+
+
+def test_looking_at_others_does_not_free_ones_own_lease(store: SQLiteStore) -> None:
+    with program("look", store.path, "observer") as observer:
+        assert observer.line() == "ready"
+        other = SQLiteStore(store.path)
+        for _ in range(3):
+            assert look(store, "observer").dead is False
+            assert other.run(c.Beat(ME)).peers
+        other.close()
+        observer.go()
+        assert observer.line() == ""
+
+
+def test_a_lease_is_opened_by_one_process(store: SQLiteStore) -> None:
+    with program("hold", store.path, "holder") as holder:
+        lease = c.Lease("holder", holder.line())
+        with pytest.raises(OperationalError, match="held by another process"):
+            store.run(c.OpenLease(lease, c.WorkerRecord()))
+        os.kill(int(holder.line()), signal.SIGKILL)

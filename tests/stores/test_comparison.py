@@ -1,0 +1,75 @@
+"""Every store of ours gives the replies of the memory store, whatever it is asked."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from celeriac.store import contract as c
+from celeriac.stores.memory import MemoryStore
+from celeriac.stores.redis import RedisStore
+from celeriac.stores.sqlite import SQLiteStore
+from celeriac.testing.comparison import compare
+from tests.stores.deaths import free_lock, stop_beating
+
+STEPS = st.integers(min_value=1, max_value=120)
+SOURCES = st.randoms(use_true_random=False)
+
+SMALL = settings(max_examples=30, deadline=None, derandomize=True)
+
+pytestmark = pytest.mark.timeout(400)
+"""A difference takes its time to be told in the shortest way."""
+
+
+@SMALL
+@given(source=SOURCES, steps=STEPS)
+def test_memory(source: random.Random, steps: int) -> None:
+    compare(MemoryStore(), source, steps, stop_beating)
+
+
+@SMALL
+@given(source=SOURCES, steps=STEPS)
+def test_sqlite(source: random.Random, steps: int) -> None:
+    with _sqlite() as store:
+        compare(store, source, steps, free_lock)
+
+
+@SMALL
+@given(source=SOURCES, steps=STEPS)
+def test_redis(new_redis_url: Callable[[], str], source: random.Random, steps: int) -> None:
+    store = RedisStore(new_redis_url())
+    try:
+        compare(store, source, steps, stop_beating)
+    finally:
+        store.close()
+
+
+def test_a_difference_is_found() -> None:
+    with pytest.raises(AssertionError, match=r"expected (.*)\nbut got  (?!\1\n).*\nafter\n"):
+        compare(_Forgetful(), random.Random(1), 100, stop_beating)
+
+
+class _Forgetful(MemoryStore):
+    """A store that loses its results whenever a claim is released."""
+
+    def run(self, request: c.Request[c.R], *, deadline: float | None = None) -> c.R:
+        if isinstance(request, c.Release):
+            self.state.results.clear()
+        return super().run(request)
+
+
+@contextlib.contextmanager
+def _sqlite() -> Iterator[SQLiteStore]:
+    with tempfile.TemporaryDirectory() as folder:
+        store = SQLiteStore(Path(folder) / "tasks.db")
+        try:
+            yield store
+        finally:
+            store.close()
