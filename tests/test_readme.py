@@ -32,7 +32,13 @@ def project(tmp_path: Path):
 def run(project, block: str) -> str:
     folder, environment = project
     done = subprocess.run(
-        [sys.executable, "-c", block], cwd=folder, env=environment, capture_output=True, text=True, timeout=50
+        [sys.executable, "-c", block],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

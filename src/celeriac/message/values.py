@@ -60,7 +60,7 @@ def is_plain(value: Any) -> bool:
     if kind is float:
         return math.isfinite(value)
     if kind is dict:
-        for key, item in value.items():
+        for key, item in value.items():  # noqa: SIM110 - see below
             if type(key) is not str or not is_plain(item):
                 return False
         return True
