@@ -27,20 +27,41 @@ class Document(Struct):
     task_id: str = ""
 
 
-def write(task_id: str, status: str, result: bytes, now: float, traceback: str | None = None) -> bytes:
+class Family(Struct, frozen=True):
+    """What a document says of the tasks around its own: the group it is in, the task that sent it."""
+
+    group: str | None = None
+    parent: str | None = None
+
+
+NO_FAMILY = Family()
+
+
+def write(
+    task_id: str, status: str, result: bytes, now: float, traceback: str | None = None, family: Family = NO_FAMILY
+) -> bytes:
     """The document of a task; `result` is already JSON, `now` the wall clock in seconds."""
-    return b'{"status":"%b","result":%b,"traceback":%b,"children":[],"date_done":"%b","task_id":%b}' % (
+    return b'{"status":"%b","result":%b,"traceback":%b,"children":[],"date_done":%b,%b"task_id":%b}' % (
         status.encode(),
         result,
         values.encode(traceback) if traceback else b"null",
-        utc_datetime(now).isoformat().encode(),
+        b'"%b"' % utc_datetime(now).isoformat().encode() if status in states.READY_STATES else b"null",
+        b"" if family is NO_FAMILY else _write_family(family),
         values.encode(task_id),
     )
 
 
-def write_failure(task_id: str, error: BaseException, now: float, traceback: str | None = None) -> bytes:
+def _write_family(family: Family) -> bytes:
+    group = b'"group_id":%b,' % values.encode(family.group) if family.group else b""
+    parent = b'"parent_id":%b,' % values.encode(family.parent) if family.parent else b""
+    return group + parent
+
+
+def write_failure(
+    task_id: str, error: BaseException, now: float, traceback: str | None = None, family: Family = NO_FAMILY
+) -> bytes:
     """The document of a task that failed."""
-    return write(task_id, states.FAILURE, values.encode(failure.to_dict(error)), now, traceback)
+    return write(task_id, states.FAILURE, values.encode(failure.to_dict(error)), now, traceback, family)
 
 
 def write_started(task_id: str, pid: int, hostname: str, now: float) -> bytes:

@@ -27,11 +27,11 @@ _decode_plain = msgspec.json.Decoder().decode
 
 def encode(value: Any) -> bytes:
     """The JSON of a value; raises `UnencodableValue` for what neither JSON nor Celery's marks can say."""
-    if is_plain(value):
-        try:
+    try:
+        if is_plain(value):
             return _encode_plain(value)
-        except (UnicodeEncodeError, OverflowError, RecursionError):
-            pass
+    except (UnicodeEncodeError, OverflowError, RecursionError):
+        pass
     try:
         return json.dumps(value, default=_mark).encode()
     except (TypeError, ValueError, RecursionError) as error:

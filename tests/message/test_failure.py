@@ -1,0 +1,85 @@
+"""Exceptions as data: Celery's form, and nothing but exceptions on the way back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from celeriac import exceptions
+from celeriac.message import failure
+
+
+class Custom(Exception):
+    """Importable: this module is loaded."""
+
+
+class Picky(Exception):
+    """Cannot be made from its own arguments."""
+
+    def __init__(self, *, code):
+        super().__init__(code)
+
+
+@pytest.mark.parametrize("error", [ValueError("no", 3), KeyError("k"), Custom("mine"), OSError(2, "gone")])
+def test_exceptions_come_back_as_their_own_class(error):
+    back = failure.from_dict(json.loads(json.dumps(failure.to_dict(error))))
+    assert type(back) is type(error)
+    assert back.args == error.args
+
+
+def test_the_form_is_celerys():
+    assert failure.to_dict(ValueError("no")) == {
+        "exc_type": "ValueError",
+        "exc_message": ["no"],
+        "exc_module": "builtins",
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "module"),
+    [
+        (exceptions.MaxRetriesExceededError("x"), "celery.exceptions"),
+        (exceptions.NotRegistered("x"), "celery.exceptions"),
+        (exceptions.TaskRevokedError("x"), "celery.exceptions"),
+        (exceptions.WorkerLostError("x"), "billiard.exceptions"),
+    ],
+)
+def test_what_celery_has_too_is_written_under_its_name(error, module):
+    fields = failure.to_dict(error)
+    assert fields["exc_module"] == module
+    assert type(failure.from_dict(fields)) is type(error)
+
+
+def test_a_class_that_is_not_here_gets_a_stand_in():
+    error = failure.from_dict({"exc_type": "Nope", "exc_message": ["a", 1], "exc_module": "not.here"})
+    assert type(error) is exceptions.RemoteError
+    assert (error.remote_type, error.args) == ("not.here.Nope", ("a", 1))
+    assert "not.here.Nope" in str(error)
+
+
+def test_a_class_that_refuses_its_arguments_gets_a_stand_in():
+    error = failure.from_dict({"exc_type": "Picky", "exc_message": ["a"], "exc_module": __name__})
+    assert type(error) is exceptions.RemoteError
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"exc_type": "system", "exc_message": ["exit 1"], "exc_module": "os"},
+        {"exc_type": "Popen", "exc_message": [["true"]], "exc_module": "subprocess"},
+        {"exc_type": "__import__", "exc_message": ["os"], "exc_module": "builtins"},
+    ],
+)
+def test_nothing_but_an_exception_class_is_ever_called(fields):
+    assert type(failure.from_dict(fields)) is exceptions.RemoteError
+
+
+@pytest.mark.parametrize("fields", [None, "text", 5, [], {}])
+def test_results_that_are_no_exceptions_become_one(fields):
+    assert isinstance(failure.from_dict(fields), Exception)
+
+
+def test_arguments_that_cannot_be_written_become_their_repr():
+    fields = failure.to_dict(ValueError("a", {1, 2}))
+    assert fields["exc_message"] == ["a", "{1, 2}"]
