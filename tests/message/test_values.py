@@ -99,7 +99,7 @@ def test_a_value_that_contains_itself_is_an_error_of_ours():
     "text", [b"", b"nope", b"[1", b'{"__type__": "os.system", "__value__": 1}', b"[" * 100_000, b'"\xff"']
 )
 def test_what_cannot_be_read_is_a_value_error(text):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError):  # noqa: PT011 - whose message differs from codec to codec
         values.decode(text)
 
 
