@@ -82,9 +82,9 @@ class BenchServer:
         theirs = {name: count for name, count in calls.items() if name.partition("|")[0] not in _OURS}
         return Traffic(theirs, int(self._info("stats")["total_reads_processed"]))
 
-    def values(self) -> int:
-        """How many things are stored: keys, and what is in hashes. Says whether results were kept."""
-        hashes = self._redis.scan_iter(_type="hash", count=10_000)
+    def results(self) -> int:
+        """How many results are stored: each is a key of its own, or a field of a hash that is called so."""
+        hashes = self._redis.scan_iter(match="*result*", _type="hash", count=10_000)
         return int(self._redis.dbsize()) + sum(int(self._redis.hlen(key)) for key in hashes)
 
     def _info(self, section: str) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def _wait_for_results(plot: Plot, count: int) -> None:
 
 def _stored(plot: Plot) -> int:
     if not plot.contestant.on_sqlite:
-        return plot.server.values()
+        return plot.server.results()
     connection = sqlite3.connect(plot.database)
     try:
         found: int = connection.execute("SELECT count(*) FROM result").fetchone()[0]
