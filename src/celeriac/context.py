@@ -17,7 +17,6 @@ _FROM_HEADERS = {
     "argsrepr": "argsrepr",
     "kwargsrepr": "kwargsrepr",
     "origin": "origin",
-    "ignore_result": "ignore_result",
     "replaced_task_nesting": "replaced_task_nesting",
     "stamped_headers": "stamped_headers",
     "stamps": "stamps",
@@ -34,6 +33,7 @@ class Context:
         "embed",
         "hostname",
         "id",
+        "ignore_result",
         "is_eager",
         "kwargs",
         "message",
@@ -57,6 +57,7 @@ class Context:
             self.id: str | None = None
             self.task: str | None = None
             self.retries = 0
+            self.ignore_result = False
             self.root_id: str | None = None
             self.parent_id: str | None = None
         else:
@@ -64,6 +65,7 @@ class Context:
             self.id = headers.id
             self.task = headers.task
             self.retries = headers.retries
+            self.ignore_result = bool(headers.ignore_result)
             self.root_id = headers.root_id or headers.id
             self.parent_id = headers.parent_id
 

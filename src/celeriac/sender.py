@@ -88,7 +88,7 @@ class Sender:
         """The task id and the message of a call; the running task becomes its parent."""
         task_id = call.task_id or ids.new_id()
         parent = current.get()
-        if parent.id is not None and call.parent_id is None:
+        if parent.id not in (None, call.task_id) and call.parent_id is None:
             call.parent_id, call.root_id = parent.id, call.root_id or parent.root_id
         if call.ignore_result is None:
             call.ignore_result = self._settings.task_ignore_result
@@ -103,6 +103,7 @@ def encode(
 ) -> Message:
     """The message of a call: pure. `now` is the wall clock, `tag` the delivery tag Celery's consumers need."""
     eta, delay = _due(call, now)
+    expires, expiration = _expires(call.expires, now)
     kwargs = call.kwargs or {}
     body = wire.write_body(call.args, kwargs, call.embed)
     # What is short as JSON is short as text; measuring on the way would cost a microsecond a message.
@@ -113,7 +114,7 @@ def encode(
         "id": task_id,
         "shadow": call.shadow,
         "eta": eta,
-        "expires": _expires(call.expires, now),
+        "expires": expires,
         "group": call.group_id,
         "group_index": call.group_index,
         "retries": call.retries,
@@ -134,6 +135,7 @@ def encode(
         "correlation_id": task_id,
         "reply_to": reply_to,
         "delivery_mode": _MODE_PERSISTENT,
+        **({} if expiration is None else {"expiration": expiration}),
         "delivery_info": {"exchange": "", "routing_key": queue},
         "priority": priority,
         "body_encoding": "base64",
@@ -164,12 +166,17 @@ def read_time(value: datetime | str) -> datetime:
     return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
 
 
-def _expires(value: float | datetime | str | None, now: float) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, datetime):
-        return read_time(value).isoformat()
-    return (utc_datetime(now) + timedelta(seconds=value)).isoformat()
+def _expires(value: float | datetime | str | None, now: float) -> tuple[str | None, str | None]:
+    """The `expires` header, and the property that says it to brokers: the milliseconds left, as text."""
+    if value is None:
+        return None, None
+    if isinstance(value, int | float):
+        return (utc_datetime(now) + timedelta(seconds=value)).isoformat(), str(int(value * 1000))
+    try:
+        ends = read_time(value)
+    except ValueError:
+        return str(value), None  # a retry of a message that said so
+    return ends.isoformat(), str(max(0, int((ends.timestamp() - now) * 1000)))
 
 
 def _in_batches(messages: Iterable[tuple[str, Message]]) -> Iterable[list[tuple[str, Message]]]:

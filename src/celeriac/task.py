@@ -125,7 +125,7 @@ class Task(Generic[P, R]):
             raise exc or Retry("Task can be retried", None)
         if limit is not None and request.retries >= limit:
             raise exc or MaxRetriesExceededError(
-                f"Can't retry {self.name}[{request.id}] args:{request.args} kwargs:{request.kwargs}",
+                f"Can't retry {self.name}[{request.id}] args:{tuple(request.args)} kwargs:{request.kwargs}",
                 task_args=request.args,
                 task_kwargs=request.kwargs,
             )
@@ -155,6 +155,7 @@ class Task(Generic[P, R]):
             "group_id": request.group,
             "group_index": request.group_index,
             "shadow": request.shadow,
+            "reply_to": request.reply_to,
             "embed": request.embed or None,
         }
         return Call(
@@ -164,7 +165,7 @@ class Task(Generic[P, R]):
             task_id=request.id,
             retries=request.retries + 1,
             root_id=request.root_id,
-            parent_id=request.parent_id or "",
+            parent_id=request.parent_id,
             eta=eta,
             countdown=countdown,
             **{**inherited, **options},

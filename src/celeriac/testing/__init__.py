@@ -1,7 +1,7 @@
 """For tests: a worker inside the test's own process, and the conformance suite of stores.
 
 `start_worker(app)` is a context manager; what a test patches, its tasks see. `celeriac.testing.conformance`
-needs pytest and hypothesis.
+needs pytest.
 """
 
 from celeriac.worker.inprocess import InProcessWorker as start_worker

@@ -119,10 +119,11 @@ class Comparison:
         draw, choice = self._random.randrange, self._random.choice
         successors = tuple(self._message(f"s{next(self._numbers)}") for _ in range(choice((0, 0, 1, 2))))
         value = b"value %d" % next(self._numbers)
-        slot = c.Slot(choice(_CHORDS), draw(_CHORD_SIZE), _CHORD_SIZE, value) if draw(2) else None
+        clears = choice(("", "", "", *_CHORDS))
+        slot = c.Slot(choice(_CHORDS), draw(_CHORD_SIZE), _CHORD_SIZE, value) if draw(2) and not clears else None
         dead = c.DeadLetter(f"m{next(self._numbers)}", choice(_QUEUES), value, "why") if not draw(5) else None
         result = b"document %d" % next(self._numbers) if draw(3) else None
-        return c.Outcome(claim, choice(_TASKS), result, successors, slot, dead, choice(("", "", "", *_CHORDS)))
+        return c.Outcome(claim, choice(_TASKS), result, successors, slot, dead, clears)
 
     def _release(self) -> None:
         lease = self._some_lease()

@@ -103,6 +103,7 @@ class AsyncRunner:
         self._executor = executor
         self._limit = limit
         self._running: set[asyncio.Task[None]] = set()
+        self._busy = 0
         self._token = False
         self._noted = False
         self._gone = asyncio.Event()
@@ -132,7 +133,7 @@ class AsyncRunner:
         """Begin what may begin: the rules are those of `run_sync`."""
         lane, entries = self._door.lane, self._door.entries
         loop = asyncio.get_running_loop()
-        while entries and len(self._running) < self._limit:
+        while entries and self._busy < self._limit:
             if monotonic() > lane.valid_until:
                 loop.call_later(_LEASE_POLL, self._start)
                 return
@@ -144,6 +145,7 @@ class AsyncRunner:
             if self._token:
                 continue
             lane.begun[slot] = 1
+            self._busy += 1
             task = loop.create_task(self._one(number, queue, raw))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
@@ -152,6 +154,9 @@ class AsyncRunner:
         started = monotonic()
         judged = await self._executor.aexecute(raw, queue)
         self._door.put(number, monotonic() - started, judged)
+        self._busy -= 1
+        # Where a hundred end at the same moment, the next must not wait for the last of them to be judged.
+        self._start()
         if not self._noted:
             self._noted = True
             asyncio.get_running_loop().call_soon(self._note)
@@ -160,7 +165,6 @@ class AsyncRunner:
         """Wake the core once for all that ended in this turn of the loop."""
         self._noted = False
         self._door.notify()
-        self._start()
 
 
 def run_async(door: Door, executor: Executor, limit: int) -> None:

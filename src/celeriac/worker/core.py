@@ -84,6 +84,7 @@ class Core:
         self._session: c.Session | None = None
         self._empty = False
         self._hungry = asyncio.Event()
+        self._queues = options.queues
         self._last_beat = 0.0
         self._beat_now = asyncio.Event()
         self._due = asyncio.Event()
@@ -196,13 +197,15 @@ class Core:
             outcomes = ledger.send(_FINISH_MOST, _FINISH_BYTES)
             wanted = dispatcher.wanted()
             if not outcomes and (not wanted or self._empty):
-                if wanted:
+                if wanted and dispatcher.has_idle_child():
                     self._hungry.set()
                 continue
             first = session.reserve(wanted + len(outcomes))
             reply = await session.call(
-                c.Finish(self._lease, outcomes, self.options.queues, wanted, self._claim_bytes, first)
+                c.Finish(self._lease, outcomes, self._queues, wanted, self._claim_bytes, first)
             )
+            # The first queue is served first: taking turns, no full one keeps the others waiting.
+            self._queues = (*self._queues[1:], *self._queues[:1])
             self.stats.requests += 1
             ledger.settle(reply.lost)
             if wanted:
@@ -248,8 +251,6 @@ class Core:
                 logger.error("a message of queue %s cannot run: %s", claim.queue, item.dead and item.dead.reason)
                 self.ledger.ended.append(item)
             self._news.set()
-        if dispatcher.log.enabled:
-            dispatcher.log.flush()
         dispatcher.hand_out()
 
     async def _listen(self, session: c.Session) -> None:

@@ -68,6 +68,10 @@ class Dispatcher:
         if self.log.enabled:
             self.log.received(held.name, held.task_id)
 
+    def has_idle_child(self) -> bool:
+        """Whether a child has nothing before it, or room for one more coroutine."""
+        return distribute.any_idle(self.children.values(), self._shares)
+
     def wanted(self) -> int:
         """How many messages the children could use now."""
         if self.stopping or not self.children:
@@ -130,12 +134,9 @@ class Dispatcher:
 
     def _collect(self) -> None:
         """Take in the outcomes of all children."""
-        before = self.stats.done
         for child in self.children.values():
             for port in child.ports:
                 self._collect_port(port)
-        if self.stats.done != before and self.log.enabled:
-            self.log.flush()
 
     def _collect_port(self, port: Port) -> None:
         observe, end = self._pace.observe, self._ledger.end_with_document

@@ -65,6 +65,16 @@ def wanted(children: Iterable[Child], ledger: Ledger, pace: Pace, shares: Shares
     return pace.split_wanted(sync, asynchronous)
 
 
+def any_idle(children: Iterable[Child], shares: Shares) -> bool:
+    """Whether a message that comes now could begin now."""
+    for child in children:
+        if shares.has_sync and not child.sync.out:
+            return True
+        if shares.has_async and len(child.asynchronous.out) < shares.concurrent:
+            return True
+    return False
+
+
 def plan(children: Iterable[Child], ledger: Ledger, pace: Pace, shares: Shares, now: float) -> Plan:
     """Take messages out of `ready` and say which child gets them, in frames."""
     alive = [child for child in children if child.alive]

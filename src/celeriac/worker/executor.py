@@ -93,8 +93,7 @@ class Executor:
         """What returning a value means."""
         if attempt.context.ignore_result:
             return DOCUMENT, b""
-        result = values.encode(value)
-        return DOCUMENT, document.write(str(attempt.context.id), states.SUCCESS, result, self._clock.now())
+        return DOCUMENT, self._write(attempt, states.SUCCESS, values.encode(value))
 
     def judge_error(self, attempt: Attempt, error: BaseException) -> Judged:
         """What raising means: a retry, nothing, a dead letter, or a failure."""
@@ -110,7 +109,13 @@ class Executor:
         if attempt.context.ignore_result:
             return DOCUMENT, b""
         trace = "".join(traceback.format_exception(error))
-        return DOCUMENT, document.write_failure(str(attempt.context.id), error, self._clock.now(), trace)
+        return DOCUMENT, self._write(attempt, states.FAILURE, values.encode(failure.to_dict(error)), trace)
+
+    def _write(self, attempt: Attempt, status: str, result: bytes, trace: str | None = None) -> bytes:
+        context = attempt.context
+        group, parent = context.group, context.parent_id
+        family = document.Family(group, parent) if group or parent else document.NO_FAMILY
+        return document.write(str(context.id), status, result, self._clock.now(), trace, family)
 
     def _again(self, attempt: Attempt, error: Retry, call: Call) -> Judged:
         _, message = self._sender.message(call)
@@ -118,8 +123,7 @@ class Executor:
         if not attempt.context.ignore_result:
             cause = error.exc if error.exc is not None else error
             trace = "".join(traceback.format_exception(error))
-            body = values.encode(failure.to_dict(cause))
-            result = document.write(str(attempt.context.id), states.RETRY, body, self._clock.now(), trace)
+            result = self._write(attempt, states.RETRY, values.encode(failure.to_dict(cause)), trace)
         return _report(attempt, result, successor=message)
 
     def _set_aside(self, attempt: Attempt, error: Reject) -> Judged:

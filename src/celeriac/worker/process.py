@@ -64,6 +64,7 @@ class CoreProcess:
         except ImproperlyConfigured as error:
             print(f"celeriac: {error}", file=sys.stderr)
             code = EXIT_FAILED
+        self._core.dispatcher.log.flush()
         self.crew.stop()
         self._core.store.close()
         stats, dispatched = self._core.stats, self._core.dispatcher.stats

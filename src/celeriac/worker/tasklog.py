@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from celeriac.clock import Clock
 
 logger = logging.getLogger("celeriac.worker")
 
+_FLUSH_SECONDS = 0.01
 _RESULT = b'"result":'
 _TRACEBACK = b',"traceback":'
 
@@ -23,7 +25,13 @@ class TaskLog:
 
     def received(self, name: str, task_id: str) -> None:
         """A message has come in."""
-        self._lines.append(f"Task {name}[{task_id}] received")
+        self._add(f"Task {name}[{task_id}] received")
+
+    def _add(self, line: str) -> None:
+        """Keep a line until what is under way has been sent: nobody waits for a log."""
+        if not self._lines:
+            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
+        self._lines.append(line)
 
     def ended(self, name: str, task_id: str, seconds: float, document: bytes) -> None:
         """A task has ended with this document."""
@@ -31,7 +39,7 @@ class TaskLog:
         start = document.find(_RESULT) + len(_RESULT)
         end = document.rfind(_TRACEBACK, start, start + 2048) if document else -1
         shown = document[start:end].decode(errors="replace") if end > 0 else "..." if document else "None"
-        self._lines.append(f"Task {name}[{task_id}] {verb} in {seconds:.9g}s: {shown}")
+        self._add(f"Task {name}[{task_id}] {verb} in {seconds:.9g}s: {shown}")
 
     def flush(self) -> None:
         """Write what was collected, through the handlers of the worker's logger."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from contextlib import closing
@@ -145,6 +146,25 @@ def test_the_log_stays_short(tmp_store_path: Path) -> None:
         store.run(c.Enqueue(tuple(messages)))
     assert tmp_store_path.stat().st_size > 30_000_000
     assert Path(f"{tmp_store_path}-wal").stat().st_size < 10_000_000
+    store.close()
+
+
+def test_the_log_is_emptied_when_nothing_happens(tmp_store_path: Path) -> None:
+    store = SQLiteStore(tmp_store_path)
+    log = Path(f"{tmp_store_path}-wal")
+
+    async def enqueue(id: str) -> None:
+        await store.arun(c.Enqueue((c.Message(id, "q", bytes(1_000_000)),)))
+
+    async def main() -> None:
+        await enqueue("opens the file")
+        await enqueue("is written by the thread")
+        assert log.stat().st_size > 1_000_000
+        async with asyncio.timeout(30):
+            while log.stat().st_size:
+                await asyncio.sleep(0.1)
+
+    asyncio.run(main())
     store.close()
 
 

@@ -16,6 +16,7 @@ from celeriac.store.contract import ADVANCE_QUEUE
 STEPS = (0, 3, 6, 9)
 SEPARATOR = "\x06\x16"
 RESULT_PREFIX = "celery-task-meta-"
+NO_RESULT = b"celeriac:no-result"
 WAKE_CHANNEL = b"celeriac:wake"
 
 LEASES = b"celeriac:leases"
@@ -50,8 +51,8 @@ def read_list_key(key: bytes) -> tuple[str, int]:
 def sources(queues: tuple[str, ...]) -> tuple[bytes, ...]:
     """Where to claim from, in order, as pairs: a list to take from, and the list its messages count as."""
     keys: list[bytes] = [ADVANCE_LIST, ADVANCE_LIST]
-    for step in STEPS:
-        for queue in queues:
+    for queue in queues:
+        for step in STEPS:
             key = list_key(queue, step)
             keys += (landing_key(key), key, key, key)
     return tuple(keys)

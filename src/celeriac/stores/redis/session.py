@@ -28,10 +28,10 @@ class RedisSession:
         self._wait_seconds = wait_seconds
         self.reply_seconds = wait_seconds * 2
         self._numbers = first
-        self._woken = asyncio.Event()
+        self._woken = False
+        self._stirred = asyncio.Event()
         self._waiters: dict[bytes, _Waiter] = {}
         self._lists_seen: set[bytes] = set()
-        self._waiting = False
         self.on_new_peer: Callable[[], None] = _nothing
 
     async def open(self) -> RedisSession:
@@ -54,7 +54,8 @@ class RedisSession:
             if push[2] == b"lease":
                 self.on_new_peer()
             else:
-                self._woken.set()
+                self._woken = True
+                self._stirred.set()
 
     async def call(self, request: c.Request[R]) -> R:
         """Perform a request; the session is over after `OperationalError`."""
@@ -89,49 +90,48 @@ class RedisSession:
 
     async def wait(self, queues: tuple[str, ...], count: int) -> tuple[c.Claim, ...] | None:
         """Let Redis move the next message and claim in the same write; nothing stays under way."""
-        lists = {layout.list_key(queue, 0) for queue in queues} | self._lists_seen
-        self._waiting = True
-        woken = asyncio.ensure_future(self._woken.wait())
-        landing = [asyncio.ensure_future(self._land(source, queues, count)) for source in sorted(lists)]
+        sources = sorted({layout.list_key(queue, 0) for queue in queues} | self._lists_seen)
+        waiters = [await self._waiter(source) for source in sources]
+        if not self._woken:
+            self._stirred.clear()
+        requests = [c.Finish(self._lease, queues=queues, count=count, first=self.reserve(count)) for _ in sources]
+        landings = [
+            waiter.land(source, self._wait_seconds, verbs.encode(request, self._place), self._stir)
+            for waiter, source, request in zip(waiters, sources, requests, strict=True)
+        ]
         try:
-            await asyncio.wait([woken, *landing], return_when=asyncio.FIRST_COMPLETED)
-            await self._unblock(landing)
-            claims = [claim for future in landing for claim in future.result()]
+            async with asyncio.timeout(self._wait_seconds + self.reply_seconds):
+                await self._stirred.wait()
+                await self._unblock(landings)
+            replies = [check(landing.result()) for landing in landings]
         except (LinkLost, TimeoutError) as error:
             self._link.abort()
             raise OperationalError(f"lost Redis while waiting: {str(error) or 'timeout'}") from error
-        finally:
-            self._waiting = False
-            for future in (woken, *landing):
-                future.cancel()
-        self._note_lists(tuple(claims))
-        if self._woken.is_set() and not claims:
-            self._woken.clear()
-            return None
-        return tuple(claims)
+        pairs = zip(requests, replies, strict=True)
+        claims = tuple([claim for request, reply in pairs for claim in verbs.decode(request, reply).claims])
+        self._note_lists(claims)
+        woken, self._woken = self._woken, False
+        return None if woken and not claims else claims
 
-    async def _land(self, source: bytes, queues: tuple[str, ...], count: int) -> tuple[c.Claim, ...]:
+    def _stir(self, _: object = None) -> None:
+        self._stirred.set()
+
+    async def _waiter(self, source: bytes) -> _Waiter:
         waiter = self._waiters.get(source)
         if waiter is None:
             waiter = self._waiters[source] = await _Waiter.open(self._address)
-        request = c.Finish(self._lease, queues=queues, count=count, first=self.reserve(count))
-        move = [b"BLMOVE", source, layout.landing_key(source), b"RIGHT", b"LEFT", b"%f" % self._wait_seconds]
-        replies = waiter.link.call_all(move, verbs.encode(request, self._place))
-        async with asyncio.timeout(self._wait_seconds + self.reply_seconds):
-            check(await replies[0])
-            return verbs.decode(request, check(await replies[1])).claims
+        return waiter
 
-    async def _unblock(self, landing: list[asyncio.Task[tuple[c.Claim, ...]]]) -> None:
+    async def _unblock(self, landings: list[asyncio.Future[Any]]) -> None:
         """End the waits that are left. One that has not reached Redis yet is asked again."""
-        while waiting := [task for task in landing if not task.done()]:
+        while waiting := [landing for landing in landings if not landing.done()]:
             for waiter in self._waiters.values():
                 self._link.call([b"CLIENT", b"UNBLOCK", waiter.client_id])
             await asyncio.wait(waiting, timeout=0.05)
 
     async def stop_waiting(self) -> None:
         """Let the wait under way return."""
-        if self._waiting:
-            self._woken.set()
+        self._stirred.set()
 
     async def close(self) -> None:
         """Drop all connections."""
@@ -155,6 +155,15 @@ class _Waiter:
         except BaseException:
             link.abort()
             raise
+
+    def land(
+        self, source: bytes, seconds: float, claim: verbs.Command, done: Callable[[object], None]
+    ) -> asyncio.Future[Any]:
+        """Wait for a message of a list and claim at once, in one write; the reply to the claim."""
+        move = [b"BLMOVE", source, layout.landing_key(source), b"RIGHT", b"LEFT", b"%f" % seconds]
+        claimed = self.link.call_all(move, claim)[1]
+        claimed.add_done_callback(done)
+        return claimed
 
 
 def _nothing() -> None:

@@ -176,11 +176,16 @@ def _promote(request: c.Promote, place: Place) -> Command:
 
 
 def _read_results(request: c.ReadResults, place: Place) -> Command:
-    return [b"MGET", *(layout.result_key(task) for task in request.tasks)]
+    return [b"MGET", *_result_keys(request.tasks)]
+
+
+def _result_keys(tasks: tuple[str, ...]) -> Command:
+    """The keys of results; for no task at all one that is never there, because Redis wants at least one."""
+    return [layout.result_key(task) for task in tasks] or [layout.NO_RESULT]
 
 
 def _forget(request: c.Forget, place: Place) -> Command:
-    return [b"UNLINK", *(layout.result_key(task) for task in request.tasks)]
+    return [b"UNLINK", *_result_keys(request.tasks)]
 
 
 def _read_slots(request: c.ReadSlots, place: Place) -> Command:
@@ -283,7 +288,7 @@ _DECODERS: dict[type, Callable[[Any, Any], Any]] = {
     c.Reap: lambda request, reply: c.Reaped(tuple(_claim_of(id, value) for id, value in _pairs(reply))),
     c.Reconcile: _read_reconciled,
     c.Promote: lambda request, reply: c.Promoted(int(reply[0]), int(reply[1])),
-    c.ReadResults: lambda request, reply: tuple(reply),
+    c.ReadResults: lambda request, reply: tuple(reply[: len(request.tasks)]),
     c.Forget: _nothing,
     c.ReadSlots: lambda request, reply: tuple(reply),
     c.Stats: _read_stats,

@@ -38,8 +38,11 @@ def held(tx: Transaction, lease: int, epoch: str, items: Iterable[N]) -> tuple[l
     A claim named twice is held the first time only.
     """
     items = list(items)
+    if not items:
+        return [], ()
     numbers = array(int(item.claim.rpartition(":")[2]) for item in items if is_claim_id(item.claim, epoch))
-    rows = {f"{epoch}:{row.number}": row for row in _rows.decode(tx.value("held", lease, numbers))} if items else {}
+    known = _rows.decode(tx.value("held", lease=lease, numbers=numbers))
+    rows = {f"{epoch}:{row.number}": row for row in known}
     found, lost = [], []
     for item in items:
         row = rows.pop(item.claim, None)

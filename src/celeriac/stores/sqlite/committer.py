@@ -142,9 +142,9 @@ class Committer:
         with connection:
             connection.execute("BEGIN IMMEDIATE")
             for _ in range(_RESULT_SLICES):
-                if tx.do("expire_results", now // 1000, _RESULT_SLICE) < _RESULT_SLICE:
+                if tx.do("expire_results", now=now // 1000, limit=_RESULT_SLICE) < _RESULT_SLICE:
                     break
-            tx.do("forget_accepted", now // (c.ENQUEUE_MEMORY_SECONDS * 1000) - 1, _ACCEPTED_SLICE)
+            tx.do("forget_accepted", oldest=now // (c.ENQUEUE_MEMORY_SECONDS * 1000) - 1, limit=_ACCEPTED_SLICE)
 
     def _explained(self, error: Exception, request: c.Request[Any]) -> Exception:
         if isinstance(error, _CommitFailed):

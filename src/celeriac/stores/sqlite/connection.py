@@ -98,6 +98,7 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("PRAGMA mmap_size = 0")
     connection.execute("PRAGMA secure_delete = OFF")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA fullfsync = ON")  # on macOS alone does fsync not reach the disk
     if new:
         _create(connection)
 

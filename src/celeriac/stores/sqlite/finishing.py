@@ -20,8 +20,8 @@ def finish(tx: Transaction, request: c.Finish) -> c.Finished:
     done, lost = held(tx, lease, epoch, request.outcomes)
     claims: list[c.Claim] = []
     if done:
-        tx.do("drop_claims", lease, array(row.number for _, row in done))
-        tx.do("drop_messages", array(row.message for _, row in done))
+        tx.do("drop_claims", lease=lease, numbers=array(row.number for _, row in done))
+        tx.do("drop_messages", numbers=array(row.message for _, row in done))
         claims = _hold_advances(tx, lease, epoch, numbers, _settle(tx, [outcome for outcome, _ in done]))
     if request.count:
         claims += _take(tx, lease, request, numbers)
@@ -64,7 +64,7 @@ def _take(tx: Transaction, lease: int, request: c.Finish, numbers: count[int]) -
         if len(claims) >= request.count or size >= request.max_bytes:
             break
         last = None
-        waiting = tx.connection.execute(SQL["waiting"], (queue, request.count - len(claims)))
+        waiting = tx.connection.execute(SQL["waiting"], {"queue": queue, "limit": request.count - len(claims)})
         for priority, position, message, raw in waiting:
             number = next(numbers)
             claims.append(c.Claim(f"{epoch}:{number}", queue, raw, priority))
@@ -75,7 +75,7 @@ def _take(tx: Transaction, lease: int, request: c.Finish, numbers: count[int]) -
                 break
         waiting.close()
         if last:
-            tx.do("take", queue, *last)
+            tx.do("take", queue=queue, priority=last[0], position=last[1])
     tx.insert("add_claims", rows)
     return claims
 
@@ -84,6 +84,6 @@ def start(tx: Transaction, request: c.Start) -> c.Lost:
     """Write the documents of claims and mark those that run once."""
     lease = tx.lease(request.lease)
     begins, lost = held(tx, lease, request.lease.epoch, request.begins)
-    tx.do("start_claims", lease, array(row.number for begin, row in begins if begin.once))
+    tx.do("start_claims", lease=lease, numbers=array(row.number for begin, row in begins if begin.once))
     write_results(tx, ((begin.task, begin.result) for begin, _ in begins))
     return c.Lost(lost)

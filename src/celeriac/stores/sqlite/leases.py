@@ -21,7 +21,7 @@ def open_lease(tx: Transaction, request: c.OpenLease) -> None:
         return
     if known:
         _end(tx, known[0], c.Lease(lease.worker, known[1]))
-    tx.do("open_lease", lease.worker, lease.epoch, msgspec.json.encode(request.record))
+    tx.do("open_lease", worker=lease.worker, epoch=lease.epoch, record=msgspec.json.encode(request.record))
 
 
 def close_lease(tx: Transaction, request: c.CloseLease) -> None:
@@ -30,11 +30,11 @@ def close_lease(tx: Transaction, request: c.CloseLease) -> None:
 
 
 def _end(tx: Transaction, number: int, lease: c.Lease) -> None:
-    claims = tx.rows("to_give_back", number)
+    claims = tx.rows("to_give_back", lease=number)
     if claims:
         push_front(tx, claims)
-        tx.do("drop_all_claims", number)
-    tx.do("drop_lease", number)
+        tx.do("drop_all_claims", lease=number)
+    tx.do("drop_lease", lease=number)
     tx.after.append(lambda: tx.lock.drop(lease))
 
 
@@ -63,12 +63,12 @@ def reap(tx: Transaction, request: c.Reap) -> c.Reaped:
         return c.Reaped()
     old = known[0]
     claims, moves = [], []
-    for number, row in enumerate(tx.rows("claims", old, request.limit), request.first):
+    for number, row in enumerate(tx.rows("claims", lease=old, limit=request.limit), request.first):
         claims.append(_claim(request.lease.epoch, number, *row[1:]))
-        moves.append((old, row[0], reaper, number))
+        moves.append((reaper, number, old, row[0]))
     tx.do_each("adopt", moves)
-    if not tx.value("holds_any", old):
-        tx.do("drop_lease", old)
+    if not tx.value("holds_any", lease=old):
+        tx.do("drop_lease", lease=old)
     return c.Reaped(tuple(claims))
 
 
@@ -79,7 +79,7 @@ def _claim(epoch: str, number: int, queue: str, raw: bytes, priority: int, start
 def reconcile(tx: Transaction, request: c.Reconcile) -> c.Reconciled:
     """Compare what a worker believes with what is."""
     epoch = request.lease.epoch
-    claims = [_claim(epoch, *row) for row in tx.rows("claims", tx.lease(request.lease), -1)]
+    claims = [_claim(epoch, *row) for row in tx.rows("claims", lease=tx.lease(request.lease), limit=-1)]
     held, known = {claim.id for claim in claims}, set(request.known)
     unknown = tuple(claim for claim in claims if claim.id not in known)
     return c.Reconciled(unknown, tuple(id for id in request.known if id not in held))

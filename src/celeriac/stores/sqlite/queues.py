@@ -19,13 +19,13 @@ def enqueue(tx: Transaction, request: c.Enqueue) -> c.Enqueued:
 
 def _accept(tx: Transaction, ids: list[str]) -> list[bool]:
     generation = tx.now // (c.ENQUEUE_MEMORY_SECONDS * 1000)
-    known = {id for (id,) in tx.rows("known", array(ids), generation)}
+    known = {id for (id,) in tx.rows("known", ids=array(ids), generation=generation)}
     fresh: dict[str, int] = {}
     for place, id in enumerate(ids):
         if id not in known:
             fresh.setdefault(id, place)
     if fresh:
-        tx.do("accept", array(fresh), generation)
+        tx.do("accept", ids=array(fresh), generation=generation)
     return [fresh.get(id) == place for place, id in enumerate(ids)]
 
 
@@ -52,7 +52,10 @@ def push_front(tx: Transaction, rows: list[tuple[str, int, int]]) -> None:
 def _place(tx: Transaction, rows: list[tuple[str, int, int]], edge: str, step: int) -> None:
     if not rows:
         return
-    positions = {place: count(tx.value(edge, *place) + step, step) for place in {row[:2] for row in rows}}
+    positions = {
+        (queue, level): count(tx.value(edge, queue=queue, priority=level) + step, step)
+        for queue, level in {row[:2] for row in rows}
+    }
     tx.insert("push", [(queue, level, next(positions[queue, level]), number) for queue, level, number in rows])
     tx.rings.add(WORKER)
 
@@ -68,8 +71,8 @@ def release(tx: Transaction, request: c.Release) -> c.Lost:
     """Give claims back to the front."""
     lease = tx.lease(request.lease)
     returns, lost = held(tx, lease, request.lease.epoch, request.returns)
-    tx.do("drop_claims", lease, array(claim.number for _, claim in returns))
-    tx.do_each("change_message", ((claim.message, item.raw) for item, claim in returns if item.raw is not None))
+    tx.do("drop_claims", lease=lease, numbers=array(claim.number for _, claim in returns))
+    tx.do_each("change_message", ((item.raw, claim.message) for item, claim in returns if item.raw is not None))
     push_front(tx, [(claim.queue, claim.priority, claim.message) for _, claim in reversed(returns)])
     return c.Lost(lost)
 
@@ -78,17 +81,17 @@ def defer(tx: Transaction, request: c.Defer) -> c.Lost:
     """Move claims among the delayed."""
     lease = tx.lease(request.lease)
     deferrals, lost = held(tx, lease, request.lease.epoch, request.deferrals)
-    tx.do("drop_claims", lease, array(claim.number for _, claim in deferrals))
-    tx.do_each("change_message", ((claim.message, item.raw) for item, claim in deferrals if item.raw is not None))
+    tx.do("drop_claims", lease=lease, numbers=array(claim.number for _, claim in deferrals))
+    tx.do_each("change_message", ((item.raw, claim.message) for item, claim in deferrals if item.raw is not None))
     delay(tx, [(item.due, claim.message, claim.queue, claim.priority) for item, claim in deferrals])
     return c.Lost(lost)
 
 
 def promote(tx: Transaction, request: c.Promote) -> c.Promoted:
     """Move what is due into its queue."""
-    due = tx.rows("due", tx.now, request.limit)
+    due = tx.rows("due", now=tx.now, limit=request.limit)
     push(tx, [(queue, priority, message) for _, queue, priority, message in due])
-    tx.do("drop_delayed", array(number for number, *_ in due))
+    tx.do("drop_delayed", numbers=array(number for number, *_ in due))
     return c.Promoted(len(due), tx.next_due())
 
 
@@ -101,4 +104,4 @@ def stats(tx: Transaction, request: c.Stats) -> tuple[c.QueueStats, ...]:
 
 def dead_letters(tx: Transaction, request: c.DeadLetters) -> tuple[c.DeadLetter, ...]:
     """The newest first."""
-    return tuple(c.DeadLetter(*row) for row in tx.rows("dead", request.limit))
+    return tuple(c.DeadLetter(*row) for row in tx.rows("dead", limit=request.limit))

@@ -16,28 +16,29 @@ def write_results(tx: Transaction, results: Iterable[tuple[str, bytes | None]]) 
 
 def read_results(tx: Transaction, request: c.ReadResults) -> tuple[bytes | None, ...]:
     """The documents that have not expired."""
-    found = dict(tx.rows("read_results", array(request.tasks), tx.now // 1000))
+    found = dict(tx.rows("read_results", tasks=array(request.tasks), now=tx.now // 1000))
     return tuple(found.get(task) for task in request.tasks)
 
 
 def forget(tx: Transaction, request: c.Forget) -> None:
     """Delete documents."""
-    tx.do("forget_results", array(request.tasks))
+    tx.do("forget_results", tasks=array(request.tasks))
 
 
 def settle_chord(tx: Transaction, outcome: c.Outcome) -> str:
     """Clear the slots that an outcome no longer needs and fill its own; the chord that this completes, or nothing."""
     if outcome.clears:
-        tx.do("clear_slots", outcome.clears)
-        tx.do("clear_chord", outcome.clears)
+        tx.do("clear_slots", chord=outcome.clears)
+        tx.do("clear_chord", chord=outcome.clears)
     slot = outcome.slot
     if slot is None:
         return ""
-    tx.do("count_slot", slot.chord, tx.do("fill_slot", slot.chord, slot.index, slot.value))
-    return slot.chord if tx.do("complete", slot.chord, slot.size) else ""
+    more = tx.do("fill_slot", chord=slot.chord, place=slot.index, value=slot.value)
+    tx.do("count_slot", chord=slot.chord, more=more)
+    return slot.chord if tx.do("complete", chord=slot.chord, size=slot.size) else ""
 
 
 def read_slots(tx: Transaction, request: c.ReadSlots) -> tuple[bytes | None, ...]:
     """The values of a chord by index, None where there is none yet."""
-    found = dict(tx.rows("read_slots", request.chord, request.size))
+    found = dict(tx.rows("read_slots", chord=request.chord, size=request.size))
     return tuple(found.get(index) for index in range(request.size))

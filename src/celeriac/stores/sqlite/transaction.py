@@ -34,15 +34,15 @@ class Transaction:
     after: list[Callable[[], None]] = field(default_factory=list)
     """To be called after the commit."""
 
-    def rows(self, name: str, *arguments: Any) -> list[tuple[Any, ...]]:
+    def rows(self, name: str, **arguments: Any) -> list[tuple[Any, ...]]:
         """All rows of a named statement."""
         return self.connection.execute(SQL[name], arguments).fetchall()
 
-    def value(self, name: str, *arguments: Any) -> Any:
+    def value(self, name: str, **arguments: Any) -> Any:
         """The one value of a named statement."""
-        return self.rows(name, *arguments)[0][0]
+        return self.rows(name, **arguments)[0][0]
 
-    def do(self, name: str, *arguments: Any) -> int:
+    def do(self, name: str, **arguments: Any) -> int:
         """Perform a named statement; how many rows it changed."""
         return self.connection.execute(SQL[name], arguments).rowcount
 
@@ -73,7 +73,7 @@ class Transaction:
 
     def find_lease(self, worker: str) -> tuple[int, str] | None:
         """The number and the epoch of the open lease of a worker."""
-        rows = self.rows("lease", worker)
+        rows = self.rows("lease", worker=worker)
         return (rows[0][0], rows[0][1]) if rows else None
 
     def next_due(self) -> int:

@@ -10,6 +10,7 @@ end
 if tonumber(ARGV[6]) < tonumber(redis.call('HGET', KEYS[5], ARGV[1]) or 0) then
   return redis.error_reply('STALE a later session of this lease has begun')
 end
+if ARGV[1] == ARGV[3] then return {} end
 if redis.call('HGET', KEYS[1], ARGV[3]) ~= ARGV[4] or redis.call('HGET', KEYS[2], ARGV[3]) ~= ARGV[5] then
   return {}
 end

@@ -1,14 +1,13 @@
--- Messages on their way through queues. Lists of ids or numbers are JSON arrays; a row of plain question
--- marks is repeated for as many rows as there are.
+-- Messages on their way through queues. Lists of ids or numbers are JSON arrays. Statements with
+-- plain question marks are performed for many rows: an insertion repeats its row of them.
 
 -- name: known
--- ?1 ids, ?2 the present generation: those accepted in it or in the one before.
-SELECT value FROM json_each(?1)
-WHERE EXISTS (SELECT 1 FROM accepted WHERE generation IN (?2, ?2 - 1) AND id = value);
+-- Those of the ids that were accepted in this generation or in the one before.
+SELECT value FROM json_each(:ids)
+WHERE EXISTS (SELECT 1 FROM accepted WHERE generation IN (:generation, :generation - 1) AND id = value);
 
 -- name: accept
--- ?1 ids, ?2 the present generation.
-INSERT INTO accepted (generation, id) SELECT ?2, value FROM json_each(?1);
+INSERT INTO accepted (generation, id) SELECT :generation, value FROM json_each(:ids);
 
 -- name: last_message
 SELECT coalesce(max(number), 0) FROM message;
@@ -17,31 +16,28 @@ SELECT coalesce(max(number), 0) FROM message;
 INSERT INTO message (number, raw) VALUES (?, ?);
 
 -- name: change_message
-UPDATE message SET raw = ?2 WHERE number = ?1;
+UPDATE message SET raw = ? WHERE number = ?;
 
 -- name: drop_messages
-DELETE FROM message WHERE number IN (SELECT value FROM json_each(?1));
+DELETE FROM message WHERE number IN (SELECT value FROM json_each(:numbers));
 
 -- name: last_position
--- ?1 queue, ?2 priority.
-SELECT coalesce(max(position), 0) FROM ready WHERE queue = ?1 AND priority = ?2;
+SELECT coalesce(max(position), 0) FROM ready WHERE queue = :queue AND priority = :priority;
 
 -- name: first_position
--- ?1 queue, ?2 priority.
-SELECT coalesce(min(position), 1) FROM ready WHERE queue = ?1 AND priority = ?2;
+SELECT coalesce(min(position), 1) FROM ready WHERE queue = :queue AND priority = :priority;
 
 -- name: push
 INSERT INTO ready (queue, priority, position, message) VALUES (?, ?, ?, ?);
 
 -- name: waiting
--- ?1 queue, ?2 how many at most.
 SELECT ready.priority, ready.position, ready.message, message.raw
 FROM ready JOIN message ON message.number = ready.message
-WHERE ready.queue = ?1 ORDER BY ready.priority, ready.position LIMIT ?2;
+WHERE ready.queue = :queue ORDER BY ready.priority, ready.position LIMIT :limit;
 
 -- name: take
--- ?1 queue, ?2 and ?3 priority and position of the last message taken.
-DELETE FROM ready WHERE queue = ?1 AND (priority, position) <= (?2, ?3);
+-- Up to and including the message at this priority and position.
+DELETE FROM ready WHERE queue = :queue AND (priority, position) <= (:priority, :position);
 
 -- name: delay
 INSERT INTO delayed (due, message, queue, priority) VALUES (?, ?, ?, ?);
@@ -50,18 +46,16 @@ INSERT INTO delayed (due, message, queue, priority) VALUES (?, ?, ?, ?);
 SELECT min(due) FROM delayed;
 
 -- name: due
--- ?1 now, ?2 how many at most.
-SELECT number, queue, priority, message FROM delayed WHERE due <= ?1 ORDER BY due, number LIMIT ?2;
+SELECT number, queue, priority, message FROM delayed WHERE due <= :now ORDER BY due, number LIMIT :limit;
 
 -- name: drop_delayed
-DELETE FROM delayed WHERE number IN (SELECT value FROM json_each(?1));
+DELETE FROM delayed WHERE number IN (SELECT value FROM json_each(:numbers));
 
 -- name: bury
 INSERT INTO dead (id, queue, raw, reason) VALUES (?, ?, ?, ?);
 
 -- name: dead
--- ?1 how many at most.
-SELECT id, queue, raw, reason FROM dead ORDER BY number DESC LIMIT ?1;
+SELECT id, queue, raw, reason FROM dead ORDER BY number DESC LIMIT :limit;
 
 -- name: stats
 SELECT queue, sum(ready), sum(delayed), sum(claimed), sum(dead) FROM (
@@ -72,5 +66,5 @@ SELECT queue, sum(ready), sum(delayed), sum(claimed), sum(dead) FROM (
 ) GROUP BY queue ORDER BY queue;
 
 -- name: forget_accepted
--- ?1 the oldest generation that still counts, ?2 how many at most.
-DELETE FROM accepted WHERE (generation, id) IN (SELECT generation, id FROM accepted WHERE generation < ?1 LIMIT ?2);
+DELETE FROM accepted
+WHERE (generation, id) IN (SELECT generation, id FROM accepted WHERE generation < :oldest LIMIT :limit);
