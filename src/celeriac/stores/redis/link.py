@@ -200,9 +200,7 @@ class AsyncLink(asyncio.Protocol):
             return
         context = address.tls_context()
         name = address.host if context is not None else None
-        await self._loop.create_connection(
-            lambda: self, address.host, address.port, ssl=context, server_hostname=name
-        )
+        await self._loop.create_connection(lambda: self, address.host, address.port, ssl=context, server_hostname=name)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The bytes can flow."""
