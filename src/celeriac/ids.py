@@ -32,6 +32,11 @@ _stock: list[str] = []
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
+def random_below(limit: int) -> int:
+    """A random integer from 0 to `limit` - 1, from the kernel: forked children must not draw the same."""
+    return int.from_bytes(os.urandom(8)) % limit
+
+
 def new_epoch() -> str:
     """A short random name for one lease: unique among all leases that a store will ever see."""
     return os.urandom(6).hex()

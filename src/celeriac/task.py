@@ -9,6 +9,7 @@ from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
 from celeriac.context import Context, current
 from celeriac.exceptions import MaxRetriesExceededError, Retry
 from celeriac.result import AsyncResult
+from celeriac.retry import RetryPolicy
 from celeriac.sender import Call, Sender
 from celeriac.store.contract import Store
 
@@ -32,7 +33,9 @@ class Runtime:
 class Task(Generic[P, R]):
     """A registered task: call it here with `task(...)`, elsewhere with `task.delay(...)`.
 
-    `max_retries` (3; None for no limit) and `default_retry_delay` (180 s) are what `retry` goes by.
+    `max_retries` (3; None for no limit) and `default_retry_delay` (180 s) are what `retry` goes by; which errors
+    it is applied to by itself, and after how long, say the options of `retry.RetryPolicy`. Errors of the
+    classes in `throws` are expected: they fail the task like any other, but are logged without a traceback.
     `acks_late` None or True means at least once, False at most once.
     """
 
@@ -49,6 +52,8 @@ class Task(Generic[P, R]):
         self.default_retry_delay: float = options.pop("default_retry_delay", 180)
         self.acks_late: bool | None = options.pop("acks_late", None)
         self.track_started: bool | None = options.pop("track_started", None)
+        self.throws: tuple[type[BaseException], ...] = tuple(options.pop("throws", ()))
+        self.retry_policy = _take_policy(options)
         unknown = options.keys() - OPTIONS
         if unknown:
             raise TypeError(f"task {name} has no option {sorted(unknown)[0]!r}")
@@ -173,6 +178,15 @@ class Task(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<Task: {self.name}>"
+
+
+def _take_policy(options: dict[str, Any]) -> RetryPolicy:
+    """The retry options out of all others."""
+    given = {name: options.pop(name) for name in RetryPolicy.__struct_fields__ if name in options}
+    for name in ("autoretry_for", "dont_autoretry_for"):
+        if name in given:
+            given[name] = tuple(given[name])
+    return RetryPolicy(**given)
 
 
 class AsyncTask(Task[P, R]):

@@ -15,10 +15,19 @@ from msgspec import Struct
 from celeriac import states
 from celeriac.clock import Clock
 from celeriac.context import Context, current
-from celeriac.exceptions import Ignore, MalformedMessage, NotRegistered, Reject, Retry, UnencodableValue
+from celeriac.exceptions import (
+    Ignore,
+    MalformedMessage,
+    NotRegistered,
+    Reject,
+    Retry,
+    TaskRevokedError,
+    UnencodableValue,
+)
+from celeriac.ids import random_below
 from celeriac.message import document, failure, values
 from celeriac.message import task as wire
-from celeriac.sender import Call, Sender
+from celeriac.sender import Call, Sender, read_time
 from celeriac.store.contract import DeadLetter, Message, Outcome
 from celeriac.task import Task
 
@@ -54,7 +63,7 @@ class Executor:
         """Run a task whose function is not `async def`."""
         try:
             attempt = self.open(raw, queue)
-        except (MalformedMessage, NotRegistered) as error:
+        except (MalformedMessage, NotRegistered, TaskRevokedError) as error:
             return self._refuse(raw, queue, error)
         token = current.set(attempt.context)
         try:
@@ -69,7 +78,7 @@ class Executor:
         """Run a task whose function is `async def`, in the running loop."""
         try:
             attempt = self.open(raw, queue)
-        except (MalformedMessage, NotRegistered) as error:
+        except (MalformedMessage, NotRegistered, TaskRevokedError) as error:
             return self._refuse(raw, queue, error)
         current.set(attempt.context)
         try:
@@ -87,6 +96,8 @@ class Executor:
             raise NotRegistered(message.headers.task)
         context = Context(message, self._hostname, queue)
         context.args, context.kwargs, context.embed = args, kwargs, embed
+        if message.headers.expires is not None and self._clock.now() > _instant(message.headers.expires):
+            raise TaskRevokedError("expired")
         return Attempt(context, task, args, kwargs, raw)
 
     def judge_value(self, attempt: Attempt, value: Any) -> Judged:
@@ -96,7 +107,18 @@ class Executor:
         return DOCUMENT, self._write(attempt, states.SUCCESS, values.encode(value))
 
     def judge_error(self, attempt: Attempt, error: BaseException) -> Judged:
-        """What raising means: a retry, nothing, a dead letter, or a failure."""
+        """What raising means: a retry, nothing, a dead letter, or a failure.
+
+        Judging looks into objects of the user's, which may raise in their turn: then that is the failure.
+        """
+        try:
+            return self._judge_error(attempt, error)
+        except Exception as worse:
+            return DOCUMENT, document.write_failure(str(attempt.context.id), worse, self._clock.now())
+
+    def _judge_error(self, attempt: Attempt, error: BaseException) -> Judged:
+        if attempt.task.retry_policy.applies_to(error):
+            error = self._asked_again(attempt, error)
         if isinstance(error, Retry) and isinstance(error.sig, Call):
             try:
                 return self._again(attempt, error, error.sig)
@@ -117,6 +139,14 @@ class Executor:
         family = document.Family(group, parent) if group or parent else document.NO_FAMILY
         return document.write(str(context.id), status, result, self._clock.now(), trace, family)
 
+    def _asked_again(self, attempt: Attempt, error: BaseException) -> BaseException:
+        """What `Task.retry` raises for an error that is retried by itself: a `Retry`, or the end of them."""
+        arguments = attempt.task.retry_policy.arguments(attempt.context.retries, random_below)
+        try:
+            attempt.task.retry(exc=error, **arguments)
+        except BaseException as answer:
+            return answer
+
     def _again(self, attempt: Attempt, error: Retry, call: Call) -> Judged:
         _, message = self._sender.message(call)
         result = None
@@ -135,8 +165,19 @@ class Executor:
         return _report(attempt, None, dead=dead)
 
     def _refuse(self, raw: bytes, queue: str, error: Exception) -> Judged:
-        """A message that is no task of ours: its result says so, and the message is kept as a dead letter."""
+        """A message that does not run: expired, or no task of ours, which is then kept as a dead letter."""
+        if isinstance(error, TaskRevokedError):
+            task_id, now = wire.read_headers(raw).id, self._clock.now()
+            return DOCUMENT, document.write(task_id, states.REVOKED, values.encode(failure.to_dict(error)), now)
         return REPORT, encode_report(refusal(raw, queue, error, self._clock.now()))
+
+
+def _instant(text: str) -> float:
+    """A time of a header, in seconds since 1970."""
+    try:
+        return read_time(text).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise MalformedMessage(f"{text!r} is no time: {error}") from error
 
 
 def refusal(raw: bytes, queue: str, error: Exception, now: float, claim: str = "") -> Outcome:
