@@ -22,11 +22,14 @@ def project(tmp_path: Path):
     (tmp_path / "tasks.py").write_text(TASKS)
     environment = {**os.environ, "CELERIAC_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "celeriac", *COMMAND[1].split()]
-    worker = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
-    yield tmp_path, environment
-    worker.terminate()
-    errors = worker.communicate(timeout=20)[1]
-    assert worker.returncode == 0, errors
+    # Into a file: a pipe that nobody reads fills up, and stops whoever writes to it.
+    with (tmp_path / "worker.log").open("w+") as log:
+        worker = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=log)
+        yield tmp_path, environment
+        worker.terminate()
+        worker.wait(timeout=20)
+        log.seek(0)
+        assert worker.returncode == 0, log.read()
 
 
 def run(project, block: str) -> str:
