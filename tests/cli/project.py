@@ -1,0 +1,143 @@
+"""A user's project on disk, and the command run in it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+SOURCE = """
+import os
+from pathlib import Path
+
+from celeriac import Celeriac
+
+app = Celeriac("proj", broker=os.environ["BROKER"])
+
+
+@app.task
+def add(x, y):
+    return x + y
+
+
+@app.task
+def fail(text):
+    raise ValueError(text)
+
+
+@app.task(queue="aside")
+def elsewhere():
+    return elsewhere.request.delivery_info["routing_key"]
+
+
+@app.task
+def whoami():
+    return whoami.request.hostname
+
+
+@app.task
+def hold(begun, until):
+    Path(begun).write_text("begun")
+    return Path(until).read_text()
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with the module `proj`, whose app uses `broker`."""
+
+    folder: Path
+    broker: str
+
+    @classmethod
+    def make(cls, folder: Path, broker: str) -> Project:
+        """Write it."""
+        (folder / "proj.py").write_text(SOURCE)
+        return cls(folder, broker)
+
+    def run(self, *arguments: str, app: str | None = "proj") -> subprocess.CompletedProcess[str]:
+        """Run a command to its end; `-A` goes in front."""
+        return subprocess.run(
+            self._command(app, *arguments),
+            cwd=self.folder,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def prints(self, *arguments: str) -> str:
+        """What a command that succeeds prints."""
+        done = self.run(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.strip()
+
+    def worker(self, *options: str, app: str = "proj") -> RunningWorker:
+        """Start a worker with INFO lines, in a process group of its own."""
+        process = subprocess.Popen(
+            self._command(app, "worker", "-c", "1", "-l", "info", *options),
+            cwd=self.folder,
+            env=self._environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        return RunningWorker(process)
+
+    def _command(self, app: str | None, *arguments: str) -> list[str]:
+        named = [] if app is None else ["-A", app]
+        return [sys.executable, "-m", "celeriac", *named, *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "BROKER": self.broker}
+
+
+class RunningWorker:
+    """A worker and what it says; a context manager that leaves nothing behind."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        assert process.stderr is not None
+        self._stderr: IO[str] = process.stderr
+        self.said = ""
+
+    def wait_for(self, text: str) -> str:
+        """Read what it says up to the line with this text, and return that line."""
+        for line in self._stderr:
+            self.said += line
+            if text in line:
+                return line
+        raise AssertionError(f"the worker ended and never said {text!r}:\n{self.said}")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal, as `kill` does."""
+        self._process.send_signal(number)
+
+    def send_to_group(self, number: signal.Signals) -> None:
+        """Send a signal to all its processes, as a terminal does."""
+        os.killpg(self._process.pid, number)
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        self.said += self._stderr.read()
+        return self._process.wait()
+
+    def stop(self) -> int:
+        """End it in order; its exit code."""
+        self.send(signal.SIGTERM)
+        return self.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._process.poll() is None:
+            self.send_to_group(signal.SIGKILL)
+            self._process.wait()
+        self._stderr.close()

@@ -1,0 +1,115 @@
+"""What the command says when it cannot do what it is asked: on standard error, with the right exit code."""
+
+from __future__ import annotations
+
+import pytest
+
+import celeriac
+
+USAGE, FAILED, UNAVAILABLE = 2, 1, 69
+COMMANDS = [("worker",), ("call", "proj.add"), ("result", "some-id"), ("queues",)]
+ONE_OF_EACH_KIND = [("worker",), ("queues",)]
+"""A worker imports the app in another process than the other commands."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("nonsense",), "No such command"),
+        (("worker", "--nonsense"), "No such option"),
+        (("worker", "-c", "0"), "--concurrency"),
+        (("worker", "-c", "many"), "--concurrency"),
+        (("worker", "-l", "LOUD"), "LOUD"),
+        (("worker", "-Q", ","), "at least one queue"),
+        (("call",), "NAME"),
+        (("call", "proj.add", "-a", "[1,"), "not JSON"),
+        (("call", "proj.add", "-a", '{"x": 1}'), "--args is a JSON list"),
+        (("call", "proj.add", "-k", "[1]"), "--kwargs a JSON object"),
+        (("call", "proj.add", "--countdown", "soon"), "--countdown"),
+        (("result",), "TASK_ID"),
+        (("result", "some-id", "-t", "long"), "--timeout"),
+    ],
+)
+def test_wrong_use_exits_with_two_and_says_what_is_wrong(idle_project, arguments, complaint):
+    done = idle_project.run(*arguments)
+    assert (done.returncode, done.stdout) == (USAGE, "")
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_needs_an_app(idle_project, command):
+    done = idle_project.run(*command, app=None)
+    assert done.returncode == USAGE
+    assert "name the app" in done.stderr
+
+
+@pytest.mark.parametrize("command", ONE_OF_EACH_KIND)
+@pytest.mark.parametrize(
+    ("app", "complaint"),
+    [
+        ("absent", "there is no module 'absent' here"),
+        ("absent.tasks:app", "there is no module 'absent' here"),
+        ("proj:wrong", "proj has no app called 'wrong'"),
+        ("json", "no Celeriac app in 'json'"),
+    ],
+)
+def test_app_that_is_not_there_is_wrong_use(idle_project, command, app, complaint):
+    done = idle_project.run(*command, app=app)
+    assert done.returncode == USAGE
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ONE_OF_EACH_KIND)
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("def broken(:", "SyntaxError"),
+        ("import absent_library", "ModuleNotFoundError: No module named 'absent_library'"),
+        ("raise RuntimeError('my own mistake')", "RuntimeError: my own mistake"),
+        (
+            "from celeriac import Celeriac\napp = Celeriac(result_expire=1)",
+            "did you mean 'result_expires'?",
+        ),
+        (
+            "from celeriac import Celeriac\napp = Celeriac(include=['absent_tasks'])",
+            "ModuleNotFoundError: No module named 'absent_tasks'",
+        ),
+    ],
+)
+def test_app_that_fails_to_import_shows_its_own_traceback(idle_project, command, source, error):
+    (idle_project.folder / "mistaken.py").write_text(f"{source}\n")
+    done = idle_project.run(*command, app="mistaken")
+    assert (done.returncode, done.stdout) == (FAILED, "")
+    assert "cannot import mistaken" in done.stderr
+    assert "Traceback (most recent call last)" in done.stderr
+    assert error in done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS[1:])
+def test_store_that_is_away_is_one_clear_line(cut_off_project, command):
+    done = cut_off_project.run(*command)
+    assert (done.returncode, done.stdout) == (UNAVAILABLE, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("celeriac: cannot reach Redis: ")
+    assert "check that the store is running" in line
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_file_that_cannot_be_a_database_is_one_clear_line(idle_project, command):
+    (idle_project.folder / "pyproject.toml").touch()
+    (idle_project.folder / "tasks.db").mkdir()
+    done = idle_project.run(*command)
+    assert done.returncode == FAILED
+    (line,) = done.stderr.splitlines()
+    assert "tasks.db" in line
+
+
+def test_version_and_help_need_no_app(idle_project):
+    version = idle_project.run("--version", app=None)
+    assert (version.returncode, version.stdout) == (0, f"celeriac, version {celeriac.__version__}\n")
+    listed = idle_project.run("--help", app=None)
+    assert listed.returncode == 0
+    for command in ("worker", "call", "result", "queues"):
+        assert command in listed.stdout

@@ -1,0 +1,11 @@
+"""The fleet's app, for workers and processes of either library: `LIBRARY` says which."""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+from tests.compat.fleet.tasks import declare
+
+library = importlib.import_module(os.environ["LIBRARY"])
+app = declare(library.Celery("fleet", broker=os.environ["BROKER"], backend=os.environ.get("BACKEND")))

@@ -1,0 +1,94 @@
+"""The tasks of the fleet, declared on an app of either library: Celery's words, nothing else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+from tests.compat.fleet.errors import OutOfStock
+from tests.compat.fleet.values import VALUES
+
+
+def declare(app: Any) -> Any:
+    """Register all tasks on the app, and return it."""
+
+    @app.task(name="echo")
+    def echo(value: Any) -> Any:
+        return value
+
+    @app.task(name="value_of")
+    def value_of(kind: str) -> Any:
+        """Make the value there, so that only the result travels."""
+        return VALUES[kind]
+
+    @app.task(name="is_value")
+    def is_value(kind: str, value: Any) -> bool:
+        """Compare there, so that only the argument travels."""
+        return type(value) is type(VALUES[kind]) and value == VALUES[kind]
+
+    @app.task(name="add")
+    def add(x: Any, y: Any = 1) -> Any:
+        return x + y
+
+    @app.task(name="fail")
+    def fail(kind: str) -> None:
+        raise make_error(kind)
+
+    @app.task(name="hopeless", bind=True, max_retries=1)
+    def hopeless(self: Any, *, reason: bool) -> None:
+        self.retry(exc=OutOfStock("hope") if reason else None, countdown=0.05)
+
+    @app.task(name="unsteady", bind=True, max_retries=5)
+    def unsteady(self: Any, succeeds_at: int) -> list[Any]:
+        if self.request.retries < succeeds_at:
+            self.retry(exc=ConnectionError("not yet"), countdown=0.05)
+        return [self.request.id, self.request.retries]
+
+    @app.task(name="retry_later", bind=True)
+    def retry_later(self: Any) -> None:
+        self.retry(exc=ConnectionError("not today"), countdown=3600)
+
+    @app.task(name="now")
+    def now() -> float:
+        return time.time()
+
+    @app.task(name="request", bind=True)
+    def request(self: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        names = ("id", "task", "retries", "args", "kwargs", "root_id", "parent_id", "eta", "expires", "timelimit")
+        seen = {name: getattr(self.request, name) for name in (*names, "group", "ignore_result", "correlation_id")}
+        return {**seen, "delivery_info": self.request.delivery_info}
+
+    @app.task(name="quiet", ignore_result=True)
+    def quiet() -> int:
+        return 1
+
+    @app.task(name="mark")
+    def mark(path: str, text: str, seconds: float = 0.0) -> str:
+        """Take a while, then leave a line in a file, in one write, and say which library ran it."""
+        time.sleep(seconds)
+        with open(path, "a") as file:
+            file.write(f"{text}\n")
+        return os.environ["LIBRARY"]
+
+    @app.task(name="die")
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return app
+
+
+def make_error(kind: str) -> Exception:
+    """An exception of each kind of home."""
+    if kind == "builtin":
+        return KeyError("missing", 3)
+    if kind == "system":
+        return FileNotFoundError(2, "No such file or directory")
+    if kind == "module":
+        return OutOfStock("ducks", 2)
+    if kind == "hidden":
+        from tests.compat.fleet.hidden import Secret
+
+        return Secret("psst", 7)
+    raise AssertionError(kind)

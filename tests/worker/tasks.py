@@ -1,0 +1,121 @@
+"""The app that the workers of these tests serve; where, it reads from the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import re
+import signal
+import time
+
+from celeriac import Celeriac
+from celeriac.context import current
+from celeriac.worker.child import Door
+from tests.worker.ledger import Kind, Ledger
+
+app = Celeriac(
+    "tests",
+    broker=os.environ["TEST_BROKER"],
+    worker_lease=float(os.environ.get("TEST_LEASE", "10")),
+)
+ledger = Ledger(os.environ["TEST_LEDGER"])
+worker = int(os.environ.get("TEST_WORKER", "0"))
+_library = ctypes.PyDLL(None)
+"""The C library, called without letting go of the interpreter's lock."""
+
+
+_accept = Door.accept
+
+
+def _accept_and_note(self: Door, data: bytes) -> None:
+    before = len(self.entries)
+    _accept(self, data)
+    ledger.note(Kind.FRAME, 0, worker, len(self.entries) - before)
+
+
+Door.accept = _accept_and_note  # type: ignore[method-assign]
+"""What a child is given at once, only its own end of the lane can tell."""
+
+
+def start(number: int) -> None:
+    """Write into the ledger that a task has begun, and how many deaths it was charged with before."""
+    ledger.note(Kind.START, number, worker, current.get().crashes)
+
+
+def end(number: int) -> int:
+    """Write that it has ended."""
+    ledger.note(Kind.END, number, worker)
+    return number
+
+
+@app.task(name="quick")
+def quick(number: int) -> int:
+    """Do nothing."""
+    start(number)
+    return end(number)
+
+
+@app.task(name="slow")
+def slow(number: int, seconds: float) -> int:
+    """Take a while, or no time at all."""
+    start(number)
+    if seconds:
+        time.sleep(seconds)
+    return end(number)
+
+
+@app.task(name="slow_async")
+async def slow_async(number: int, seconds: float) -> int:
+    """Take a while beside others."""
+    start(number)
+    await asyncio.sleep(seconds)
+    return end(number)
+
+
+@app.task(name="gate")
+def gate(number: int, fifo: str) -> int:
+    """Wait until somebody opens the other end of a named pipe."""
+    start(number)
+    with open(fifo):
+        return end(number)
+
+
+@app.task(name="once", acks_late=False)
+def once(number: int, seconds: float) -> int:
+    """Take a while, and never run twice."""
+    start(number)
+    time.sleep(seconds)
+    return end(number)
+
+
+@app.task(name="hold_lock")
+def hold_lock(number: int, seconds: float) -> int:
+    """Sit in one call into C and keep the interpreter's lock, so that no thread of the process moves."""
+    start(number)
+    _library.usleep(int(seconds * 1e6))
+    return end(number)
+
+
+@app.task(name="backtrack")
+def backtrack(number: int, length: int) -> int:
+    """Burn the CPU in one call that no thread and no signal handler interrupts."""
+    start(number)
+    re.match("(a+)+$", "a" * length + "b")
+    return end(number)
+
+
+@app.task(name="die")
+def die(number: int) -> None:
+    """Kill the process that runs it."""
+    start(number)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@app.task(name="large")
+def large(number: int, data: str, size: int) -> str:
+    """Return a text of `size` characters, made by repeating the one it was given."""
+    start(number)
+    result = (data * (size // len(data) + 1))[:size]
+    end(number)
+    return result

@@ -1,0 +1,104 @@
+"""Zygote, core, launcher: whichever dies, nothing is left behind and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from celeriac.result import gather
+from tests.worker.ledger import wait_until
+from tests.worker.processes import Worker, wait_gone, watch
+from tests.worker.scene import Scene, open_gate
+
+pytestmark = pytest.mark.slow
+
+GONE_SECONDS = 0.1
+TAKEN_OVER_SECONDS = 1.0
+
+
+def test_a_dead_zygote_is_replaced_and_what_its_children_had_returns(scene: Scene) -> None:
+    worker = scene.ready_worker(2)
+    results = scene.send_many("slow", [(number, 0.01) for number in range(400)])
+    scene.ledger.wait_for_starts(50)
+    zygote, children = worker.zygote, worker.children
+    with watch(zygote, *children) as ends:
+        os.kill(zygote, signal.SIGKILL)
+        wait_gone(ends, GONE_SECONDS)
+    assert gather(results, timeout=20) == list(range(400))
+    starts = scene.ledger.starts()
+    for child in children:
+        # What it was running when it was killed, and nothing else, began again.
+        assert sum(record.pid == child and len(scene.ledger.starts(record.task)) > 1 for record in starts) <= 1
+    assert {record.pid for record in starts[-2:]}.isdisjoint(children)
+    assert worker.stop() == 0
+
+
+@pytest.mark.parametrize("newcomer", ["taker", "victim"])
+def test_the_work_of_a_dead_core_is_taken_over_within_a_second(
+    scene: Scene, newcomer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever of the two has just been started: a lease as long as this one would still last many seconds."""
+    gates = [scene.new_gate(name) for name in ("left", "right")]
+    if newcomer == "victim":
+        scene.ready_worker(2)
+        for gate in gates:
+            scene.send("gate", 9, str(gate))
+        scene.ledger.wait_for_starts(2, 9)
+    victim = scene.ready_worker(2)
+    results = scene.send_many("slow", [(number, 1.0) for number in range(2)])
+    scene.ledger.wait_for_starts(2, 0, 1)
+    if newcomer == "victim":
+        for gate in gates:
+            open_gate(gate)
+    else:
+        scene.ready_worker(2)
+    with watch(victim.zygote, *victim.children) as ends:
+        killed = time.monotonic_ns()
+        os.kill(victim.core, signal.SIGKILL)
+        wait_gone(ends, GONE_SECONDS)
+    assert victim.wait() != 0
+    again = scene.ledger.wait_for_starts(4, 0, 1)[-1]
+    assert again.worker != victim.number
+    with capsys.disabled():
+        print(f"\n  the last task of a dead worker began elsewhere after {(again.when - killed) / 1e6:.0f} ms")
+    assert again.when - killed < TAKEN_OVER_SECONDS * 1e9
+    assert gather(results, timeout=20) == [0, 1]
+
+
+def test_a_worker_is_taken_over_by_one_that_starts_after_its_death(scene: Scene) -> None:
+    first = scene.ready_worker(1)
+    result = scene.send("slow", 1, 0.5)
+    scene.ledger.wait_for_starts(1)
+    first.end()
+    started = time.monotonic()
+    scene.ready_worker(1)
+    assert result.get(timeout=20) == 1
+    assert time.monotonic() - started < 5
+
+
+def test_everything_ends_with_the_launcher(scene: Scene) -> None:
+    worker = scene.ready_worker(2)
+    scene.send_many("slow", [(number, 5.0) for number in range(2)])
+    scene.ledger.wait_for_starts(2)
+    with watch(worker.core, worker.zygote, *worker.children) as ends:
+        worker.tell(signal.SIGKILL)
+        wait_gone(ends, GONE_SECONDS)
+    worker.wait()
+
+
+def test_a_worker_whose_processes_all_die_at_once_is_taken_over(scene: Scene) -> None:
+    """Nobody of its own is left to clean up."""
+    other = scene.ready_worker(1)
+    worker: Worker = scene.ready_worker(2)
+    results = scene.send_many("slow", [(number, 0.3) for number in range(3)])
+    scene.ledger.wait_for_starts(3)
+    killed = time.monotonic_ns()
+    worker.tell_all(signal.SIGKILL)
+    assert gather(results, timeout=20) == [0, 1, 2]
+    again = [record for record in scene.ledger.starts() if record.when > killed]
+    assert {record.worker for record in again} <= {0}
+    wait_until(lambda: len(scene.leases()) == 1, 5, "end of the dead worker's lease")
+    assert other.stop() == 0
