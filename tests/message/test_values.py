@@ -89,7 +89,7 @@ def test_what_cannot_be_written_is_an_error_of_ours(value):
 
 
 def test_a_value_that_contains_itself_is_an_error_of_ours():
-    value: list = []
+    value: list[object] = []
     value.append(value)
     with pytest.raises(UnencodableValue):
         values.encode(value)

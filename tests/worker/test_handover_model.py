@@ -252,7 +252,11 @@ def wrong(state: State) -> str:
         child = state.children[index]
         if message in state.ready:
             return "a message that ran is handed out again"
-        if child.step not in ("dead", "buried") and message not in state.reported and (number, message) not in child.out:
+        if (
+            child.step not in ("dead", "buried")
+            and message not in state.reported
+            and (number, message) not in child.out
+        ):
             return "a message runs under a number that was taken back"
     return ""
 

@@ -51,9 +51,8 @@ def test_an_error_exempted_is_not_retried(app):
         attempts.append(1)
         raise FileNotFoundError("gone")
 
-    with start_worker(app):
-        with pytest.raises(FileNotFoundError):
-            missing.delay().get(timeout=10)
+    with start_worker(app), pytest.raises(FileNotFoundError):
+        missing.delay().get(timeout=10)
     assert len(attempts) == 1
 
 

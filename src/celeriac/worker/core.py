@@ -201,9 +201,7 @@ class Core:
                     self._hungry.set()
                 continue
             first = session.reserve(wanted + len(outcomes))
-            reply = await session.call(
-                c.Finish(self._lease, outcomes, self._queues, wanted, self._claim_bytes, first)
-            )
+            reply = await session.call(c.Finish(self._lease, outcomes, self._queues, wanted, self._claim_bytes, first))
             # The first queue is served first: taking turns, no full one keeps the others waiting.
             self._queues = (*self._queues[1:], *self._queues[:1])
             self.stats.requests += 1

@@ -34,8 +34,8 @@ class Neighbours:
         self._watched: dict[str, int] = {}
 
     def judge(self, peers: tuple[c.Peer, ...], me: str) -> tuple[c.Peer, ...]:
-        """The peers, those marked as dead whose process is gone from this machine."""
-        judged = [self._judge(peer) if peer.worker != me and peer.dead is None else peer for peer in peers]
+        """The peers, those marked as dead whose process is gone from this machine; a store that knows is believed."""
+        judged = [peer if peer.worker == me or peer.dead else self._judge(peer) for peer in peers]
         present = {peer.worker for peer in peers}
         for worker in self._watched.keys() - present:
             self._unwatch(worker)
@@ -48,7 +48,7 @@ class Neighbours:
             return peer
         if peer.worker not in self._watched:
             self._watch(peer.worker, record.pid)
-        if ids.process_start(record.pid) == record.started:
+        if peer.dead is not None or ids.process_start(record.pid) == record.started:
             return peer
         return msgspec.structs.replace(peer, dead=True)
 
