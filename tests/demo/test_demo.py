@@ -29,6 +29,7 @@ def figure(pattern: str, text: str) -> int:
     return int(found[1].replace(",", ""))
 
 
+@pytest.mark.timeout(240)
 def test_standard_library_is_analysed_right_although_tasks_fail_and_a_process_dies():
     demo = run_demo()
     sources = find_sources(standard_library())
@@ -75,6 +76,7 @@ def read_terminal(descriptor: int) -> bytes:
 
 
 def test_result_that_a_plain_loop_does_not_find_is_caught(tmp_path):
+    assert planned_failures("shifting") == 0
     shifting = tmp_path / "shifting.py"
     os.mkfifo(shifting)
     with subprocess.Popen([*COMMAND, "--library", str(tmp_path)], stdout=subprocess.PIPE, text=True) as demo:

@@ -1,0 +1,211 @@
+"""The run itself: workers under load, faults by a seed, and the story of it all."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.chaos.check import Story
+from tests.chaos.faults import FREEZES, KILLS, OUTAGES, Fault, Kind
+from tests.chaos.load import Load, is_noop
+from tests.chaos.witness import RedisWitness, Witness
+from tests.worker import ledger
+from tests.worker.ledger import Record, wait_until
+from tests.worker.processes import Worker, freeze
+from tests.worker.scene import Scene
+from tools.servers.redis import RedisServer
+
+_STEP_SECONDS = 0.002
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of everything; `pauses` are the shortest and the longest time between two faults, in seconds."""
+
+    tasks: int
+    children: int
+    kills: int
+    freezes: int
+    outages: int
+    pauses: tuple[float, float]
+    longest: float
+    """The longest time that a task takes; most take less than half a second."""
+    block: int = 500
+    """Tasks enqueued at once."""
+    watch: float = 0.5
+    """Seconds to look for a child in the middle of no-ops, to kill it there."""
+    workers: int = 3
+    patience: float = 60.0
+    """Seconds after the last fault until every task must have its result."""
+
+
+class Chaos:
+    """One run. `server` is the Redis server, where there is one to freeze and to kill."""
+
+    def __init__(
+        self, scene: Scene, witness: Witness, plan: Plan, seed: int, server: RedisServer | None = None
+    ) -> None:
+        self.faults: list[Fault] = []
+        self._scene = scene
+        self._witness = witness
+        self._plan = plan
+        self._random = random.Random(seed)
+        self._server = server
+        self._load = Load(scene, plan.tasks, plan.block, plan.longest, seed)
+        self._team: list[Worker] = []
+        self._frozen: Worker | None = None
+        self._away = False
+        self._due: list[tuple[float, Callable[[], None]]] = []
+
+    def run(self) -> Story:
+        """Everything, from the first worker's start to the last one's end."""
+        for _ in range(self._plan.workers):
+            self._hire()
+        self._load.start()
+        self._scene.ledger.wait_for_starts(self._plan.children * self._plan.workers, seconds=30)
+        for kind in self._schedule():
+            self._wait(self._random.uniform(*self._plan.pauses))
+            self._commit(kind)
+        self._wait_until(lambda: not self._due)
+        wait_until(self._load.done, self._plan.patience, "result of every task", 0.2)
+        self._dismiss_all()
+        finals = Counter({int(id.rpartition("-")[2]): count for id, count in self._witness.finals().items()})
+        left_over = self._witness.left_over()
+        return Story(self._scene.ledger.read(), self.faults, finals, self._load.results, left_over, self._scene.lease)
+
+    def _hire(self) -> None:
+        self._team.append(self._scene.worker("-c", str(self._plan.children), app="tests.chaos.tasks"))
+
+    def _dismiss_all(self) -> None:
+        """In order, and only when the last dead worker's lease has ended."""
+        wait_until(lambda: len(self._scene.leases()) == len(self._team), 20, "end of the leases of the dead")
+        for worker in self._team:
+            worker.tell(signal.SIGTERM)
+        codes = [worker.wait() for worker in self._team]
+        assert codes == [0] * len(self._team)
+
+    # -- time -----------------------------------------------------------------
+
+    def _wait(self, seconds: float) -> None:
+        ends = time.monotonic() + seconds
+        self._wait_until(lambda: time.monotonic() >= ends)
+
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
+        """Go on with what is due meanwhile: thaws, returns of the store."""
+        while not condition():
+            now = time.monotonic()
+            for entry in [entry for entry in self._due if entry[0] <= now]:
+                self._due.remove(entry)
+                entry[1]()
+            time.sleep(_STEP_SECONDS)
+
+    def _later(self, action: Callable[[], None]) -> None:
+        """After two leases."""
+        self._due.append((time.monotonic() + 2 * self._scene.lease, action))
+
+    # -- faults ---------------------------------------------------------------
+
+    def _schedule(self) -> list[Kind]:
+        plan = self._plan
+        kinds = [KILLS[number % len(KILLS)] for number in range(plan.kills)]
+        kinds += [FREEZES[number % len(FREEZES)] for number in range(plan.freezes)]
+        kinds += [OUTAGES[number % len(OUTAGES)] for number in range(plan.outages)]
+        self._random.shuffle(kinds)
+        return kinds
+
+    def _commit(self, kind: Kind) -> None:
+        if kind in OUTAGES:
+            self._wait_until(lambda: not self._away)
+            self._send_store_away(kind)
+        elif kind in FREEZES:
+            self._wait_until(lambda: self._frozen is None)
+            self._freeze(kind, self._victim())
+        else:
+            self._kill(kind)
+
+    def _victim(self) -> Worker:
+        """A worker that runs and has all its children."""
+        found: list[Worker] = []
+
+        def complete() -> bool:
+            found[:] = [worker for worker in self._team if self._is_complete(worker)]
+            return bool(found)
+
+        self._wait_until(complete)
+        return self._random.choice(found)
+
+    def _is_complete(self, worker: Worker) -> bool:
+        return worker is not self._frozen and len(worker.children) == self._plan.children
+
+    def _kill(self, kind: Kind) -> None:
+        """Every other time in the middle of a batch, which random moments seldom hit."""
+        worker = self._victim()
+        child = self._random.choice(worker.children)
+        if self._random.random() < 0.5 and (record := self._noop_under_way()) is not None:
+            busy = next((worker for worker in self._team if worker.number == record.worker), worker)
+            if self._is_complete(busy) and record.pid in busy.children:
+                worker, child = busy, record.pid
+        children = {Kind.KILL_CHILD: (child,), Kind.KILL_ZYGOTE: tuple(worker.children)}.get(kind, ())
+        victim = {Kind.KILL_CHILD: child, Kind.KILL_ZYGOTE: worker.zygote, Kind.KILL_CORE: worker.core}.get(kind)
+        began = time.monotonic_ns()
+        if victim is not None:
+            os.kill(victim, signal.SIGKILL)
+        else:
+            worker.tell_all(signal.SIGKILL)
+        self.faults.append(Fault(kind, began, time.monotonic_ns(), worker.number, children))
+        if kind in (Kind.KILL_CORE, Kind.KILL_GROUP):
+            self._team.remove(worker)
+            self._hire()
+            worker.wait()
+
+    def _noop_under_way(self) -> Record | None:
+        """The last beginning of a no-op, as soon as one begins now."""
+        self._scene.ledger.read_new()
+        ends = time.monotonic() + self._plan.watch
+        while time.monotonic() < ends:
+            for record in reversed(self._scene.ledger.read_new()):
+                if record.kind == ledger.Kind.START and is_noop(record.task, self._plan.block):
+                    return record
+            time.sleep(_STEP_SECONDS / 10)
+        return None
+
+    def _freeze(self, kind: Kind, worker: Worker) -> None:
+        began = time.monotonic_ns()
+        if kind == Kind.FREEZE_CORE:
+            freeze(worker.core)
+        else:
+            worker.tell_all(signal.SIGSTOP)
+        self._frozen = worker
+
+        def thaw() -> None:
+            worker.tell_all(signal.SIGCONT)
+            self.faults.append(Fault(kind, began, time.monotonic_ns(), worker.number))
+            self._frozen = None
+
+        self._later(thaw)
+
+    def _send_store_away(self, kind: Kind) -> None:
+        assert self._server is not None
+        server, witness = self._server, self._witness
+        began = time.monotonic_ns()
+        server.freeze()
+        if kind == Kind.KILL_STORE:
+            server.kill()
+        self._away = True
+
+        def bring_back() -> None:
+            if kind == Kind.KILL_STORE:
+                server.start()
+            else:
+                server.thaw()
+            if isinstance(witness, RedisWitness):
+                witness.keep_everything()
+            self.faults.append(Fault(kind, began, time.monotonic_ns()))
+            self._away = False
+
+        self._later(bring_back)

@@ -1,0 +1,96 @@
+"""What only a test asks of a store: every final document ever written, and all that is left in it."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections import Counter
+from pathlib import Path
+from typing import Protocol
+
+import hiredis
+import redis
+
+from celeriac.store.contract import is_final
+from celeriac.stores.redis.layout import RESULT_PREFIX
+from tools.servers.redis import RedisServer
+
+
+class Witness(Protocol):
+    """Sees what happens in a store."""
+
+    def finals(self) -> Counter[str]:
+        """How many final documents were ever written, by task id."""
+
+    def left_over(self) -> list[str]:
+        """What is in the store besides results, once all workers have ended."""
+
+
+class RedisWitness:
+    """Reads the server's own log of appends: what was written before a kill of the server is in it, too."""
+
+    _KEPT = re.compile(rb"celery-task-meta-.*|celeriac:sent:.*|celeriac:queues")
+
+    def __init__(self, server: RedisServer) -> None:
+        self._server = server
+        self.keep_everything()
+
+    def keep_everything(self) -> None:
+        """The log may never be rewritten; to be said again whenever the server was started."""
+        with redis.Redis(port=self._server.port) as client:
+            client.config_set("auto-aof-rewrite-percentage", "0")
+
+    def finals(self) -> Counter[str]:
+        """Each SET of a final document counts."""
+        found: Counter[str] = Counter()
+        prefix = RESULT_PREFIX.encode()
+        for path in sorted(self._server.directory.glob("**/*.aof*")):
+            if path.name.endswith((".base.rdb", ".manifest")):
+                continue
+            reader = hiredis.Reader()
+            with path.open("rb") as file:
+                while chunk := file.read(1 << 20):
+                    reader.feed(chunk)
+                    while (command := reader.gets()) is not False:
+                        if command[0] == b"SET" and command[1].startswith(prefix) and is_final(command[2]):
+                            found[command[1].removeprefix(prefix).decode()] += 1
+        return found
+
+    def left_over(self) -> list[str]:
+        """All keys but those of results, of remembered ids, and of the names of queues."""
+        with redis.Redis(port=self._server.port) as client:
+            keys = sorted(key for key in client.scan_iter(count=1000) if not self._KEPT.fullmatch(key))
+            found = [f"{key.decode(errors='replace')} ({client.type(key).decode()})" for key in keys]
+            served = [field for field in client.hkeys("celeriac:queues") if field.startswith(b"served:")]
+            return found + [field.decode() for field in served]
+
+
+class SQLiteWitness:
+    """Has the database write down each result, by a trigger."""
+
+    _TABLES = ("ready", "delayed", "claim", "lease", "dead", "message")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with sqlite3.connect(path) as connection:
+            connection.execute("CREATE TABLE witness (task TEXT, document BLOB)")
+            for event in ("INSERT", "UPDATE"):
+                connection.execute(
+                    f"CREATE TRIGGER witness_{event} AFTER {event} ON result BEGIN "
+                    "INSERT INTO witness VALUES (new.task, new.document); END"
+                )
+        connection.close()
+
+    def finals(self) -> Counter[str]:
+        """Each row of a final document counts."""
+        connection = sqlite3.connect(self._path)
+        rows = connection.execute("SELECT task, document FROM witness").fetchall()
+        connection.close()
+        return Counter(task for task, document in rows if is_final(bytes(document)))
+
+    def left_over(self) -> list[str]:
+        """The tables that should be empty and are not."""
+        connection = sqlite3.connect(self._path)
+        counts = {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in self._TABLES}
+        connection.close()
+        return [f"{count} rows in {table}" for table, count in counts.items() if count]

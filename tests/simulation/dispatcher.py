@@ -1,0 +1,220 @@
+"""Between ledger and children on virtual time: what `worker.dispatcher.Dispatcher` does, with the same plans.
+
+The real one looks every 5 ms while children are busy; this one only when something can have changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from celeriac.message import task as wire
+from celeriac.store import contract as c
+from celeriac.worker import distribute, reaping
+from celeriac.worker.crew import Child
+from celeriac.worker.distribute import Shares
+from celeriac.worker.ledger import Held, Ledger
+from celeriac.worker.pace import STUCK_SECONDS, Pace
+from tests.simulation.child import WAKE_SECONDS, SimulatedChild, SimulatedPort
+from tests.simulation.loop import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+_SHARES = Shares(concurrent=0, frame_bytes=1 << 18, has_sync=True, has_async=False)
+_TICK_SECONDS = STUCK_SECONDS + 2 * WAKE_SECONDS
+_STARVED_SECONDS = 0.05
+_CRASH_LIMIT = 3
+
+
+class SimulatedDispatcher:
+    """Gives the children of one worker what is ready, and takes in what they have done."""
+
+    def __init__(self, world: World, process: Process, ledger: Ledger, slots: int, news: Callable[[], None]) -> None:
+        self.stopping = False
+        self.starting: list[tuple[Held, SimulatedPort]] = []
+        self._world = world
+        self._process = process
+        self._ledger = ledger
+        self._pace = Pace()
+        self._news = news
+        self._lease = ""
+        self._valid_until = 0.0
+        self._ticking = False
+        self._starved_since = 0.0
+        self.children = {slot: self._new_child(slot) for slot in range(slots)}
+
+    def _new_child(self, slot: int) -> SimulatedChild:
+        def wake() -> None:
+            self._process.after(WAKE_SECONDS, self._outcomes_waiting)
+
+        return SimulatedChild(self._world, self._process.name, slot, wake)
+
+    def _alive(self) -> list[SimulatedChild]:
+        return [child for child in self.children.values() if child.alive]
+
+    def _crew(self) -> list[Child]:
+        return cast("list[Child]", list(self.children.values()))
+
+    # -- handing out ------------------------------------------------------------
+
+    def has_idle_child(self) -> bool:
+        """Whether a child has nothing before it."""
+        return distribute.any_idle(self._crew(), _SHARES)
+
+    def wanted(self) -> int:
+        """How many messages the children could use now."""
+        if self.stopping:
+            return 0
+        return distribute.wanted(self._crew(), self._ledger, self._pace, _SHARES, self._world.loop.now)
+
+    def hand_out(self) -> None:
+        """Give the children what is ready."""
+        ledger = self._ledger
+        if not ledger.ready:
+            return
+        if self.stopping:
+            ledger.give_back_ready()
+            self._news()
+            return
+        for real, items in distribute.plan(self._crew(), ledger, self._pace, _SHARES, self._world.loop.now):
+            port = cast("SimulatedPort", cast("object", real))
+            if items[0].needs_start:
+                port.reserved = True
+                self.starting.append((items[0], port))
+                self._news()
+            else:
+                self._hand_over(port, items)
+        if ledger.ready:
+            self._tick_soon()
+
+    def _hand_over(self, port: SimulatedPort, items: list[Held]) -> None:
+        for held in items:
+            self._ledger.hand_out(held)
+        port.hand_over(items)
+        for child in self._alive():
+            if child.sync is port:
+                child.kick()
+        self._tick_soon()
+
+    def _tick_soon(self) -> None:
+        if not self._ticking:
+            self._ticking = True
+            self._process.after(_TICK_SECONDS, self._tick)
+
+    def started(self, count: int, lost: tuple[str, ...]) -> None:
+        """The store has marked the first `count` of `starting`, but for the `lost` ones."""
+        ports = [child.sync for child in self._alive()]
+        for held, port in self.starting[:count]:
+            port.reserved = False
+            if held.claim in lost:
+                continue
+            held.needs_start = False
+            if self.stopping or port not in ports:
+                self._ledger.give_back([held])
+                self._news()
+            else:
+                self._hand_over(port, [held])
+        del self.starting[:count]
+
+    def not_started(self) -> None:
+        """The store could not be asked; they wait like all others."""
+        for held, port in self.starting:
+            port.reserved = False
+            self._ledger.take_back([held])
+        self.starting.clear()
+
+    # -- taking in --------------------------------------------------------------
+
+    def _outcomes_waiting(self) -> None:
+        self._collect()
+        self.hand_out()
+        self._news()
+
+    def _collect(self) -> None:
+        for child in self.children.values():
+            self._collect_port(child.sync)
+
+    def _collect_port(self, port: SimulatedPort) -> None:
+        for held, seconds, outcome in port.collect():
+            self._pace.observe(held.name, seconds)
+            if outcome.slot is None and not outcome.successors and outcome.result is not None:
+                self._ledger.end_with_document(held, outcome.result)
+            else:
+                self._ledger.end(held, outcome)
+
+    def _tick(self) -> None:
+        self._ticking = False
+        self._collect()
+        now, waits = self._world.loop.now, False
+        for child in self._alive():
+            port = child.sync
+            if len(port.out) > 1 and port.stuck(now):
+                self._ledger.take_back(port.take_back())
+            waits = waits or len(port.out) > 1
+        self.hand_out()
+        self._release_what_waits(now)
+        if self._ledger.ended or self.wanted():
+            self._news()
+        if waits:
+            self._tick_soon()
+
+    def _release_what_waits(self, now: float) -> None:
+        ledger = self._ledger
+        if not ledger.ready or any(not child.sync.stuck(now) for child in self.children.values()):
+            self._starved_since = 0.0
+        elif not self._starved_since:
+            self._starved_since = now
+        elif now - self._starved_since >= _STARVED_SECONDS:
+            self._starved_since = 0.0
+            ledger.give_back(ledger.ready)
+            ledger.ready.clear()
+            self._news()
+
+    # -- the lives of children ----------------------------------------------------
+
+    def lease_holds(self, lease: str, until: float) -> None:
+        """No child begins anything later than this."""
+        self._lease, self._valid_until = lease, until
+        for child in self._alive():
+            child.lease_holds(lease, until)
+
+    def take_everything_back(self) -> None:
+        """Leave the children only what they have begun."""
+        for child in self._alive():
+            self._ledger.take_back(child.sync.take_back())
+
+    def stop(self) -> None:
+        """What has not begun goes back to the store; what has begun ends."""
+        self.stopping = True
+        self.take_everything_back()
+        self.hand_out()
+
+    def child_died(self, slot: int) -> None:
+        """Read what it left, charge what it had begun, give the rest to others, and start the next one."""
+        child = self.children[slot]
+        child.alive = False
+        self._collect_port(child.sync)
+        begun = child.sync.begun_items()
+        self._ledger.take_back([held for held in child.sync.out.values() if held not in begun])
+        for held in begun:
+            self._charge(held)
+        self.children[slot] = self._new_child(slot)
+        self.children[slot].lease_holds(self._lease, self._valid_until)
+        self.hand_out()
+        self._news()
+
+    def _charge(self, held: Held) -> None:
+        crashes = held.crashes + 1
+        advances = held.queue == c.ADVANCE_QUEUE
+        if advances or (not held.once and crashes < _CRASH_LIMIT):
+            self._ledger.give_back([held], wire.redelivered(held.raw, crashes=crashes))
+        else:
+            claim = c.Claim(held.claim, held.queue, held.raw, held.priority)
+            self._ledger.end(held, self.verdict(claim, reaping.failed(claim, self._world.wall())))
+
+    def verdict(self, claim: c.Claim, outcome: c.Outcome) -> c.Outcome:
+        """A member of a chord that failed without a word of its own fills its slot all the same."""
+        return msgspec.structs.replace(outcome, slot=self._world.workload.slot(claim))
