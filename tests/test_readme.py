@@ -13,7 +13,7 @@ import pytest
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
 TASKS = BLOCKS[0]
-COMMAND = re.search(r"^\$ celeriac (-A tasks worker.*)$", README.read_text(), re.MULTILINE)
+COMMANDS = re.findall(r"^\$ celeriac (-A tasks worker.*)$", README.read_text(), re.MULTILINE)
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def project(tmp_path: Path):
     """A folder with the README's `tasks.py`, and its worker running as the README says."""
     (tmp_path / "tasks.py").write_text(TASKS)
     environment = {**os.environ, "CELERIAC_DIR": str(tmp_path)}
-    command = [sys.executable, "-m", "celeriac", *COMMAND[1].split()]
+    command = [sys.executable, "-m", "celeriac", *COMMANDS[0].split()]
     # Into a file: a pipe that nobody reads fills up, and stops whoever writes to it.
     with (tmp_path / "worker.log").open("w+") as log:
         worker = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=log)
@@ -63,7 +63,7 @@ def test_the_worker_inside_a_test(project):
 
 
 def test_no_block_is_left_out():
-    assert COMMAND is not None
+    assert len(COMMANDS) == 1
     assert len(BLOCKS) == 5, "a new block needs a test here"
     compile(BLOCKS[2], "redis block", "exec")
     assert "redis://" in BLOCKS[2]

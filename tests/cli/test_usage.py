@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 import celeriac
+from tests.cli.project import Project
 
 USAGE, FAILED, UNAVAILABLE = 2, 1, 69
 COMMANDS = [("worker",), ("call", "proj.add"), ("result", "some-id"), ("queues",)]
@@ -89,7 +92,21 @@ def test_app_that_fails_to_import_shows_its_own_traceback(idle_project, command,
 
 @pytest.mark.parametrize("command", COMMANDS[1:])
 def test_store_that_is_away_is_one_clear_line(cut_off_project, command):
-    done = cut_off_project.run(*command)
+    check_unavailable(cut_off_project, command)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS[1:])
+def test_store_that_does_not_answer_is_one_clear_line(redis_server, tmp_path, command):
+    redis_server.freeze()
+    check_unavailable(Project.make(tmp_path, redis_server.url), command)
+
+
+def check_unavailable(project, command):
+    """The command gives up within ten seconds, and says so in a line."""
+    started = time.monotonic()
+    done = project.run(*command)
+    assert time.monotonic() - started < 10
     assert (done.returncode, done.stdout) == (UNAVAILABLE, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("celeriac: cannot reach Redis: ")

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import redis
 
+from celeriac.exceptions import TaskRevokedError
 from celeriac.message import task as wire
 from celeriac.store.contract import Stats
+from tests.compat.celery_side import Raised
 from tests.compat.conftest import client_at
 from tests.peek import waiting
 
@@ -64,6 +66,18 @@ def test_eta_that_is_past_is_now(celery, celeriac_works, celery_works):
     )
     with client_at(celery_works) as app:
         assert app.tasks["now"].apply_async(eta=past).get(timeout=20) < started + LATE
+
+
+def test_what_has_expired_is_revoked(celery, celeriac_works, celery_works):
+    past = datetime.now(UTC) - timedelta(hours=1)
+    with pytest.raises(Raised, match="expired") as raised:
+        celery("app.tasks['add'].apply_async((1,), expires={past}).get(timeout=20)", celeriac_works, past=past)
+    assert raised.value.kind == "celery.exceptions.TaskRevokedError"
+    with client_at(celery_works) as app:
+        result = app.tasks["add"].apply_async((1,), expires=past)
+        with pytest.raises(TaskRevokedError, match="expired"):
+            result.get(timeout=20)
+        assert result.state == "REVOKED"
 
 
 def test_what_celery_sent_for_later_waits_in_the_store_not_in_the_worker(celery, celeriac_works):

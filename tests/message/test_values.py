@@ -114,7 +114,8 @@ def test_short_repr_is_short(value, limit):
 
 
 def test_short_repr_of_small_values_is_repr():
-    for value in ((1, "a"), (1,), [], {"a": (None, 2.5)}, "text"):
+    small: list[object] = [(1, "a"), (1,), [], {"a": (None, 2.5)}, "text"]
+    for value in small:
         assert values.short_repr(value) == repr(value)
 
 

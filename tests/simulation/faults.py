@@ -76,16 +76,19 @@ class Plan:
 
 
 def draw(random: Random) -> Plan:
-    """The plan of a seed: one in five is made of lapses."""
-    if random.random() < 0.2:
+    """The plan of a seed: some of everything, or one of two mixtures that have been hard on the protocol."""
+    mixture = random.random()
+    if mixture < 0.15:
         return draw_lapses(random)
+    if mixture < 0.35:
+        return draw_takeovers(random)
     kinds = random.sample(KINDS, random.randint(2, 5))
     if random.random() < 0.4:
         kinds.append("outage")
     weather = Weather(slow=random.choice((0.0, 0.01, 0.05)))
     if "network" in kinds:
         weather.lost = random.choice((0.01, 0.05, 0.1))
-        weather.late = random.choice((0.0, 0.02, 0.05))
+        weather.late = random.choice((0.02, 0.05, 0.1))
     striking = [kind for kind in kinds if kind != "network"]
     count = random.randint(6, 24)
     drawn = sorted((_draw_fault(random, random.choice(striking)) for _ in range(count)), key=lambda fault: fault.at)
@@ -98,15 +101,26 @@ def draw_lapses(random: Random) -> Plan:
     pauses = sorted(random.uniform(1.0, LAST_FAULT_AT) for _ in range(24))
     kinds = ("freeze core", "freeze worker")
     drawn = [
-        Fault(at, random.choice(kinds), random.randrange(12), random.uniform(1.0, 1.8) * LEASE_SECONDS, "Finish", "sent")
+        Fault(
+            at, random.choice(kinds), random.randrange(12), random.uniform(1.0, 1.8) * LEASE_SECONDS, "Finish", "sent"
+        )
         for at in pauses
     ]
     return Plan(2, 2, Weather(), tuple(drawn), reap_limit=1)
 
 
+def draw_takeovers(random: Random) -> Plan:
+    """Crashes, and survivors that are told to stop when they are about to take over."""
+    drawn: list[Fault] = []
+    for at in range(3, 110, 9):
+        stops = [Fault(float(at), "restart", whom, request="Reap", when="sent") for whom in random.sample(range(12), 2)]
+        drawn += [*stops, Fault(at + random.uniform(1.0, 6.0), "crash", random.randrange(12))]
+    return Plan(3, 2, Weather(), tuple(drawn), hosts=("here",))
+
+
 def _draw_fault(random: Random, kind: str) -> Fault:
     at, whom = random.uniform(1.0, LAST_FAULT_AT), random.randrange(12)
     seconds = OUTAGE_SECONDS if kind == "outage" else random.choice(PAUSES) if kind.startswith("freeze") else 0.0
-    if kind in ("crash", "freeze core", "freeze worker") and random.random() < 0.6:
+    if kind in ("crash", "freeze core", "freeze worker", "restart") and random.random() < 0.6:
         return Fault(at, kind, whom, seconds, random.choice(_REQUESTS), random.choice(("sent", "performed")))
     return Fault(at, kind, whom, seconds)

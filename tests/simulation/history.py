@@ -187,7 +187,9 @@ class History:
     def _Reconcile(self, request: c.Reconcile, reply: c.Reconciled) -> None:
         self.figures.unknown += len(reply.unknown)
         self.figures.missing += len(reply.missing)
-        self.note(request.lease.worker, "compared notes,", len(reply.unknown), "unknown,", len(reply.missing), "missing")
+        self.note(
+            request.lease.worker, "compared notes,", len(reply.unknown), "unknown,", len(reply.missing), "missing"
+        )
 
     def _Finish(self, request: c.Finish, reply: c.Finished) -> None:
         for claim in reply.lost:
@@ -372,6 +374,7 @@ class History:
         unexcused = [run for run in unit.runs if not run.excused]
         if unexcused:
             raise Violation("repeated without a fault", f"{name} ran at {unexcused[0].worker} {unexcused[0].at:.2f}")
+
     def reported(self, name: str, claim: str) -> None:
         """A child has put the outcome of a task where its death does not reach."""
         for run in self.units[name].runs:

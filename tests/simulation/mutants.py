@@ -228,8 +228,11 @@ MUTANTS = (
     _mutant("ack before result", "lost, begun twice", state=WritesAnytime, worker=AcksFirst),
     _mutant("claim not atomic", "lost", state=TakesThenTracks, worker=ClaimsInTwoSteps),
     _mutant("no reconcile", "lost, repeated without a fault, " + _UNHELD, worker=NeverCompares),
-    _mutant("reconcile forgets what starts", "begun twice, repeated without a fault, two holders", worker=ForgetsWhatStarts),
+    _mutant(
+        "reconcile forgets what starts", "begun twice, repeated without a fault, two holders", worker=ForgetsWhatStarts
+    ),
     _mutant("sessions not fenced", "lost", fenced=False),
+    _mutant("lease closed while reaping", "begun twice", worker=ClosesWhileReaping),
     _mutant("lapse not noticed", _UNHELD + ", repeated without a fault", worker=IgnoresLapses),
     _mutant("reaper trusts the clock", "false reap, begun twice", state=Stamped, watch=ClockWatch),
     _mutant("reaper counts over gaps", "false reap, begun twice", watch=SeriesOverGaps),

@@ -1,7 +1,7 @@
 """The lease protocol under faults, on virtual time: 200 histories drawn from seeds, and broken builds that must fail.
 
-    SIMULATION_SEEDS=10000 make test ARGS="-k whatever_fails"       more of them
-    SIMULATION_FIRST=163 SIMULATION_SEEDS=1 make test ARGS="-k whatever_fails"     this one again
+SIMULATION_SEEDS=10000 make test ARGS="-k whatever_fails"       more of them
+SIMULATION_FIRST=163 SIMULATION_SEEDS=1 make test ARGS="-k whatever_fails"     this one again
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def test_mutant_is_caught(mutant: Mutant) -> None:
         try:
             simulate(seed, mutant.build)
         except Violation as violation:
-            assert violation.kind in mutant.breaks
+            assert violation.kind in mutant.breaks  # noqa: PT017 - which seed raises is not known before
             return
     pytest.fail("200 seeds have not noticed it")
 

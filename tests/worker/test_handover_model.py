@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -46,7 +46,7 @@ class State(NamedTuple):
     step: str = "idle"
     port: int = 0
     items: tuple[Item, ...] = ()
-    count: int = 0
+    tally: int = 0
     ran: tuple[tuple[int, int, str], ...] = ()
     reported: frozenset[str] = frozenset()
     charged: frozenset[str] = frozenset()
@@ -64,7 +64,7 @@ class Protocol:
     begun_first: bool = True
 
 
-def change(state: State, index: int, child: Child, **more: object) -> State:
+def change(state: State, index: int, child: Child, **more: Any) -> State:
     """The state with one child changed, and perhaps more."""
     children = (*state.children[:index], child, *state.children[index + 1 :])
     return state._replace(children=children, **more)
@@ -89,9 +89,9 @@ def core_steps(state: State, protocol: Protocol) -> Iterator[tuple[str, State]]:
         case "take":
             yield from take(state, index, child, protocol)
         case "flag":
-            number = state.items[state.count][0]
+            number = state.items[state.tally][0]
             flagged = child._replace(taken=child.taken | {number})
-            yield f"core flags {number}", taken_back(change(state, index, flagged, count=state.count + 1))
+            yield f"core flags {number}", taken_back(change(state, index, flagged, tally=state.tally + 1))
         case "read":
             yield "core reads an outcome", read(state, index, child)
 
@@ -107,44 +107,44 @@ def decisions(state: State, protocol: Protocol) -> Iterator[tuple[str, State]]:
         elif child.step == "dead":
             yield f"core buries {index}", bury(state, index, child)
         if child.out and state.take_backs:
-            begins = state._replace(step="take", port=index, items=child.out, count=0, take_backs=state.take_backs - 1)
+            begins = state._replace(step="take", port=index, items=child.out, tally=0, take_backs=state.take_backs - 1)
             yield f"core takes back from {index}", begins
         for count in range(1, len(state.ready) + 1):
             items = tuple(enumerate(state.ready[:count], child.number))
             given = child._replace(number=child.number + count, out=(*child.out, *items))
             ready = state.ready[count:]
             first = "post" if protocol.tokens_first else "send"
-            planned = change(state, index, given, ready=ready, step=first, port=index, items=items, count=0)
+            planned = change(state, index, given, ready=ready, step=first, port=index, items=items, tally=0)
             yield f"core gives {items} to {index}", planned
 
 
 def post(state: State, index: int, child: Child, protocol: Protocol) -> Iterator[tuple[str, State]]:
     """Post one token for each message."""
-    posted, count = child._replace(tokens=child.tokens + 1), state.count + 1
+    posted, count = child._replace(tokens=child.tokens + 1), state.tally + 1
     done = "send" if protocol.tokens_first else "idle"
     after = done if count == len(state.items) else "post"
-    yield "core posts a token", change(state, index, posted, step=after, count=count)
+    yield "core posts a token", change(state, index, posted, step=after, tally=count)
 
 
 def take(state: State, index: int, child: Child, protocol: Protocol) -> Iterator[tuple[str, State]]:
     """Take tokens while there are any: as many messages at the tail have not begun."""
-    if state.count < len(state.items) and child.tokens:
-        yield "core takes a token", change(state, index, child._replace(tokens=child.tokens - 1), count=state.count + 1)
+    if state.tally < len(state.items) and child.tokens:
+        yield "core takes a token", change(state, index, child._replace(tokens=child.tokens - 1), tally=state.tally + 1)
         return
-    tail = state.items[len(state.items) - state.count :]
+    tail = state.items[len(state.items) - state.tally :]
     flagged = 0 if protocol.flags else len(tail)
-    found = taken_back(state._replace(step="flag", items=tail, count=flagged))
+    found = taken_back(state._replace(step="flag", items=tail, tally=flagged))
     yield f"core finds that {tail} have not begun", found
 
 
 def taken_back(state: State) -> State:
     """Once all are flagged, they are the core's again."""
-    if state.step != "flag" or state.count < len(state.items):
+    if state.step != "flag" or state.tally < len(state.items):
         return state
     child = state.children[state.port]
     kept = child._replace(out=tuple(item for item in child.out if item not in state.items))
     ready = (*(message for _, message in state.items), *state.ready)
-    return change(state, state.port, kept, ready=ready, step="idle", items=(), count=0)
+    return change(state, state.port, kept, ready=ready, step="idle", items=(), tally=0)
 
 
 def read(state: State, index: int, child: Child) -> State:

@@ -10,7 +10,7 @@ import pytest
 
 from celeriac.result import gather
 from tests.worker.ledger import wait_until
-from tests.worker.processes import Worker, wait_gone, watch
+from tests.worker.processes import Worker, freeze, wait_gone, watch
 from tests.worker.scene import Scene, open_gate
 
 pytestmark = pytest.mark.slow
@@ -33,6 +33,39 @@ def test_a_dead_zygote_is_replaced_and_what_its_children_had_returns(scene: Scen
         # What it was running when it was killed, and nothing else, began again.
         assert sum(record.pid == child and len(scene.ledger.starts(record.task)) > 1 for record in starts) <= 1
     assert {record.pid for record in starts[-2:]}.isdisjoint(children)
+    assert worker.stop() == 0
+
+
+def test_a_zygote_that_was_replaced_while_the_core_stood_still(scene: Scene) -> None:
+    """The core hears of the end of the old one and of the new one in the same moment."""
+    worker = scene.ready_worker(2)
+    results = scene.send_many("slow", [(number, 0.01) for number in range(300)])
+    scene.ledger.wait_for_starts(50)
+    old, children = worker.zygote, worker.children
+    freeze(worker.core)
+    with watch(old, *children) as ends:
+        os.kill(old, signal.SIGKILL)
+        wait_gone(ends, GONE_SECONDS)
+    wait_until(lambda: worker.zygote not in (0, old), 5, "new zygote")
+    os.kill(worker.core, signal.SIGCONT)
+    assert gather(results, timeout=20) == list(range(300))
+    again = [record for record in scene.ledger.starts() if len(scene.ledger.starts(record.task)) > 1]
+    assert len({record.task for record in again}) <= len(children)
+    assert worker.stop() == 0
+
+
+def test_a_child_and_its_zygote_die_in_the_same_moment(scene: Scene) -> None:
+    worker = scene.ready_worker(2)
+    results = scene.send_many("slow", [(number, 0.01) for number in range(600)])
+    for round in range(1, 4):
+        scene.ledger.wait_for_starts(round * 100)
+        worker.wait_ready(2)
+        os.kill(worker.children[0], signal.SIGKILL)
+        time.sleep(0.01 * round)
+        os.kill(worker.zygote, signal.SIGKILL)
+    assert gather(results, timeout=20) == list(range(600))
+    again = [record for record in scene.ledger.starts() if len(scene.ledger.starts(record.task)) > 1]
+    assert len({record.task for record in again}) <= 3 * (2 + 1)
     assert worker.stop() == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -28,6 +29,7 @@ from celeriac.worker.port import Port
 logger = logging.getLogger("celeriac.worker")
 
 _CAUSE_SECONDS = 0.02
+_ORPHANED = "the zygote died"
 
 
 @dataclass(slots=True, eq=False)
@@ -38,6 +40,8 @@ class Child:
     sync: Port
     asynchronous: Port
     notify: int
+    zygote: socket.socket | None = None
+    """The zygote that was asked for it, by the socket to it."""
     pid: int = 0
     pidfd: int = -1
     alive: bool = True
@@ -106,7 +110,16 @@ class Crew:
             if self._wanted:
                 logger.error("the zygote is gone, and its children with it")
         for child in list(self.children.values()):
-            self._bury(child, "the zygote died")
+            if child.zygote is control:
+                self._abandon(child)
+
+    def _abandon(self, child: Child) -> None:
+        """The kernel kills it with its zygote, but only its own end is proof that it begins nothing more."""
+        if child.pidfd < 0:
+            self._loop.call_later(_CAUSE_SECONDS, self._bury, child, _ORPHANED)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
 
     def _act(self, news: FromZygote) -> None:
         match news:
@@ -135,13 +148,14 @@ class Crew:
         sync, asynchronous = (
             Port(lane, sock, self._loop) for lane, sock in zip(self._lanes[2 * slot :], ours, strict=False)
         )
-        child = self.children[slot] = Child(slot, sync, asynchronous, notify)
+        child = self.children[slot] = Child(slot, sync, asynchronous, notify, self._control)
         descriptors = array.array("i", [*(sock.fileno() for sock in theirs), notify])
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)]
         try:
             self._control.sendmsg([encode(Fork(slot))], ancillary)
         except OSError:
-            self._bury(child, "the zygote died")
+            self._control = None  # its end is heard of next
+            self._bury(child, _ORPHANED)
             return
         finally:
             for sock in theirs:
@@ -177,7 +191,10 @@ class Crew:
     def _died(self, child: Child) -> None:
         """The kernel says so first; the zygote knows the cause and says it within a moment."""
         self._loop.remove_reader(child.pidfd)
-        self._loop.call_later(_CAUSE_SECONDS, self._bury, child, "killed")
+        if child.zygote is self._control:
+            self._loop.call_later(_CAUSE_SECONDS, self._bury, child, "killed")
+        else:
+            self._bury(child, _ORPHANED)
 
     def _bury(self, child: Child, cause: str) -> None:
         """Read what the child left, tell the core, and start the next one in its place."""

@@ -13,7 +13,13 @@ from tests.compat.fleet.values import VALUES
 
 def declare(app: Any) -> Any:
     """Register all tasks on the app, and return it."""
+    _declare_plain(app)
+    _declare_failing(app)
+    _declare_observing(app)
+    return app
 
+
+def _declare_plain(app: Any) -> None:
     @app.task(name="echo")
     def echo(value: Any) -> Any:
         return value
@@ -32,6 +38,12 @@ def declare(app: Any) -> Any:
     def add(x: Any, y: Any = 1) -> Any:
         return x + y
 
+    @app.task(name="quiet", ignore_result=True)
+    def quiet() -> int:
+        return 1
+
+
+def _declare_failing(app: Any) -> None:
     @app.task(name="fail")
     def fail(kind: str) -> None:
         raise make_error(kind)
@@ -50,6 +62,12 @@ def declare(app: Any) -> Any:
     def retry_later(self: Any) -> None:
         self.retry(exc=ConnectionError("not today"), countdown=3600)
 
+    @app.task(name="die")
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _declare_observing(app: Any) -> None:
     @app.task(name="now")
     def now() -> float:
         return time.time()
@@ -60,10 +78,6 @@ def declare(app: Any) -> Any:
         seen = {name: getattr(self.request, name) for name in (*names, "group", "ignore_result", "correlation_id")}
         return {**seen, "delivery_info": self.request.delivery_info}
 
-    @app.task(name="quiet", ignore_result=True)
-    def quiet() -> int:
-        return 1
-
     @app.task(name="mark")
     def mark(path: str, text: str, seconds: float = 0.0) -> str:
         """Take a while, then leave a line in a file, in one write, and say which library ran it."""
@@ -71,12 +85,6 @@ def declare(app: Any) -> Any:
         with open(path, "a") as file:
             file.write(f"{text}\n")
         return os.environ["LIBRARY"]
-
-    @app.task(name="die")
-    def die() -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    return app
 
 
 def make_error(kind: str) -> Exception:
