@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.wake import Bell
 
-if TYPE_CHECKING:
-    from celeriac.stores.sqlite.store import SQLiteStore
-
 R = TypeVar("R")
+
+
+class Database(Protocol):
+    """What a session needs of its store."""
+
+    beat_seconds: float
+
+    async def arun(self, request: c.Request[R], *, deadline: float | None = None) -> R:
+        """Perform a request."""
+
+    def version(self) -> int:
+        """A number that changes when something was committed."""
 
 
 class SQLiteSession:
@@ -22,7 +31,7 @@ class SQLiteSession:
     that waits looks once a beat whether anything was committed at all.
     """
 
-    def __init__(self, store: SQLiteStore, bell: Bell, first: int, version: int) -> None:
+    def __init__(self, store: Database, bell: Bell, first: int, version: int) -> None:
         self._store = store
         self._bell = bell
         self._numbers = first
