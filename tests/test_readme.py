@@ -17,15 +17,21 @@ COMMANDS = re.findall(r"^\$ celeriac (-A tasks worker.*)$", README.read_text(), 
 
 
 @pytest.fixture
-def project(tmp_path: Path):
-    """A folder with the README's `tasks.py`, and its worker running as the README says."""
+def folder(tmp_path: Path):
+    """A folder with the README's `tasks.py`, and the environment of those who work in it."""
     (tmp_path / "tasks.py").write_text(TASKS)
-    environment = {**os.environ, "CELERIAC_DIR": str(tmp_path)}
+    return tmp_path, {**os.environ, "CELERIAC_DIR": str(tmp_path)}
+
+
+@pytest.fixture
+def project(folder):
+    """The same with the worker running as the README says."""
+    tmp_path, environment = folder
     command = [sys.executable, "-m", "celeriac", *COMMANDS[0].split()]
     # Into a file: a pipe that nobody reads fills up, and stops whoever writes to it.
     with (tmp_path / "worker.log").open("w+") as log:
         worker = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=log)
-        yield tmp_path, environment
+        yield folder
         worker.terminate()
         worker.wait(timeout=20)
         log.seek(0)
@@ -57,9 +63,9 @@ def test_many_at_once(project):
     assert run(project, block) == "999000\n"
 
 
-def test_the_worker_inside_a_test(project):
+def test_the_worker_inside_a_test(folder):
     block = next(block for block in BLOCKS if "start_worker" in block)
-    run(project, block)
+    run(folder, block)
 
 
 def test_no_block_is_left_out():

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from tests.chaos.check import Story
 from tests.chaos.faults import FREEZES, KILLS, OUTAGES, Fault, Kind
@@ -45,25 +44,11 @@ class Plan:
     """Seconds after the last fault until every task must have its result."""
 
 
-def worker_options(mutant: str = "") -> dict[str, Any]:
-    """For `Scene.worker`: workers of the chaos, broken ones where a mutant is named."""
-    options: dict[str, Any] = {"app": "tests.chaos.tasks"}
-    if mutant:
-        options |= {"module": "tests.chaos.mutants", "environment": {"TEST_MUTANT": mutant}}
-    return options
-
-
 class Chaos:
-    """One run. `server` is the Redis server, where there is one to freeze and to kill; `mutant` breaks the workers."""
+    """One run. `server` is the Redis server, where there is one to freeze and to kill."""
 
     def __init__(
-        self,
-        scene: Scene,
-        witness: Witness,
-        plan: Plan,
-        seed: int,
-        server: RedisServer | None = None,
-        mutant: str = "",
+        self, scene: Scene, witness: Witness, plan: Plan, seed: int, server: RedisServer | None = None
     ) -> None:
         self.faults: list[Fault] = []
         self._scene = scene
@@ -71,7 +56,6 @@ class Chaos:
         self._plan = plan
         self._random = random.Random(seed)
         self._server = server
-        self._mutant = mutant
         self._load = Load(scene, plan.tasks, plan.block, plan.longest, seed)
         self._team: list[Worker] = []
         self._frozen: Worker | None = None
@@ -95,7 +79,7 @@ class Chaos:
         return Story(self._scene.ledger.read(), self.faults, finals, self._load.results, left_over, self._scene.lease)
 
     def _hire(self) -> None:
-        self._team.append(self._scene.worker("-c", str(self._plan.children), **worker_options(self._mutant)))
+        self._team.append(self._scene.worker("-c", str(self._plan.children), app="tests.chaos.tasks"))
 
     def _dismiss_all(self) -> None:
         """In order, and only when the last dead worker's lease has ended."""

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,6 @@ from celeriac.store import contract as c
 from tests.chaos.check import Story, violations
 from tests.chaos.faults import Fault, Kind
 from tests.chaos.load import task_id
-from tests.chaos.scenario import Chaos, Plan, worker_options
 from tests.chaos.witness import RedisWitness
 from tests.worker import ledger
 from tests.worker.ledger import wait_until
@@ -45,7 +45,10 @@ def witness(redis_server: RedisServer) -> RedisWitness:
 
 def worker(scene: Scene, mutant: str, *queues: str) -> Worker:
     """A worker with one child that serves these queues, ready; a broken one where a mutant is named."""
-    return scene.ready_worker(1, "-Q", ",".join(queues), **worker_options(mutant))
+    options: dict[str, Any] = {"app": "tests.chaos.tasks"}
+    if mutant:
+        options |= {"module": "tests.chaos.mutants", "environment": {"TEST_MUTANT": mutant}}
+    return scene.ready_worker(1, "-Q", ",".join(queues), **options)
 
 
 def send(scene: Scene, number: int, seconds: float, queue: str) -> AsyncResult[list[int]]:
@@ -87,7 +90,8 @@ def test_a_result_from_a_lost_lease(scene: Scene, witness: RedisWitness, mutant:
     send(scene, 2, 0, "first").get(timeout=20)
     assert [first.stop(), other.stop()] == [0, 0]
     found = violations(story(scene, witness, thaw))
-    assert found == (["once: task 1 has 2 final documents"] if mutant else [])
+    # Without a fence, how often depends on how often the leases were lost: twice at least.
+    assert [violation.partition(" has ")[0] for violation in found] == (["once: task 1"] if mutant else [])
 
 
 @pytest.mark.parametrize("mutant", ["slow_finish", "ack_first"])
@@ -141,22 +145,3 @@ def test_an_outage_in_which_nobody_died(
     assert [violation.partition(" at ")[0] for violation in found] == (
         [f"explained: task 1 began again on worker {other.number}"] if mutant else []
     )
-
-
-RANDOM = Plan(tasks=3000, children=4, kills=8, freezes=4, outages=3, pauses=(0.2, 1.0), longest=1.0, patience=30.0)
-
-
-@pytest.mark.chaos
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize("mutant", ["no_fence", "ack_first", "trust_clock"])
-def test_a_random_run_with_broken_workers_fails(
-    scene: Scene, witness: RedisWitness, redis_server: RedisServer, mutant: str
-) -> None:
-    """Either it comes to no end, or the checker says why it should not have ended so."""
-    chaos = Chaos(scene, witness, RANDOM, seed=1, server=redis_server, mutant=mutant)
-    try:
-        found = violations(chaos.run())
-    except AssertionError as error:
-        found = [str(error)]
-    assert found
-    print("\n".join(found))

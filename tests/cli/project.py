@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from tests.guard import Guard
+
 SOURCE = """
 import os
 from pathlib import Path
@@ -103,6 +105,7 @@ class RunningWorker:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self._guard = Guard(process.pid)
         assert process.stderr is not None
         self._stderr: IO[str] = process.stderr
         self.said = ""
@@ -140,4 +143,5 @@ class RunningWorker:
         if self._process.poll() is None:
             self.send_to_group(signal.SIGKILL)
             self._process.wait()
+        self._guard.dismiss()
         self._stderr.close()

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.guard import Guard
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -91,12 +93,7 @@ class FleetWorker:
                 stderr=output,
                 start_new_session=True,
             )
-        self.log = log
-
-    def stop(self) -> int:
-        """End it in order; its exit code."""
-        self._process.terminate()
-        return self._process.wait()
+        self._guard = Guard(self._process.pid)
 
     def __enter__(self) -> Self:
         return self
@@ -105,6 +102,7 @@ class FleetWorker:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._guard.dismiss()
 
 
 def celeriac_worker(place: Place, log: Path, *options: str) -> FleetWorker:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -12,6 +14,9 @@ from celeriac.message import failure
 
 class Custom(Exception):
     """Importable: this module is loaded."""
+
+    class Inner(Exception):
+        """One inside it."""
 
 
 class Picky(Exception):
@@ -83,3 +88,35 @@ def test_results_that_are_no_exceptions_become_one(fields):
 def test_arguments_that_cannot_be_written_become_their_repr():
     fields = failure.to_dict(ValueError("a", {1, 2}))
     assert fields["exc_message"] == ["a", "{1, 2}"]
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("os", "path.os.system"),
+        ("builtins", "type"),
+        ("builtins", "ValueError.__init__"),
+        (__name__, "Custom.__mro__"),
+        ("celery.exceptions", "builtins"),
+        ("celery.exceptions", "Any"),
+        ("", ""),
+        ("os", ""),
+    ],
+)
+def test_a_name_leads_to_an_exception_class_or_to_nothing(module, name):
+    assert failure.find_class(module, name) is None
+
+
+def test_a_class_inside_another_is_found_by_its_dotted_name():
+    assert failure.find_class(__name__, "Custom.Inner") is Custom.Inner
+
+
+@pytest.mark.xfail(strict=True, reason="looking an attribute up can run a module's own `__getattr__`")
+def test_reading_imports_nothing():
+    program = """
+import sys, concurrent.futures
+from celeriac.message import failure
+failure.from_dict({"exc_type": "ProcessPoolExecutor", "exc_message": [], "exc_module": "concurrent.futures"})
+sys.exit("concurrent.futures.process" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -105,3 +105,45 @@ def test_a_redelivered_message_says_so_and_keeps_everything_else():
 def test_what_is_no_message_goes_back_as_it_came(raw):
     assert wire.redelivered(raw) == raw
     assert wire.rewrite(raw, x=1) == raw
+
+
+@pytest.mark.parametrize("read", [wire.read_headers, wire.read_task])
+@pytest.mark.xfail(strict=True, reason="the fast decoder raises UnicodeDecodeError, which is none of its own errors")
+def test_text_that_is_not_utf_8_is_refused(read):
+    with pytest.raises(MalformedMessage):
+        read(b'{"body": "", "headers": {"id": "i", "task": "\xff"}}')
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        pytest.param(mark, marks=pytest.mark.xfail(strict=True, reason="the reader's own error comes through"))
+        for mark in (
+            {"__type__": "decimal", "__value__": "no number"},
+            {"__type__": "bytes", "__value__": 5},
+            {"__type__": "uuid", "__value__": {"hex": 5}},
+        )
+    ]
+    + [
+        {"__type__": "datetime", "__value__": "no time"},
+        {"__type__": "uuid", "__value__": {"version": 99}},
+        {"__type__": "base64", "__value__": 5},
+        {"__type__": "no such type", "__value__": 5},
+        {"__type__": [], "__value__": 5},
+    ],
+    ids=str,
+)
+def test_a_body_with_a_mark_that_says_nonsense_is_refused(mark):
+    body = base64.b64encode(json.dumps([[mark], {}, {}]).encode()).decode()
+    with pytest.raises(MalformedMessage):
+        wire.read_body(wire.read_task(envelope(body=body)))
+
+
+def test_a_bare_message_needs_no_properties():
+    message = wire.read_task(b'{"body": "[[], {}, {}]", "headers": {"id": "i", "task": "t"}}')
+    assert wire.read_body(message) == ([], {}, {})
+
+
+def test_a_header_of_a_name_in_surrogates_survives_a_rewrite():
+    raw = envelope(headers={"id": "i", "task": "t", "argsrepr": "\ud800"})
+    assert json.loads(wire.rewrite(raw, mine=1))["headers"] == {"id": "i", "task": "t", "argsrepr": "\ud800", "mine": 1}

@@ -125,3 +125,39 @@ def test_short_repr_survives_a_broken_repr():
             raise RuntimeError
 
     assert values.short_repr([Broken()]) == "[<Broken: repr raised RuntimeError>]"
+
+
+def nested(depth: int) -> list[object]:
+    value: list[object] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_nesting_is_bounded_by_an_error_of_ours():
+    assert values.decode(values.encode(nested(200))) == nested(200)
+    with pytest.raises(UnencodableValue):
+        values.encode(nested(100_000))
+
+
+def test_a_number_too_long_for_text_is_an_error_of_ours():
+    assert values.decode(values.encode(10**4000)) == 10**4000
+    with pytest.raises(UnencodableValue):
+        values.encode(10**5000)
+
+
+@given(st.dictionaries(st.text(st.characters(categories=("Cs", "Ll"))), PLAIN, max_size=3))
+def test_surrogates_are_escaped_as_the_standard_library_escapes_them(value):
+    assert json.loads(values.encode(value)) == json.loads(json.dumps(value))
+
+
+@given(st.floats() | st.integers() | st.sampled_from([-0.0, 1e16, 1e22, 5e-324]))
+def test_numbers_are_the_same_numbers_to_the_last_bit(value):
+    back = values.decode(values.encode(value))
+    assert type(back) is type(value)
+    assert repr(back) == repr(value)
+
+
+@given(st.recursive(MARKED | st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_marks_come_back_at_any_depth(value):
+    assert values.decode(values.encode(value)) == value

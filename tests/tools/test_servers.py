@@ -184,6 +184,7 @@ def test_server_dies_with_the_process_that_made_it(tmp_path, end):
 import os, signal, sys
 from pathlib import Path
 from tools.servers.redis import RedisServer
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born ignoring it
 server = RedisServer(Path(sys.argv[1]))
 server.start()
 print(server.pid, flush=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
+from tests.guard import Guard
 from tests.worker.ledger import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +48,7 @@ class Worker:
                 stderr=stderr,
                 start_new_session=True,
             )
-        self._guard = _guard(self.launcher)
+        self._guard = Guard(self.launcher)
         self._core = 0
 
     @property
@@ -90,7 +91,7 @@ class Worker:
     def wait(self, seconds: float = 20.0) -> int:
         """Its exit code, once it has ended."""
         code = self._process.wait(seconds)
-        self._dismiss_guard()
+        self._guard.dismiss()
         return code
 
     def stop(self, seconds: float = 20.0) -> int:
@@ -108,20 +109,6 @@ class Worker:
     def said(self, text: str) -> bool:
         """Whether its log has this in it."""
         return text.encode() in self.log.read_bytes()
-
-    def _dismiss_guard(self) -> None:
-        self._guard.kill()
-        self._guard.communicate()
-
-
-def _guard(group: int) -> subprocess.Popen[bytes]:
-    """A shell that kills the group when this process is gone, by whatever end: its input closes then."""
-    return subprocess.Popen(
-        ["/bin/sh", "-c", 'read -r _; kill -9 "-$1"', "guard", str(group)],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
 
 
 def _children(pid: int) -> list[int]:

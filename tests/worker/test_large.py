@@ -9,6 +9,7 @@ import pytest
 
 from celeriac.result import gather
 from celeriac.worker.lane import LARGEST, SIZE
+from tests.worker.ledger import wait_until
 from tests.worker.scene import Scene
 
 pytestmark = pytest.mark.slow
@@ -44,8 +45,13 @@ def test_a_child_killed_with_large_messages_in_its_socket_is_replaced(scene: Sce
     worker = scene.ready_worker(1)
     data = "x" * 2_000_000
     results = scene.send_many("large", [(number, data, 3 * SIZE) for number in range(12)])
+    killed: set[int] = set()
     for count in (2, 5, 8):
-        victim = scene.ledger.wait_for_starts(count)[-1].pid
+        scene.ledger.wait_for_starts(count)
+        # The last of them may still be of the one killed before.
+        wait_until(lambda: scene.ledger.starts()[-1].pid not in killed, 10, "beginning in a new child")
+        victim = scene.ledger.starts()[-1].pid
+        killed.add(victim)
         os.kill(victim, signal.SIGKILL)
     assert [len(result) for result in gather(results, timeout=30)] == [3 * SIZE] * 12
     assert len(scene.ledger.starts()) <= 12 + 3

@@ -116,11 +116,11 @@ def _next_frame(ready: deque[Held], most: int, pace: Pace, most_bytes: int) -> t
     work, size = pace.estimate(frame[0].name), len(frame[0].raw)
     while ready and len(frame) < most:
         head = ready[0]
-        work += pace.estimate(head.name)
-        size += len(head.raw)
-        if work > FRAME_SECONDS or size > most_bytes or head.queue != queue or head.needs_start:
+        more, size = work + pace.estimate(head.name), size + len(head.raw)
+        if more > FRAME_SECONDS or size > most_bytes or head.queue != queue or head.needs_start:
             break
         frame.append(ready.popleft())
+        work = more
     return frame, work
 
 
