@@ -128,6 +128,9 @@ class SimulatedWorker:
         self._take_in(unknown)
 
     def _interrupted(self) -> None:
+        if not self._opened:
+            # It may have been opened and reaped meanwhile: opened again, it would look as it did to its reapers.
+            self.lease = self._new_lease()
         self.reaping = False
         self.ledger.unsettle()
         self.dispatcher.not_started()

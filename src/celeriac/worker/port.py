@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Iterator
 
 from celeriac.worker.frame import Frame, LargeOutcome, Splitter, cut, decode_outcome
 from celeriac.worker.lane import SPAN, Lane
@@ -39,17 +40,38 @@ class Port:
 
     def room(self) -> int:
         """How many more messages the flags can tell apart."""
-        oldest = next(iter(self.out), self._next)
-        return SPAN - 1 - (self._next - oldest)
+        return SPAN - 1 - len(self.out)
 
     def hand_over(self, items: list[Held]) -> None:
         """Give the child these messages, all of one queue."""
-        first = self._next
-        self._next += len(items)
-        for number, held in enumerate(items, first):
-            self.out[number] = held
-        self.lane.post(first, len(items))
-        self._write(cut(Frame(first, items[0].queue, [held.raw for held in items])))
+        for first, part in self._numbered(items):
+            for number, held in enumerate(part, first):
+                self.out[number] = held
+            self._next = first + len(part)
+            self.lane.post(first, len(part))
+            self._write(cut(Frame(first, part[0].queue, [held.raw for held in part])))
+
+    def _numbered(self, items: list[Held]) -> Iterator[tuple[int, list[Held]]]:
+        """The messages with the number of the first, in runs that use no flag which is still in use.
+
+        One coroutine may run for hours while thousands come and go beside it: its number is passed over
+        each time the flags come round.
+        """
+        oldest = next(iter(self.out), self._next)
+        if self._next + len(items) - oldest < SPAN:
+            yield self._next, items
+            return
+        used = {number % SPAN for number in self.out}
+        number, start = self._next, 0
+        while start < len(items):
+            while number % SPAN in used:
+                number += 1
+            end = start
+            while end < len(items) and (number + end - start) % SPAN not in used:
+                end += 1
+            yield number, items[start:end]
+            used.update((number + place) % SPAN for place in range(end - start))
+            number, start = number + end - start, end
 
     def _write(self, data: bytes) -> None:
         if self._unsent:
