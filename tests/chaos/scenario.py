@@ -111,10 +111,12 @@ class Chaos:
     # -- faults ---------------------------------------------------------------
 
     def _schedule(self) -> list[Kind]:
+        """So many of each, of every kind as often as of the others, in any order."""
         plan = self._plan
-        kinds = [KILLS[number % len(KILLS)] for number in range(plan.kills)]
-        kinds += [FREEZES[number % len(FREEZES)] for number in range(plan.freezes)]
-        kinds += [OUTAGES[number % len(OUTAGES)] for number in range(plan.outages)]
+        kinds: list[Kind] = []
+        for count, choice in ((plan.kills, KILLS), (plan.freezes, FREEZES), (plan.outages, OUTAGES)):
+            first = self._random.randrange(len(choice))
+            kinds += [choice[(first + number) % len(choice)] for number in range(count)]
         self._random.shuffle(kinds)
         return kinds
 

@@ -13,7 +13,9 @@ import pytest
 
 from celeriac.store import contract as c
 from tests.chaos.check import Story, violations
+from tests.chaos.faults import KILLS
 from tests.chaos.faults import Kind as FaultKind
+from tests.chaos.load import is_noop
 from tests.chaos.scenario import Chaos, Plan
 from tests.chaos.witness import RedisWitness, SQLiteWitness
 from tests.worker.ledger import Kind
@@ -53,53 +55,56 @@ def on_sqlite(folder: Path, plan: Plan, seed: int) -> Story:
         return Chaos(scene, SQLiteWitness(path), replace(plan, outages=0), seed).run()
 
 
-def tell(story: Story, seed: int, seconds: float) -> str:
-    """What the run was like, in two lines."""
+def batched(story: Story) -> float:
+    """The share of all messages that children were given in batches of 16 and more."""
+    frames = [record.extra for record in story.records if record.kind == Kind.FRAME]
+    return sum(size for size in frames if size >= 16) / sum(frames)
+
+
+def kills_in_batches(story: Story, plan: Plan) -> int:
+    """How many kills struck a process that had begun a no-op in the last five milliseconds."""
+    noops = [record for record in story.records if record.kind == Kind.START and is_noop(record.task, plan.block)]
+    kills = [fault for fault in story.faults if fault.kind in KILLS]
+    return sum(any(0 < kill.began - noop.when < 5e6 and kill.hits(noop) for noop in noops) for kill in kills)
+
+
+def tell(story: Story, plan: Plan, seed: int, seconds: float) -> str:
+    """What the run was like."""
     kinds = [fault.kind for fault in story.faults]
     starts = sum(record.kind == Kind.START for record in story.records)
-    frames = [record.extra for record in story.records if record.kind == Kind.FRAME]
-    batched = sum(size for size in frames if size >= 16) / sum(frames)
     delays = [delay / 1e6 for _, delay in story.recoveries]
     often = ", ".join(f"{kinds.count(kind)}x {kind}" for kind in FaultKind if kind in kinds)
     recovered = f"{statistics.median(delays):.0f} ms, at most {max(delays):.0f} ms" if delays else "not measured"
     return (
-        f"\n  seed {seed}, {seconds:.0f} s: {often}"
-        f"\n  {len(story.results)} tasks done in {starts} executions, {batched:.0%} of them handed over in batches of "
-        f"16 and more; work of the killed began again after {recovered}"
+        f"\n  seed {seed}, {seconds:.0f} s: {often}; {kills_in_batches(story, plan)} kills in the middle of no-ops"
+        f"\n  {len(story.results)} tasks done in {starts} executions, {batched(story):.0%} of them handed over in "
+        f"batches of 16 and more; work of the killed began again after {recovered}"
     )
 
 
-def judge(story: Story, seed: int, began: float, capsys: pytest.CaptureFixture[str]) -> None:
+def play(store: str, plan: Plan, request: pytest.FixtureRequest, folder: Path) -> None:
+    """A run on one of the stores, and its judgement."""
+    seed, began = new_seed(), time.monotonic()
+    if store == "redis":
+        story = on_redis(request.getfixturevalue("redis_server"), folder, plan, seed)
+    else:
+        story = on_sqlite(folder, plan, seed)
     found = violations(story)
-    with capsys.disabled():
-        print(tell(story, seed, time.monotonic() - began))
+    with request.getfixturevalue("capsys").disabled():
+        print(tell(story, plan, seed, time.monotonic() - began))
     assert not found, f"seed {seed}\n" + "\n".join(found)
-    assert any(record.kind == Kind.FRAME and record.extra >= 16 for record in story.records)
+    assert batched(story) > 0.1
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("store", ["redis", "sqlite"])
-def test_nothing_is_lost(
-    store: str, request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    seed, began = new_seed(), time.monotonic()
-    if store == "redis":
-        story = on_redis(request.getfixturevalue("redis_server"), tmp_path, SMALL, seed)
-    else:
-        story = on_sqlite(tmp_path, SMALL, seed)
-    judge(story, seed, began, capsys)
+def test_nothing_is_lost(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    play(store, SMALL, request, tmp_path)
 
 
 @pytest.mark.chaos
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("store", ["redis", "sqlite"])
-def test_nothing_is_lost_in_the_long_run(
-    store: str, request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    seed, began = new_seed(), time.monotonic()
-    if store == "redis":
-        story = on_redis(request.getfixturevalue("redis_server"), tmp_path, WHOLE, seed)
-    else:
-        story = on_sqlite(tmp_path, WHOLE, seed)
-    judge(story, seed, began, capsys)
+def test_nothing_is_lost_in_the_long_run(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    play(store, WHOLE, request, tmp_path)

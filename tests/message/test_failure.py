@@ -111,7 +111,6 @@ def test_a_class_inside_another_is_found_by_its_dotted_name():
     assert failure.find_class(__name__, "Custom.Inner") is Custom.Inner
 
 
-@pytest.mark.xfail(strict=True, reason="looking an attribute up can run a module's own `__getattr__`")
 def test_reading_imports_nothing():
     program = """
 import sys, concurrent.futures

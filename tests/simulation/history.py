@@ -100,6 +100,8 @@ class History:
         self.figures = Figures()
         self.units: dict[str, Unit] = {}
         self.tenancies: dict[str, Tenancy] = {}
+        self.abandoned: set[str] = set()
+        """Leases whose workers do not know whether they were ever opened, and want them no more."""
         self.results: dict[str, int] = {}
         self.tail: deque[str] = deque(maxlen=80)
         self.digest = 0
@@ -275,7 +277,8 @@ class History:
         self._claimed(request.lease.worker, reply.claims)
 
     def _check_reaping(self, reaper: str, victim: Tenancy) -> None:
-        if not victim.health.dead and victim.health.disturbed < victim.last_beat:
+        wanted = victim.worker not in self.abandoned and not victim.health.dead
+        if wanted and victim.health.disturbed < victim.last_beat:
             silent = self.loop.now - victim.last_beat
             text = f"{reaper} reaped {victim.worker}, which lives, is in contact, and beat {silent:.1f} s ago"
             raise Violation("false reap", text)

@@ -130,6 +130,7 @@ class SimulatedWorker:
     def _interrupted(self) -> None:
         if not self._opened:
             # It may have been opened and reaped meanwhile: opened again, it would look as it did to its reapers.
+            self.world.history.abandoned.add(self.lease.worker)
             self.lease = self._new_lease()
         self.reaping = False
         self.ledger.unsettle()

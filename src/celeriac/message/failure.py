@@ -65,7 +65,8 @@ def find_class(module: str, name: str) -> type[BaseException] | None:
         found = sys.modules.get(module)
     if not isinstance(found, type):
         for part in name.split("."):
-            found = getattr(found, part, None)
+            # Not getattr: a module may answer that by importing something.
+            found = getattr(found, "__dict__", {}).get(part)
     return found if isinstance(found, type) and issubclass(found, BaseException) else None
 
 

@@ -25,6 +25,9 @@ CRASHES = "x-celeriac-crashes"
 HELD = "x-celeriac-held"
 _EMBED = b'{"callbacks":null,"errbacks":null,"chain":null,"chord":null}'
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the fast decoder raises; the standard library is asked before anything is called malformed."""
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -133,7 +136,7 @@ def read_headers(raw: bytes) -> CoreHeaders:
     """The headers the core needs; raises `MalformedMessage` when these bytes are no task message."""
     try:
         headers = _read_core(raw).headers
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         headers = _read_headers_slowly(raw)
     if not headers.id or not headers.task:
         raise MalformedMessage("the message has no task name or no id")
@@ -152,7 +155,7 @@ def _read_headers_slowly(raw: bytes) -> CoreHeaders:
 def _loads(raw: bytes) -> dict[str, Any]:
     try:
         value = _decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         value = json.loads(raw)
     if not isinstance(value, dict):
         raise MalformedMessage(f"a message must be a JSON object, not {type(value).__name__}")
@@ -163,7 +166,7 @@ def read_task(raw: bytes) -> TaskMessage:
     """The whole message but for its body; raises `MalformedMessage`."""
     try:
         return _read_task(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         try:
             return msgspec.convert(_loads(raw), TaskMessage)
         except (ValueError, RecursionError) as error:

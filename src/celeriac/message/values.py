@@ -30,7 +30,7 @@ def encode(value: Any) -> bytes:
     try:
         if is_plain(value):
             return _encode_plain(value)
-    except (UnicodeEncodeError, OverflowError, RecursionError):
+    except (ValueError, OverflowError, RecursionError):
         pass
     try:
         return json.dumps(value, default=_mark).encode()
@@ -44,12 +44,14 @@ def decode(data: bytes | str) -> Any:
     if not marked:
         try:
             return _decode_plain(data)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
     try:
         return json.loads(data, object_hook=_unmark if marked else None)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    except (ArithmeticError, AttributeError, TypeError) as error:
+        raise ValueError(f"a type mark with a value that does not fit: {error}") from error
 
 
 def is_plain(value: Any) -> bool:
