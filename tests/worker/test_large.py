@@ -46,7 +46,7 @@ def test_a_child_killed_with_large_messages_in_its_socket_is_replaced(scene: Sce
     data = "x" * 2_000_000
     results = scene.send_many("large", [(number, data, 3 * SIZE) for number in range(12)])
     killed: set[int] = set()
-    for count in (2, 5, 8):
+    for count in (2, 5):  # a third kill could hit the same task, which would then be a dead letter
         scene.ledger.wait_for_starts(count)
         # The last of them may still be of the one killed before.
         wait_until(lambda: scene.ledger.starts()[-1].pid not in killed, 10, "beginning in a new child")
@@ -54,5 +54,5 @@ def test_a_child_killed_with_large_messages_in_its_socket_is_replaced(scene: Sce
         killed.add(victim)
         os.kill(victim, signal.SIGKILL)
     assert [len(result) for result in gather(results, timeout=30)] == [3 * SIZE] * 12
-    assert len(scene.ledger.starts()) <= 12 + 3
+    assert len(scene.ledger.starts()) <= 12 + 2
     assert worker.stop() == 0
