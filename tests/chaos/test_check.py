@@ -77,6 +77,7 @@ def test_a_second_beginning_without_a_fault() -> None:
         KILL_CHILD,
         KILL_CORE,
         fault(Kind.KILL_ZYGOTE, 1.0, children=(9, 10)),
+        fault(Kind.KILL_ZYGOTE, 0.895, children=(9, 10)),
         fault(Kind.KILL_GROUP, 1.0),
         fault(Kind.FREEZE_CORE, 1.0, 5.0),
         fault(Kind.FREEZE_GROUP, 0.5, 5.0),
@@ -91,6 +92,7 @@ def test_a_fault_that_struck_the_first_execution_explains_a_second(reason: Fault
     [
         fault(Kind.KILL_CHILD, 1.0, children=(11,)),
         fault(Kind.KILL_CHILD, 0.5, children=(10,)),
+        fault(Kind.KILL_ZYGOTE, 0.5, children=(10,)),
         fault(Kind.KILL_CORE, 1.0, worker=1),
         fault(Kind.KILL_CORE, 1.3),
         fault(Kind.FREEZE_CORE, 0.95, 1.1),

@@ -92,7 +92,7 @@ def play(store: str, plan: Plan, request: pytest.FixtureRequest, folder: Path) -
     found = violations(story)
     with request.getfixturevalue("capsys").disabled():
         print(tell(story, plan, seed, time.monotonic() - began))
-    assert not found, f"seed {seed}\n" + "\n".join(found)
+    assert not found, f"seed {seed}\n" + "\n".join([*found, *map(str, story.faults)])
     assert batched(story) > 0.1
 
 
