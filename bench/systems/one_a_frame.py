@@ -6,8 +6,8 @@ python -m bench.systems.one_a_frame APP CONCURRENCY
 import sys
 
 from celeriac.worker import distribute, pace
-from celeriac.worker.core import WorkerOptions
 from celeriac.worker.launcher import launch
+from celeriac.worker.options import Pool, WorkerOptions
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
             sys.exit(f"{module.__name__} limits its frames in another way now")
         vars(module)["FRAME_TASKS"] = 1
     app, concurrency = sys.argv[1], int(sys.argv[2])
-    sys.exit(launch(WorkerOptions(app, "celery@bench", ("celery",), concurrency, "INFO")))
+    sys.exit(launch(WorkerOptions(app, "celery@bench", (Pool(concurrency=concurrency, queues=("celery",)),), "INFO")))
 
 
 if __name__ == "__main__":

@@ -57,8 +57,8 @@ def _app_name(context: click.Context) -> str:
 @click.pass_context
 def worker(context: click.Context, concurrency: int | None, queues: str, hostname: str, loglevel: str) -> None:
     """Run tasks until told to stop (SIGTERM or Ctrl-C)."""
-    from celeriac.worker.core import WorkerOptions
     from celeriac.worker.launcher import launch
+    from celeriac.worker.options import Pool, WorkerOptions
 
     if loglevel.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
         raise click.UsageError(f"no log level is called {loglevel!r}")
@@ -66,7 +66,8 @@ def worker(context: click.Context, concurrency: int | None, queues: str, hostnam
     if not names:
         raise click.UsageError("name at least one queue")
     name = hostname.replace("%h", ids.hostname())
-    options = WorkerOptions(_app_name(context), name, names, concurrency or os.cpu_count() or 1, loglevel.upper())
+    pool = Pool(concurrency=concurrency or os.cpu_count() or 1, queues=names)
+    options = WorkerOptions(_app_name(context), name, (pool,), loglevel.upper())
     sys.exit(launch(options))
 
 

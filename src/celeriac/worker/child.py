@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from celeriac.worker.executor import Executor, Judged
-from celeriac.worker.frame import LargeOutcome, Splitter, cut, decode_frame, receive
+from celeriac.worker.frame import Frame, LargeOutcome, Splitter, cut, decode_frame, receive
 from celeriac.worker.lane import LARGEST, SPAN, Lane
 
 monotonic = time.monotonic
@@ -51,6 +51,8 @@ class Door:
     def accept(self, data: bytes) -> None:
         """Unpack a frame."""
         frame = decode_frame(data)
+        if not isinstance(frame, Frame):
+            raise NotImplementedError(frame)
         for number, raw in enumerate(frame.messages, frame.first):
             self.entries.append((number, frame.queue, raw))
 

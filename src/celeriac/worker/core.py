@@ -33,6 +33,7 @@ from celeriac.worker.dispatcher import Dispatcher
 from celeriac.worker.distribute import Shares
 from celeriac.worker.frame import Manifest
 from celeriac.worker.ledger import Held, Ledger
+from celeriac.worker.options import WorkerOptions
 from celeriac.worker.port import monotonic
 
 logger = logging.getLogger("celeriac.worker")
@@ -40,16 +41,6 @@ logger = logging.getLogger("celeriac.worker")
 _FINISH_MOST = 256
 _FINISH_BYTES = 1 << 20
 _RECONNECT_SECONDS = (0.05, 2.0)
-
-
-class WorkerOptions(Struct, frozen=True):
-    """What the command line says of a worker."""
-
-    app: str
-    name: str
-    queues: tuple[str, ...]
-    concurrency: int
-    log_level: str = "INFO"
 
 
 class CoreStats(Struct):

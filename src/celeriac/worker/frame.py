@@ -17,12 +17,35 @@ from msgspec import Struct
 _LENGTH = struct.Struct("<I")
 
 
-class Frame(Struct, array_like=True):
+class Frame(Struct, array_like=True, tag=0):
     """Core to child: messages `first`, `first + 1`, ..., all of one queue."""
 
     first: int
     queue: str
     messages: list[bytes]
+
+
+class Cancel(Struct, array_like=True, tag=1):
+    """Core to child: end the running message `number`, whose outcome shall be this error."""
+
+    number: int
+    reason: str
+
+
+class Verdict(Struct, array_like=True, tag=2):
+    """Core to child: message `number` has failed where no code of its own could run any more.
+
+    The child opens it as if to run it, calls the task's hooks, and reports what follows: result, errbacks and,
+    where `dead` says so, the dead letter.
+    """
+
+    number: int
+    queue: str
+    raw: bytes
+    error: str
+    """A name in `celeriac.exceptions`."""
+    reason: str
+    dead: bool
 
 
 class LargeOutcome(Struct, array_like=True):
@@ -35,12 +58,24 @@ class LargeOutcome(Struct, array_like=True):
 
 
 class TaskSpec(Struct, array_like=True):
-    """What the core must know of a task."""
+    """What the core must know of a task; times in seconds."""
 
     asynchronous: bool = False
     once: bool = False
     """At most once: marked in the store before it begins, never run again."""
     tracked: bool = False
+    time_limit: float = 0.0
+    """After how long it is ended from outside; 0 means never."""
+    repeats: bool = True
+    """Whether it runs again when its child dies; else that is a failure."""
+    retry_lost: float = -1.0
+    """The pause before a retry that a child's death counts as; below 0 it is none."""
+    most_retries: int = -1
+    """How many retries there may be; below 0 no limit."""
+    keeps_timeouts: bool = False
+    """Whether its end by a time limit leaves a dead letter."""
+    hooks: bool = False
+    """Whether it has code of its own to run when it fails."""
 
 
 class Manifest(Struct):
@@ -69,6 +104,8 @@ class Fork(Struct, tag=True):
     """Core to zygote: fork a child for this slot. The sockets and event descriptors travel along."""
 
     slot: int
+    pool: int = 0
+    """Which of the worker's pools it belongs to."""
 
 
 class Forked(Struct, tag=True):
@@ -79,16 +116,17 @@ class Forked(Struct, tag=True):
 
 
 class Exited(Struct, tag=True):
-    """Zygote to core: a child has ended, with its wait status."""
+    """Zygote to core: a child has ended, with its wait status and the most memory it ever had, in KiB."""
 
     pid: int
     status: int
+    memory: int = 0
 
 
 FromZygote = Ready | ImportFailed | Forked | Exited
 
 encode = msgspec.msgpack.Encoder().encode
-decode_frame = msgspec.msgpack.Decoder(Frame).decode
+decode_frame = msgspec.msgpack.Decoder(Frame | Cancel | Verdict).decode
 decode_outcome = msgspec.msgpack.Decoder(LargeOutcome).decode
 decode_from_zygote = msgspec.msgpack.Decoder(FromZygote).decode
 decode_fork = msgspec.msgpack.Decoder(Fork).decode

@@ -17,10 +17,11 @@ from typing import Any
 from celeriac.app import Celeriac
 from celeriac.store.contract import Stats
 from celeriac.worker.child import Door, run_async, run_sync
-from celeriac.worker.core import Core, CoreStats, WorkerOptions
+from celeriac.worker.core import Core, CoreStats
 from celeriac.worker.crew import Child
 from celeriac.worker.executor import Executor
 from celeriac.worker.lane import allocate
+from celeriac.worker.options import Pool, WorkerOptions
 from celeriac.worker.port import Port
 from celeriac.worker.zygote import describe
 
@@ -37,7 +38,9 @@ class InProcessWorker:
     ) -> None:
         self._app = app
         serves = queues or (app.conf.task_default_queue,)
-        self._options = WorkerOptions("", f"{name}@{os.getpid()}", serves, concurrency, "WARNING")
+        self._options = WorkerOptions(
+            "", f"{name}@{os.getpid()}", (Pool(concurrency=concurrency, queues=serves),), "WARNING"
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._core: Core | None = None
         self._running = threading.Event()
@@ -82,9 +85,9 @@ class InProcessWorker:
         self._loop = asyncio.get_running_loop()
         core = self._core = Core(self._app.store, describe(self._app), self._options, self._app.clock)
         core.on_lease = self._running.set
-        lanes = allocate(2 * self._options.concurrency)
+        lanes = allocate(2 * self._options.children)
         executor = Executor(self._app.tasks, self._app.sender, self._app.clock, self._options.name)
-        for slot in range(self._options.concurrency):
+        for slot in range(self._options.children):
             core.dispatcher.children[slot] = self._start_child(core, slot, lanes[2 * slot : 2 * slot + 2], executor)
         try:
             await core.run()

@@ -33,7 +33,7 @@ _RECORD = struct.Struct("<IQdB")
 LARGEST = _RING // 4
 """Outcomes larger than this go through the socket."""
 
-_SINCE, _VALID_UNTIL, _HEAD = 0, 1, 2
+_SINCE, _VALID_UNTIL, _HEAD, _RETIRING = 0, 1, 2, 3
 
 
 def allocate(count: int) -> list[Lane]:
@@ -77,6 +77,15 @@ class Lane:
     @valid_until.setter
     def valid_until(self, when: float) -> None:
         self._times[_VALID_UNTIL] = when
+
+    @property
+    def retiring(self) -> bool:
+        """Whether the child begins nothing more and asks to be replaced; the child sets it."""
+        return bool(self._words[_RETIRING])
+
+    @retiring.setter
+    def retiring(self, retiring: bool) -> None:
+        self._words[_RETIRING] = retiring
 
     # -- the core -------------------------------------------------------------
 

@@ -14,8 +14,8 @@ import signal
 import socket
 import time
 
-from celeriac.worker.core import WorkerOptions
 from celeriac.worker.lane import Lane, allocate
+from celeriac.worker.options import WorkerOptions
 from celeriac.worker.process import run_core
 from celeriac.worker.zygote import run_zygote
 
@@ -33,7 +33,7 @@ class Launcher:
 
     def __init__(self, options: WorkerOptions) -> None:
         self._options = options
-        self._lanes: list[Lane] = allocate(2 * options.concurrency)
+        self._lanes: list[Lane] = allocate(2 * options.children)
         self._core = 0
         self._zygote = 0
         self._told_to_end = False
@@ -62,7 +62,7 @@ class Launcher:
             _unblock()
             ours.close()
             self._to_core.close()
-            run_zygote(theirs, self._lanes, self._options.app, self._options.name, launcher)
+            run_zygote(theirs, self._lanes, self._options, launcher)
         # A core that is gone is found by SIGCHLD next.
         with contextlib.suppress(OSError):
             socket.send_fds(self._to_core, [b"zygote"], [ours.fileno()])

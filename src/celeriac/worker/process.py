@@ -14,10 +14,11 @@ from typing import Any, NoReturn
 
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
 from celeriac.stores.open import open_store
-from celeriac.worker.core import Core, WorkerOptions
+from celeriac.worker.core import Core
 from celeriac.worker.crew import Child, Crew
 from celeriac.worker.frame import Manifest
 from celeriac.worker.lane import Lane
+from celeriac.worker.options import WorkerOptions
 from celeriac.worker.tasklog import set_up_logging
 from celeriac.worker.zygote import die_with_parent
 
@@ -37,7 +38,7 @@ class CoreProcess:
         self._failure = ""
         self._code = 0
         self._stopped = False
-        self.crew = Crew(lanes, options.concurrency, self)
+        self.crew = Crew(lanes, options.children, self)
 
     def attach(self, launcher: socket.socket) -> None:
         """Take zygotes from the launcher as it makes them."""
@@ -136,7 +137,7 @@ def _announce(options: WorkerOptions, store: Any, manifest: Manifest) -> None:
         durability = f"unknown ({error})"
     logger.info("worker %s serves %s on %s", options.name, ", ".join(options.queues), _without_password(store.url))
     logger.info("a power failure of the store spares: %s", durability)
-    logger.info("%d children; tasks: %s", options.concurrency, ", ".join(sorted(manifest.tasks)) or "none")
+    logger.info("%d children; tasks: %s", options.children, ", ".join(sorted(manifest.tasks)) or "none")
 
 
 def _without_password(url: str) -> str:

@@ -23,8 +23,9 @@ from celeriac.config import TABLE
 from celeriac.worker.child import Door, run_child
 from celeriac.worker.executor import Executor
 from celeriac.worker.find import AppNotFound, find_app, import_modules
-from celeriac.worker.frame import Exited, Forked, ImportFailed, Manifest, Ready, TaskSpec, decode_fork, encode
+from celeriac.worker.frame import Exited, Fork, Forked, ImportFailed, Manifest, Ready, TaskSpec, decode_fork, encode
 from celeriac.worker.lane import Lane
+from celeriac.worker.options import WorkerOptions
 
 _PR_SET_PDEATHSIG = 1
 
@@ -50,7 +51,7 @@ def describe(app: Celeriac) -> Manifest:
     return Manifest(app.broker_url(), {name: app.conf[name] for name in TABLE}, tasks, os.getpid())
 
 
-def run_zygote(control: socket.socket, lanes: list[Lane], app_name: str, hostname: str, parent: int) -> NoReturn:
+def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions, parent: int) -> NoReturn:
     """The life of the zygote, in a process forked for it."""
     die_with_parent(parent)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -58,7 +59,7 @@ def run_zygote(control: socket.socket, lanes: list[Lane], app_name: str, hostnam
         signal.signal(number, signal.SIG_IGN)
     try:
         sys.path.insert(0, os.getcwd())
-        app = find_app(app_name)
+        app = find_app(options.app)
         import_modules(app)
     except AppNotFound as error:
         control.send(encode(ImportFailed(str(error), found=False)))
@@ -71,23 +72,26 @@ def run_zygote(control: socket.socket, lanes: list[Lane], app_name: str, hostnam
     gc.collect()
     gc.freeze()
     has_async = any(spec.asynchronous for spec in manifest.tasks.values())
-    serve(control, lambda slot, descriptors: _live(app, lanes, slot, descriptors, hostname, has_async))
+    serve(control, lambda fork, descriptors: _live(app, lanes, fork, descriptors, options, has_async))
 
 
-def _live(app: Celeriac, lanes: list[Lane], slot: int, descriptors: list[int], hostname: str, has_async: bool) -> None:
+def _live(
+    app: Celeriac, lanes: list[Lane], fork: Fork, descriptors: list[int], options: WorkerOptions, has_async: bool
+) -> None:
     """What a new child does; never returns to the zygote's loop."""
+    slot = fork.slot
     sync_fd, async_fd, notify_fd = descriptors
 
     def notify() -> None:
         os.eventfd_write(notify_fd, 1)
 
-    executor = Executor(app.tasks, app.sender, app.clock, hostname)
+    executor = Executor(app.tasks, app.sender, app.clock, options.name)
     sync = Door(lanes[2 * slot], socket.socket(fileno=sync_fd), notify)
     asynchronous = Door(lanes[2 * slot + 1], socket.socket(fileno=async_fd), notify)
     run_child(sync, asynchronous if has_async else None, executor, app.conf.worker_async_concurrency)
 
 
-def serve(control: socket.socket, live: Callable[[int, list[int]], None]) -> NoReturn:
+def serve(control: socket.socket, live: Callable[[Fork, list[int]], None]) -> NoReturn:
     """Fork a child for each request and report each one's end, until the core closes the socket."""
     wakeup, trigger = os.pipe()
     os.set_blocking(trigger, False)
@@ -105,23 +109,23 @@ def serve(control: socket.socket, live: Callable[[int, list[int]], None]) -> NoR
                 data = b""
             if not data:
                 os._exit(0)
-            _fork_child(decode_fork(data).slot, descriptors, control, (wakeup, trigger), live)
+            _fork_child(decode_fork(data), descriptors, control, (wakeup, trigger), live)
 
 
 def _fork_child(
-    slot: int,
+    fork: Fork,
     descriptors: list[int],
     control: socket.socket,
     pipe: tuple[int, int],
-    live: Callable[[int, list[int]], None],
+    live: Callable[[Fork, list[int]], None],
 ) -> None:
     zygote = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _become_child(zygote, control, pipe, lambda: live(slot, descriptors))
+        _become_child(zygote, control, pipe, lambda: live(fork, descriptors))
     for descriptor in descriptors:
         os.close(descriptor)
-    control.send(encode(Forked(slot, pid)))
+    control.send(encode(Forked(fork.slot, pid)))
 
 
 def _receive(control: socket.socket) -> tuple[bytes, list[int]]:

@@ -1,0 +1,73 @@
+"""What a worker is to be: its name, and its pools, each with its kind, its size and its queues."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Kind(StrEnum):
+    """How the children of a pool run plain tasks; coroutines run beside them in an event loop of each child."""
+
+    PREFORK = "prefork"
+    """Many children, each runs one plain task at a time on its main thread."""
+    THREADS = "threads"
+    """One child with many threads."""
+    ASYNCIO = "asyncio"
+    """One child whose event loop runs many coroutines; a plain task has the main thread beside them."""
+    GEVENT = "gevent"
+    """One child with many greenlets, the standard library patched before the app is imported."""
+    SOLO = "solo"
+    """No child: tasks run one at a time on the main thread of the worker's only process."""
+
+
+class Pool(Struct, frozen=True):
+    """One pool. `concurrency` counts children (prefork), threads, coroutines or greenlets; limits are in seconds.
+
+    `most_tasks` and `most_memory` (KiB of resident memory, looked at after each task) are what a child may
+    have done and grown to before another takes its place; 0 means no end.
+    """
+
+    name: str = "default"
+    kind: Kind = Kind.PREFORK
+    concurrency: int = 1
+    queues: tuple[str, ...] = ()
+    most_tasks: int = 0
+    most_memory: int = 0
+    time_limit: float = 0.0
+    soft_time_limit: float = 0.0
+
+    @property
+    def children(self) -> int:
+        """How many children it keeps."""
+        return self.concurrency if self.kind is Kind.PREFORK else 1
+
+    @property
+    def width(self) -> int:
+        """How many plain tasks one child runs side by side."""
+        return self.concurrency if self.kind in (Kind.THREADS, Kind.GEVENT) else 1
+
+    @property
+    def shared(self) -> bool:
+        """Whether a child's death ends several plain tasks at once."""
+        return self.width > 1
+
+
+class WorkerOptions(Struct, frozen=True):
+    """What the command line says of a worker."""
+
+    app: str
+    name: str
+    pools: tuple[Pool, ...]
+    log_level: str = "INFO"
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The queues of all its pools."""
+        return tuple(queue for pool in self.pools for queue in pool.queues)
+
+    @property
+    def children(self) -> int:
+        """How many children it keeps."""
+        return sum(pool.children for pool in self.pools)
