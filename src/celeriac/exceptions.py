@@ -136,6 +136,24 @@ class WorkerLostError(TaskError):
     code = "C504"
 
 
+class TimeLimitExceeded(TaskError):
+    """The task ran longer than its hard limit (seconds) and was ended from outside."""
+
+    code = "C506"
+
+    def __str__(self) -> str:
+        return f"TimeLimitExceeded({', '.join(map(str, self.args))})"
+
+
+class SoftTimeLimitExceeded(TaskError):
+    """Raised inside a task when its soft limit (seconds) is over: it may clean up and end, or go on."""
+
+    code = "C507"
+
+    def __str__(self) -> str:
+        return f"SoftTimeLimitExceeded({', '.join(map(str, self.args))})"
+
+
 class RemoteError(TaskError):
     """Stands in for an exception whose class cannot be imported here.
 

@@ -18,6 +18,9 @@ _CELERY_NAMES = frozenset(
 )
 """Classes that Celery has too: written under its module, so that its clients find their own."""
 
+_BILLIARD_NAMES = frozenset({"WorkerLostError", "TimeLimitExceeded", "SoftTimeLimitExceeded"})
+"""Those it has from billiard."""
+
 
 def to_dict(error: BaseException) -> dict[str, Any]:
     """An exception as plain data; arguments that cannot be encoded become their `repr`."""
@@ -26,7 +29,7 @@ def to_dict(error: BaseException) -> dict[str, Any]:
     if module == exceptions.__name__:
         if kind.__name__ in _CELERY_NAMES:
             module = "celery.exceptions"
-        elif kind is exceptions.WorkerLostError:
+        elif kind.__name__ in _BILLIARD_NAMES:
             module = "billiard.exceptions"
     return {"exc_type": kind.__qualname__, "exc_message": [_safe(item) for item in error.args], "exc_module": module}
 
