@@ -53,7 +53,7 @@ def test_redis(new_redis_url: Callable[[], str], source: random.Random, steps: i
 
 def test_a_difference_is_found() -> None:
     with pytest.raises(AssertionError, match=r"expected (.*)\nbut got  (?!\1\n).*\nafter\n"):
-        compare(_Forgetful(), random.Random(1), 100, stop_beating)
+        compare(_Forgetful(), random.Random(1), 300, stop_beating)
 
 
 class _Forgetful(MemoryStore):

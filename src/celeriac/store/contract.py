@@ -15,6 +15,11 @@ nothing. An item whose claim id is no longer held has no effect at all: no resul
 ids, to the reaper, which then releases or finishes them like its own. A store either knows by itself who
 is dead (`Peer.dead` true or false) or it counts beats and leaves the judgement to `lease.Watch`.
 
+**Revocations.** A delayed message of a revoked task ends at once. Any other is remembered, and raises the
+store's *revision*. Every reply that hands claims to a worker tells the revision at the moment of the claim; a
+worker that knows an earlier one asks for the `Revocations` in between before it begins any of them. So what
+was revoked before it was claimed does not run.
+
 **Time.** Delays are counted on the store's clock, in milliseconds. No clock of a worker decides anything.
 
 **Order.** Within a queue, a smaller priority is first, then the message enqueued earlier. What is released
@@ -37,6 +42,9 @@ R_co = TypeVar("R_co", covariant=True)
 
 ADVANCE_QUEUE = "celeriac.advance"
 """The queue of chords that are complete and whose body is not yet enqueued; every worker serves it."""
+
+REVOKE_MEMORY_SECONDS = 10_800
+"""How long a revocation is remembered unless it says otherwise; as long as a Celery worker does."""
 
 ENQUEUE_MEMORY_SECONDS = 300
 """A store remembers an accepted message id at least this long, and at most twice as long."""
@@ -62,7 +70,8 @@ class Message(Struct, frozen=True):
     """A message on its way into a queue.
 
     `id` names this enqueue (not only the task): a second message with the same id is accepted and dropped.
-    `delay` holds the message back for that many milliseconds. `eta_raw`, where given, is pushed at once
+    `delay` holds the message back for that many milliseconds; a delayed message keeps its id, with `#2`, `#3`
+    ... behind it where another has that word. `eta_raw`, where given, is pushed at once
     instead when no Celeriac worker serves the queue, so that a Celery worker can wait for it.
     """
 
@@ -200,11 +209,15 @@ class CloseLease(Request[None], frozen=True):
 
 
 class Finished(Struct, frozen=True):
-    """`lost`: claims that were no longer held. `next_due`: milliseconds until a delayed message is due, or -1."""
+    """`lost`: claims that were no longer held. `next_due`: milliseconds until a delayed message is due, or -1.
+
+    `revision`: that of the store's revocations when the claims were taken.
+    """
 
     lost: tuple[str, ...]
     claims: tuple[Claim, ...]
     next_due: int = -1
+    revision: int = 0
 
 
 class Finish(Request[Finished], frozen=True):
@@ -295,10 +308,11 @@ class Promote(Request[Promoted], frozen=True):
 
 
 class Beaten(Struct, frozen=True):
-    """The leases that are open, one's own included."""
+    """The leases that are open, one's own included; the rest as in `Finished`."""
 
     peers: tuple[Peer, ...]
     next_due: int = -1
+    revision: int = 0
 
 
 class Beat(Request[Beaten], frozen=True):
@@ -344,6 +358,54 @@ class Reconcile(Request[Reconciled], frozen=True):
     known: tuple[str, ...]
 
 
+class Revocation(Struct, frozen=True):
+    """The wish that a task does not run, or stops: remembered for `seconds`.
+
+    `result` is the document to be written where the task ends by it. With `terminate`, a child that runs the
+    task already gets the signal.
+    """
+
+    task: str
+    result: bytes
+    terminate: bool = False
+    signal: str = "SIGTERM"
+    seconds: float = REVOKE_MEMORY_SECONDS
+
+
+class Ended(Struct, frozen=True):
+    """The tasks that were delayed and have ended now."""
+
+    tasks: tuple[str, ...] = ()
+
+
+class Revoke(Request[Ended], frozen=True):
+    """Revoke tasks.
+
+    A delayed message of the task is dropped, and the document written unless there is a final one: its id is
+    the task's, or that with the number of an attempt behind a colon. A task that has none is remembered;
+    a later revocation of the same task replaces the earlier. Whoever can is told at once (`Session.on_news`).
+    """
+
+    revocations: tuple[Revocation, ...]
+
+    @property
+    def durable(self) -> bool:
+        return True
+
+
+class Revoked(Struct, frozen=True):
+    """The revision of the store, and what is remembered, the oldest first, each with the seconds left to it."""
+
+    revision: int
+    entries: tuple[Revocation, ...] = ()
+
+
+class Revocations(Request[Revoked], frozen=True):
+    """The revocations remembered that raised the revision above `since`."""
+
+    since: int = 0
+
+
 class ReadResults(Request[tuple[bytes | None, ...]], frozen=True):
     """The result documents of tasks, None where there is none."""
 
@@ -385,6 +447,13 @@ class DeadLetters(Request[tuple[DeadLetter, ...]], frozen=True):
     limit: int = 100
 
 
+class Handed(Struct, frozen=True):
+    """Claims taken while waiting, and the revision as in `Finished`."""
+
+    claims: tuple[Claim, ...]
+    revision: int = 0
+
+
 class Session(Protocol):
     """A worker's own door to a store, used from one event loop.
 
@@ -392,13 +461,16 @@ class Session(Protocol):
     connects anew and reconciles.
     """
 
-    on_new_peer: Callable[[], None]
-    """Called, by a store that can, when a lease was opened: the sooner a peer is known, the sooner it is missed."""
+    on_news: Callable[[], None]
+    """Called when something was revoked and, by a store that can, when a lease was opened: beat now.
+
+    The sooner a peer is known, the sooner it is missed.
+    """
 
     async def call(self, request: Request[R]) -> R:
         """Perform a request."""
 
-    async def wait(self, queues: tuple[str, ...], count: int) -> tuple[Claim, ...] | None:
+    async def wait(self, queues: tuple[str, ...], count: int) -> Handed | None:
         """Return when a queue may have something, or a delayed message may have become the next one due.
 
         A store that can hand messages over in the same step returns up to about `count` claims, none when

@@ -58,6 +58,7 @@ class Comparison:
             (3, self._defer),
             (3, self._start),
             (2, self._promote),
+            (2, self._revoke),
             (2, self._open),
             (1, self._close),
             (1, self._reap),
@@ -75,6 +76,7 @@ class Comparison:
         self._both(c.Stats())
         self._both(c.DeadLetters(limit=1000))
         self._both(c.ReadResults(_TASKS))
+        self._both(c.Revocations())
         for chord in _CHORDS:
             self._both(c.ReadSlots(chord, _CHORD_SIZE))
         last = c.Lease("last", "last")
@@ -106,6 +108,7 @@ class Comparison:
     def _message(self, id: str) -> c.Message:
         choice = self._random.choice
         delay = choice((0, 0, 0, 0, _HOUR))
+        id = choice((id, id, f"{id}:{self._random.randrange(3)}"))
         return c.Message(id, choice(_QUEUES), b"%d" % next(self._numbers), choice(_PRIORITIES), delay)
 
     def _finish(self) -> None:
@@ -137,7 +140,7 @@ class Comparison:
         """Due in 1970, at a time of its own, or in an hour."""
         number = next(self._numbers)
         due = number * 1000 + self._random.randrange(1_000_000) if self._random.randrange(3) else _now() + _HOUR
-        return c.Deferral(claim, f"d{number}", due, self._some_raw())
+        return c.Deferral(claim, self._random.choice((f"d{number}", self._some_id())), due, self._some_raw())
 
     def _some_raw(self) -> bytes | None:
         return self._random.choice((None, b"changed %d" % next(self._numbers)))
@@ -152,6 +155,14 @@ class Comparison:
 
     def _promote(self) -> None:
         self._both(c.Promote(self._random.choice((1, 2, 256))))
+
+    def _revoke(self) -> None:
+        """Some tasks that are delayed, and some that may be."""
+        known = [id.partition(":")[0].partition("#")[0] for id in self._model.delayed_by_id]
+        tasks = self._random.choices([*known, *_TASKS, "stranger"], k=self._random.randrange(1, 4))
+        result = b'{"status": "REVOKED"} %d' % next(self._numbers)
+        self._both(c.Revoke(tuple(c.Revocation(task, result, self._random.random() < 0.3) for task in tasks)))
+        self._both(c.Revocations(self._random.randrange(self._model.revision + 1)))
 
     def _open(self) -> None:
         if self._leases and self._random.randrange(2):
@@ -233,12 +244,14 @@ def _comparable(request: c.Request[Any], reply: Any) -> Any:
     if request == c.Stats():
         return {stats for stats in reply if stats != c.QueueStats(stats.queue)}
     match reply:
-        case c.Finished(lost, claims, next_due):
-            return lost, claims, next_due >= 0
+        case c.Finished(lost, claims, next_due, revision):
+            return lost, claims, next_due >= 0, revision
         case c.Promoted(promoted, next_due):
             return promoted, next_due >= 0
-        case c.Beaten(peers, next_due):
-            return sorted((peer.worker, peer.epoch, peer.record.host) for peer in peers), next_due >= 0
+        case c.Beaten(peers, next_due, revision):
+            return sorted((peer.worker, peer.epoch, peer.record.host) for peer in peers), next_due >= 0, revision
+        case c.Revoked(revision, entries):
+            return revision, [(entry.task, entry.result, entry.terminate, entry.signal) for entry in entries]
         case (c.DeadLetter(), *_):
             return sorted(reply, key=lambda letter: letter.id)
         case c.Reconciled(unknown, missing):

@@ -129,7 +129,7 @@ class Core:
     async def _work(self) -> None:
         """One session, from connecting to its end."""
         session = self._session = await self.store.connect(self._lease, self._number)
-        session.on_new_peer = self._beat_now.set
+        session.on_news = self._beat_now.set
         try:
             await self._begin(session)
             await _until_first(
@@ -250,9 +250,9 @@ class Core:
             wanted = self.dispatcher.wanted()
             if not wanted:
                 continue
-            claims = await session.wait(self.options.queues, wanted)
-            self._empty = claims is not None and len(claims) < wanted
-            self._take_in(claims or ())
+            handed = await session.wait(self.options.queues, wanted)
+            self._empty = handed is not None and len(handed.claims) < wanted
+            self._take_in(handed.claims if handed else ())
             self._news.set()
 
     # -- beat and promote -----------------------------------------------------

@@ -6,11 +6,15 @@ on it, so it is written for obviousness: no clock, no lock, no thread. `now` is 
 
 from __future__ import annotations
 
-from bisect import insort
+import re
+from bisect import bisect_left, insort
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from itertools import chain, count
+from typing import Any, NamedTuple, TypeVar, cast
+
+import msgspec
 
 from celeriac.exceptions import LeaseLost
 from celeriac.store import contract as c
@@ -36,6 +40,14 @@ class Chord:
     advanced: bool = False
 
 
+class Remembered(NamedTuple):
+    """A revocation, the revision that it made, and until when it is remembered."""
+
+    revision: int
+    ends: int
+    revocation: c.Revocation
+
+
 class State:
     """All that a store knows, and one method per request."""
 
@@ -43,9 +55,12 @@ class State:
         self.queues: dict[str, dict[int, deque[bytes]]] = defaultdict(lambda: defaultdict(deque))
         self.leases: dict[str, OpenedLease] = {}
         self.delayed: list[tuple[int, int, c.Message]] = []
+        self.delayed_by_id: dict[str, tuple[int, int, c.Message]] = {}
         self.results: dict[str, bytes] = {}
         self.chords: dict[str, Chord] = defaultdict(Chord)
         self.dead: list[c.DeadLetter] = []
+        self.revision = 0
+        self.revocations: dict[str, Remembered] = {}
         self._remembered: dict[str, int] = {}
         self._count = 0
 
@@ -75,7 +90,15 @@ class State:
 
     def _delay(self, message: c.Message, due: int) -> None:
         self._count += 1
-        insort(self.delayed, (due, self._count, message))
+        named = msgspec.structs.replace(message, id=free_name(message.id, self.delayed_by_id))
+        self.delayed_by_id[named.id] = entry = (due, self._count, named)
+        insort(self.delayed, entry)
+
+    def _undelay(self, id: str) -> tuple[int, int, c.Message]:
+        """Take a delayed message out."""
+        entry = self.delayed_by_id.pop(id)
+        del self.delayed[bisect_left(self.delayed, entry[:2], key=lambda other: other[:2])]
+        return entry
 
     def _OpenLease(self, request: c.OpenLease, now: int) -> None:
         held = self.leases.get(request.lease.worker)
@@ -123,7 +146,7 @@ class State:
                 while waiting and taken < request.count and size < request.max_bytes:
                     claims.append(hold(queue, waiting.popleft(), priority))
                     size, taken = size + len(claims[-1].raw), taken + 1
-        return c.Finished(tuple(lost), tuple(claims), self._next_due(now))
+        return c.Finished(tuple(lost), tuple(claims), self._next_due(now), self.revision)
 
     def _settle(self, outcome: c.Outcome, now: int) -> str:
         """Do what an outcome says; the chord it completes, if it does."""
@@ -186,13 +209,14 @@ class State:
         due = [entry for entry in self.delayed[: request.limit] if entry[0] <= now]
         del self.delayed[: len(due)]
         for _, _, message in due:
+            del self.delayed_by_id[message.id]
             self.queues[message.queue][message.priority].append(message.raw)
         return c.Promoted(len(due), self._next_due(now))
 
     def _Beat(self, request: c.Beat, now: int) -> c.Beaten:
         self._open(request.lease).beat += 1
         peers = [c.Peer(worker, held.epoch, held.beat, None, held.record) for worker, held in self.leases.items()]
-        return c.Beaten(tuple(sorted(peers, key=lambda peer: peer.worker)), self._next_due(now))
+        return c.Beaten(tuple(sorted(peers, key=lambda peer: peer.worker)), self._next_due(now), self.revision)
 
     def _Reap(self, request: c.Reap, now: int) -> c.Reaped:
         reaper, peer = self._open(request.lease), request.peer
@@ -213,6 +237,36 @@ class State:
         held, known = self._open(request.lease).claims, set(request.known)
         unknown = tuple(claim for id, claim in held.items() if id not in known)
         return c.Reconciled(unknown, tuple(id for id in request.known if id not in held))
+
+    def _Revoke(self, request: c.Revoke, now: int) -> c.Ended:
+        self._forget_revocations(now)
+        return c.Ended(tuple(item.task for item in request.revocations if self._ended_by(item, now)))
+
+    def _ended_by(self, item: c.Revocation, now: int) -> bool:
+        delayed = [id for id in self.delayed_by_id if belongs_to(id, item.task)]
+        for id in delayed:
+            self._undelay(id)
+        if delayed:
+            self._write_unless_final(item.task, item.result)
+        else:
+            self.revision += 1
+            ends = now + int(item.seconds * 1000)
+            self.revocations.pop(item.task, None)
+            self.revocations[item.task] = Remembered(self.revision, ends, item)
+        return bool(delayed)
+
+    def _write_unless_final(self, task: str, document: bytes) -> None:
+        if not c.is_final(self.results.get(task, b"")):
+            self.results[task] = document
+
+    def _forget_revocations(self, now: int) -> None:
+        self.revocations = {task: entry for task, entry in self.revocations.items() if entry.ends > now}
+
+    def _Revocations(self, request: c.Revocations, now: int) -> c.Revoked:
+        self._forget_revocations(now)
+        entries = [entry for entry in self.revocations.values() if entry.revision > request.since]
+        left = (msgspec.structs.replace(item, seconds=(ends - now) / 1000) for _, ends, item in entries)
+        return c.Revoked(self.revision, tuple(left))
 
     def _ReadResults(self, request: c.ReadResults, now: int) -> tuple[bytes | None, ...]:
         return tuple(self.results.get(task) for task in request.tasks)
@@ -239,3 +293,17 @@ class State:
 
     def _DeadLetters(self, request: c.DeadLetters, now: int) -> tuple[c.DeadLetter, ...]:
         return tuple(reversed(self.dead[-request.limit :]))
+
+
+def free_name(id: str, taken: Container[str]) -> str:
+    """An id, or the first of `id#2`, `id#3`... that is not taken."""
+    names = chain((id,), (f"{id}#{copy}" for copy in count(2)))
+    return next(name for name in names if name not in taken)
+
+
+def belongs_to(id: str, task: str) -> bool:
+    """Whether a delayed message is one of a task: its first attempt, or a later one."""
+    return id.startswith(task) and _ATTEMPT.fullmatch(id, len(task)) is not None
+
+
+_ATTEMPT = re.compile(r"(:\d+)?(#\d+)?", re.ASCII)

@@ -13,7 +13,7 @@ from celeriac.stores.memory.state import State
 
 R = TypeVar("R")
 
-_WAKES = (c.Enqueue, c.Finish, c.Release, c.Promote, c.CloseLease, c.Defer)
+_WAKES = (c.Enqueue, c.Finish, c.Release, c.Promote, c.CloseLease, c.Defer, c.Revoke)
 
 
 class MemoryStore:
@@ -39,6 +39,9 @@ class MemoryStore:
                 self._changed.notify_all()
                 for session in self._waiting:
                     session.wake()
+            if isinstance(request, c.Revoke):
+                for session in self._waiting:
+                    session.tell()
         return reply
 
     def run_many(self, requests: Iterable[c.Request[R]], *, deadline: float | None = None) -> list[R]:
@@ -90,14 +93,14 @@ class MemorySession:
         self._loop = asyncio.get_running_loop()
         self._awake = asyncio.Event()
         self._numbers = first
-        self.on_new_peer: Callable[[], None] = self.wake
+        self.on_news: Callable[[], None] = _nothing
         store.register(self)
 
     async def call(self, request: c.Request[R]) -> R:
         """Perform a request."""
         return self._store.run(request)
 
-    async def wait(self, queues: tuple[str, ...], count: int) -> tuple[c.Claim, ...] | None:
+    async def wait(self, queues: tuple[str, ...], count: int) -> c.Handed | None:
         """Return at the next change of the store, or at once if there was one since the last wait."""
         await self._awake.wait()
         self._awake.clear()
@@ -121,3 +124,12 @@ class MemorySession:
         """Called by the store, from any thread, after a change."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._awake.set)
+
+    def tell(self) -> None:
+        """Called by the store, from any thread, when something was revoked."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.on_news)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

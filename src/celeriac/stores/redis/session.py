@@ -32,7 +32,7 @@ class RedisSession:
         self._stirred = asyncio.Event()
         self._waiters: dict[bytes, _Waiter] = {}
         self._lists_seen: set[bytes] = set()
-        self.on_new_peer: Callable[[], None] = _nothing
+        self.on_news: Callable[[], None] = _nothing
 
     async def open(self) -> RedisSession:
         """Connect, bring the scripts along, and listen to calls to wake up."""
@@ -51,8 +51,8 @@ class RedisSession:
 
     def _on_push(self, push: list[Any]) -> None:
         if push[0] == b"message":
-            if push[2] == b"lease":
-                self.on_new_peer()
+            if push[2] == b"news":
+                self.on_news()
             else:
                 self._woken = True
                 self._stirred.set()
@@ -88,7 +88,7 @@ class RedisSession:
         self._numbers += count
         return first
 
-    async def wait(self, queues: tuple[str, ...], count: int) -> tuple[c.Claim, ...] | None:
+    async def wait(self, queues: tuple[str, ...], count: int) -> c.Handed | None:
         """Let Redis move the next message and claim in the same write; nothing stays under way."""
         sources = sorted({layout.list_key(queue, 0) for queue in queues} | self._lists_seen)
         waiters = [await self._waiter(source) for source in sources]
@@ -107,11 +107,11 @@ class RedisSession:
         except (LinkLost, TimeoutError) as error:
             self._link.abort()
             raise OperationalError(f"lost Redis while waiting: {str(error) or 'timeout'}") from error
-        pairs = zip(requests, replies, strict=True)
-        claims = tuple([claim for request, reply in pairs for claim in verbs.decode(request, reply).claims])
+        taken = [verbs.decode(request, reply) for request, reply in zip(requests, replies, strict=True)]
+        claims = tuple([claim for finished in taken for claim in finished.claims])
         self._note_lists(claims)
         woken, self._woken = self._woken, False
-        return None if woken and not claims else claims
+        return None if woken and not claims else c.Handed(claims, max(finished.revision for finished in taken))
 
     def _stir(self, _: object = None) -> None:
         self._stirred.set()

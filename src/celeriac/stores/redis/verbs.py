@@ -60,7 +60,7 @@ def _enqueue(request: c.Enqueue, place: Place) -> Command:
 
 
 _LEASE_KEYS = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.QUEUES, layout.FLOORS)
-_DELAYED_KEYS = (layout.DELAYED, layout.DELAYED_MESSAGES, layout.DELAYED_COUNTS)
+_DELAYED_KEYS = (layout.DELAYED, layout.DELAYED_MESSAGES, layout.DELAYED_COUNTS, layout.DELAYED_IDS)
 _DEAD_KEYS = (layout.DEAD, layout.DEAD_LETTERS, layout.DEAD_COUNTS)
 
 
@@ -154,7 +154,7 @@ def fence(lease: c.Lease, first: int) -> Command:
 
 def _beat(request: c.Beat, place: Place) -> Command:
     lease = request.lease
-    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.DELAYED)
+    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.DELAYED, layout.FLOORS)
     return script("beat").call(keys, [lease.worker.encode(), lease.epoch.encode()])
 
 
@@ -173,6 +173,27 @@ def _reconcile(request: c.Reconcile, place: Place) -> Command:
 
 def _promote(request: c.Promote, place: Place) -> Command:
     return script("promote").call(_DELAYED_KEYS, [b"%d" % request.limit])
+
+
+_REVOKED_KEYS = (layout.FLOORS, layout.REVOKED, layout.REVOKED_ENDS, layout.REVOKED_ENTRIES)
+
+
+def _revoke(request: c.Revoke, place: Place) -> Command:
+    arguments = [place.other_db, b"%d" % place.db, b"%d" % place.result_seconds]
+    for item in request.revocations:
+        arguments += (
+            item.task.encode(),
+            layout.result_key(item.task),
+            item.result,
+            b"1" if item.terminate else b"",
+            item.signal.encode(),
+            b"%d" % (item.seconds * 1000),
+        )
+    return script("revoke").call((*_DELAYED_KEYS, *_REVOKED_KEYS), arguments)
+
+
+def _revocations(request: c.Revocations, place: Place) -> Command:
+    return script("revocations").call(_REVOKED_KEYS, [b"%d" % request.since])
 
 
 def _read_results(request: c.ReadResults, place: Place) -> Command:
@@ -212,14 +233,14 @@ def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
 
 
 def _read_finished(request: c.Finish, reply: Any) -> c.Finished:
-    lost, taken, next_due = reply
+    lost, taken, next_due, revision = reply
     claims = []
     epoch, number = request.lease.epoch, request.first
     for key, raw in zip(taken[::2], taken[1::2], strict=True):
         queue, priority = layout.read_list_key(key)
         claims.append(c.Claim(f"{epoch}:{number}", queue, raw, priority))
         number += 1
-    return c.Finished(tuple([id.decode() for id in lost]), tuple(claims), int(next_due))
+    return c.Finished(tuple([id.decode() for id in lost]), tuple(claims), int(next_due), revision)
 
 
 def _read_lost(request: c.Request[Any], reply: Any) -> c.Lost:
@@ -227,13 +248,22 @@ def _read_lost(request: c.Request[Any], reply: Any) -> c.Lost:
 
 
 def _read_beaten(request: c.Beat, reply: Any) -> c.Beaten:
-    leases, beats, records, next_due = reply
+    leases, beats, records, next_due, revision = reply
     counted, recorded = dict(_pairs(beats)), dict(_pairs(records))
     peers = []
     for worker, epoch in sorted(_pairs(leases)):
         record = msgspec.json.decode(recorded.get(worker, b"{}"), type=c.WorkerRecord)
         peers.append(c.Peer(worker.decode(), epoch.decode(), int(counted.get(worker, 0)), None, record))
-    return c.Beaten(tuple(peers), int(next_due))
+    return c.Beaten(tuple(peers), int(next_due), revision)
+
+
+def _read_revoked(request: c.Revocations, reply: Any) -> c.Revoked:
+    revision, found = reply
+    entries = []
+    for task, left, value in zip(found[::3], found[1::3], found[2::3], strict=True):
+        terminate, signal, document = value.split(b"\n", 2)
+        entries.append(c.Revocation(task.decode(), document, terminate == b"1", signal.decode(), left / 1000))
+    return c.Revoked(revision, tuple(entries))
 
 
 def _read_reconciled(request: c.Reconcile, reply: Any) -> c.Reconciled:
@@ -270,6 +300,8 @@ _ENCODERS: dict[type, Callable[[Any, Place], Command]] = {
     c.Reap: _reap,
     c.Reconcile: _reconcile,
     c.Promote: _promote,
+    c.Revoke: _revoke,
+    c.Revocations: _revocations,
     c.ReadResults: _read_results,
     c.Forget: _forget,
     c.ReadSlots: _read_slots,
@@ -288,6 +320,8 @@ _DECODERS: dict[type, Callable[[Any, Any], Any]] = {
     c.Reap: lambda request, reply: c.Reaped(tuple(_claim_of(id, value) for id, value in _pairs(reply))),
     c.Reconcile: _read_reconciled,
     c.Promote: lambda request, reply: c.Promoted(int(reply[0]), int(reply[1])),
+    c.Revoke: lambda request, reply: c.Ended(tuple(task.decode() for task in reply)),
+    c.Revocations: _read_revoked,
     c.ReadResults: lambda request, reply: tuple(reply[: len(request.tasks)]),
     c.Forget: _nothing,
     c.ReadSlots: lambda request, reply: tuple(reply),

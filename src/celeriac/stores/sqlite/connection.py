@@ -14,9 +14,9 @@ import threading
 from weakref import WeakSet
 
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError
-from celeriac.stores.sqlite.statements import SCHEMA
+from celeriac.stores.sqlite.statements import SCHEMA, UPGRADE
 
-VERSION = 1
+VERSION = 2
 PAGE_BYTES = 4096
 _APPLICATION = 0x43454C59
 _BUSY_SECONDS = 5.0
@@ -100,13 +100,16 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")  # on macOS alone does fsync not reach the disk
     if new:
-        _create(connection)
+        _perform(connection, SCHEMA)
+    elif version < VERSION:
+        _perform(connection, UPGRADE)
 
 
-def _create(connection: sqlite3.Connection) -> None:
+def _perform(connection: sqlite3.Connection, script: str) -> None:
+    """Create the tables, or bring them from version 1 to this one."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statement in SCHEMA.split(";\n"):
+        for statement in script.split(";\n"):
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {VERSION}")

@@ -25,7 +25,7 @@ def finish(tx: Transaction, request: c.Finish) -> c.Finished:
         claims = _hold_advances(tx, lease, epoch, numbers, _settle(tx, [outcome for outcome, _ in done]))
     if request.count:
         claims += _take(tx, lease, request, numbers)
-    return c.Finished(lost, tuple(claims), tx.next_due())
+    return c.Finished(lost, tuple(claims), *tx.horizon())
 
 
 def _settle(tx: Transaction, outcomes: list[c.Outcome]) -> list[str]:

@@ -7,7 +7,8 @@ import msgspec
 from celeriac.exceptions import LeaseLost
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.queues import push_front
-from celeriac.stores.sqlite.transaction import Transaction, until
+from celeriac.stores.sqlite.transaction import Transaction
+from celeriac.stores.sqlite.wake import NEWS
 
 _records = msgspec.json.Decoder(c.WorkerRecord)
 
@@ -22,6 +23,7 @@ def open_lease(tx: Transaction, request: c.OpenLease) -> None:
     if known:
         _end(tx, known[0], c.Lease(lease.worker, known[1]))
     tx.do("open_lease", worker=lease.worker, epoch=lease.epoch, record=msgspec.json.encode(request.record))
+    tx.rings.add(NEWS)
 
 
 def close_lease(tx: Transaction, request: c.CloseLease) -> None:
@@ -41,11 +43,11 @@ def _end(tx: Transaction, number: int, lease: c.Lease) -> None:
 def beat(tx: Transaction, request: c.Beat) -> c.Beaten:
     """Look at the others. The lock shows that the holder lives, so there is nothing to write."""
     rows = tx.rows("leases")
-    peers = [_peer(tx, worker, epoch, record) for worker, epoch, record, _ in rows]
+    peers = [_peer(tx, worker, epoch, record) for worker, epoch, record in rows]
     if not any((peer.worker, peer.epoch) == (request.lease.worker, request.lease.epoch) for peer in peers):
         tx.lock.drop(request.lease)
         raise LeaseLost(f"lease {request.lease.epoch} of {request.lease.worker} is not open")
-    return c.Beaten(tuple(peers), until(rows[0][3], tx.now))
+    return c.Beaten(tuple(peers), *tx.horizon())
 
 
 def _peer(tx: Transaction, worker: str, epoch: str, record: bytes) -> c.Peer:

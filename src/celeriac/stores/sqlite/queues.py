@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from itertools import count
 
 from celeriac.store import contract as c
@@ -36,7 +38,7 @@ def put(tx: Transaction, messages: list[c.Message]) -> None:
     numbered = list(enumerate(messages, tx.value("last_message") + 1))
     tx.insert("add_messages", [(number, message.raw) for number, message in numbered])
     push(tx, [(m.queue, m.priority, number) for number, m in numbered if m.delay <= 0])
-    delay(tx, [(tx.now + m.delay, number, m.queue, m.priority) for number, m in numbered if m.delay > 0])
+    delay(tx, [(tx.now + m.delay, number, m.queue, m.priority, m.id) for number, m in numbered if m.delay > 0])
 
 
 def push(tx: Transaction, rows: list[tuple[str, int, int]]) -> None:
@@ -60,11 +62,39 @@ def _place(tx: Transaction, rows: list[tuple[str, int, int]], edge: str, step: i
     tx.rings.add(WORKER)
 
 
-def delay(tx: Transaction, rows: list[tuple[int, int, str, int]]) -> None:
-    """Due time, number, queue and priority of messages, among the delayed."""
+def delay(tx: Transaction, rows: list[tuple[int, int, str, int, str]]) -> None:
+    """Due time, number, queue, priority and id of messages, among the delayed."""
     if rows:
-        tx.insert("delay", rows)
+        names = free_names(tx, "delayed_ids", [id for *_, id in rows])
+        tx.insert("delay", [(*row, name) for (*row, _), name in zip(rows, names, strict=True)])
         tx.rings.add(WORKER)
+
+
+def free_names(tx: Transaction, statement: str, ids: list[str]) -> Iterator[str]:
+    """Each id, or the first of `id#2`, `id#3`... that is free; the statement tells those of some ids that are not."""
+    taken = {id for (id,) in tx.rows(statement, ids=array(ids))}
+    for id in ids:
+        name, copies = id, count(2)
+        while name in taken or (name != id and tx.rows(statement, ids=array([name]))):
+            name = f"{id}#{next(copies)}"
+        taken.add(name)
+        yield name
+
+
+def undelay(tx: Transaction, task: str) -> bool:
+    """Drop the delayed messages of a task; whether there was one."""
+    rows = [(number, message) for number, message, id in tx.rows("attempts", task=task) if _is_attempt(id, task)]
+    if rows:
+        tx.do("drop_delayed", numbers=array(number for number, _ in rows))
+        tx.do("drop_messages", numbers=array(message for _, message in rows))
+    return bool(rows)
+
+
+def _is_attempt(id: str, task: str) -> bool:
+    return _ATTEMPT.fullmatch(id, len(task)) is not None
+
+
+_ATTEMPT = re.compile(r"(:\d+)?(#\d+)?", re.ASCII)
 
 
 def release(tx: Transaction, request: c.Release) -> c.Lost:
@@ -83,7 +113,7 @@ def defer(tx: Transaction, request: c.Defer) -> c.Lost:
     deferrals, lost = held(tx, lease, request.lease.epoch, request.deferrals)
     tx.do("drop_claims", lease=lease, numbers=array(claim.number for _, claim in deferrals))
     tx.do_each("change_message", ((item.raw, claim.message) for item, claim in deferrals if item.raw is not None))
-    delay(tx, [(item.due, claim.message, claim.queue, claim.priority) for item, claim in deferrals])
+    delay(tx, [(item.due, claim.message, claim.queue, claim.priority, item.id) for item, claim in deferrals])
     return c.Lost(lost)
 
 

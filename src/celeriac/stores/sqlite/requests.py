@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from celeriac.store import contract as c
-from celeriac.stores.sqlite import finishing, leases, queues, results
+from celeriac.stores.sqlite import finishing, leases, queues, results, revocations
 from celeriac.stores.sqlite.transaction import Transaction
 
 R = TypeVar("R")
@@ -16,6 +16,7 @@ _READ: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.Reconcile: leases.reconcile,
     c.ReadResults: results.read_results,
     c.ReadSlots: results.read_slots,
+    c.Revocations: revocations.revocations,
     c.Stats: queues.stats,
     c.DeadLetters: queues.dead_letters,
 }
@@ -29,6 +30,7 @@ _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.Defer: queues.defer,
     c.Promote: queues.promote,
     c.Reap: leases.reap,
+    c.Revoke: revocations.revoke,
     c.Forget: results.forget,
 }
 

@@ -6,12 +6,23 @@ from collections.abc import Iterable
 
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.transaction import Transaction, array
+from celeriac.stores.sqlite.wake import READER
 
 
 def write_results(tx: Transaction, results: Iterable[tuple[str, bytes | None]]) -> None:
     """Write the documents of tasks where there is one; they expire `result_seconds` from now."""
     expires = tx.now // 1000 + tx.result_seconds if tx.result_seconds else None
     tx.insert("write_results", [(task, expires, document) for task, document in results if document is not None])
+
+
+def write_verdicts(tx: Transaction, verdicts: list[tuple[str, bytes]]) -> None:
+    """Write the documents of tasks that have no final one."""
+    tasks = array(task for task, _ in verdicts)
+    final = {
+        task for task, document in tx.rows("read_results", tasks=tasks, now=tx.now // 1000) if c.is_final(document)
+    }
+    write_results(tx, ((task, document) for task, document in verdicts if task not in final))
+    tx.rings.add(READER)
 
 
 def read_results(tx: Transaction, request: c.ReadResults) -> tuple[bytes | None, ...]:

@@ -31,20 +31,22 @@ class SQLiteSession:
     that waits looks once a beat whether anything was committed at all.
     """
 
-    def __init__(self, store: Database, bell: Bell, first: int, version: int) -> None:
+    def __init__(self, store: Database, bell: Bell, news: Bell, first: int, version: int) -> None:
         self._store = store
         self._bell = bell
+        self._news = news
         self._numbers = first
         self._version = version
         self._rung: asyncio.Future[None] | None = None
-        # Not needed here: a beat looks at the locks of all leases there are.
-        self.on_new_peer: Callable[[], None] = self._answer
+        self.on_news: Callable[[], None] = _nothing
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(news.socket, self._tell)
 
     async def call(self, request: c.Request[R]) -> R:
         """Perform a request without blocking the loop."""
         return await self._store.arun(request)
 
-    async def wait(self, queues: tuple[str, ...], count: int) -> tuple[c.Claim, ...] | None:
+    async def wait(self, queues: tuple[str, ...], count: int) -> c.Handed | None:
         """Return when the bell has rung since the last wait, whatever the queues."""
         loop = asyncio.get_running_loop()
         rung = self._rung = loop.create_future()
@@ -69,8 +71,14 @@ class SQLiteSession:
         self._answer()
 
     async def close(self) -> None:
-        """Take the bell away."""
+        """Take the bells away."""
         self._bell.close()
+        self._loop.remove_reader(self._news.socket)
+        self._news.close()
+
+    def _tell(self) -> None:
+        self._news.silence()
+        self.on_news()
 
     def _answer(self) -> None:
         self._bell.silence()
@@ -80,3 +88,7 @@ class SQLiteSession:
     async def _missed_something(self) -> bool:
         before, self._version = self._version, await asyncio.to_thread(self._store.version)
         return before != self._version
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

@@ -25,10 +25,11 @@ def repeated(name: str, rows: int) -> str:
 
 def _load() -> dict[str, str]:
     statements: dict[str, str] = {}
-    for file in ("queues.sql", "leases.sql", "results.sql"):
+    for file in ("queues.sql", "leases.sql", "results.sql", "revocations.sql"):
         statements |= split((_FOLDER / file).read_text())
     return statements
 
 
+UPGRADE = (_FOLDER / "upgrade.sql").read_text()
 SCHEMA = (_FOLDER / "schema.sql").read_text()
 SQL = _load()

@@ -17,7 +17,7 @@ from celeriac.stores.sqlite.engine import Engine
 from celeriac.stores.sqlite.requests import only_reads
 from celeriac.stores.sqlite.session import SQLiteSession
 from celeriac.stores.sqlite.waiting import wait_for_results
-from celeriac.stores.sqlite.wake import WORKER
+from celeriac.stores.sqlite.wake import NEWS, WORKER
 
 R = TypeVar("R")
 
@@ -94,7 +94,7 @@ class SQLiteStore:
     async def connect(self, lease: c.Lease, first: int = 1) -> c.Session:
         """A session bound to the running loop."""
         engine = await asyncio.to_thread(self._engine, None)
-        return SQLiteSession(self, engine.bells.make(WORKER), first, engine.version())
+        return SQLiteSession(self, engine.bells.make(WORKER), engine.bells.make(NEWS), first, engine.version())
 
     def durability(self) -> c.Durability:
         """Every commit that matters is synced."""

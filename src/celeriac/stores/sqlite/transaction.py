@@ -80,6 +80,11 @@ class Transaction:
         """Milliseconds until a delayed message is due, or -1."""
         return until(self.value("next_due"), self.now)
 
+    def horizon(self) -> tuple[int, int]:
+        """The same, and the revision of the revocations."""
+        ((due, revision),) = self.rows("horizon")
+        return until(due, self.now), revision
+
 
 def until(due: int | None, now: int) -> int:
     """Milliseconds until a time, 0 when it is past, -1 when there is none."""

@@ -24,6 +24,9 @@ from celeriac.stores.sqlite.filesystem import match_mode
 WORKER = "w"
 """The kind of bells that ring when there may be something to claim, or a new time to wait for."""
 
+NEWS = "n"
+"""The kind that rings when a lease was opened or something was revoked."""
+
 READER = "r"
 """The kind that rings when results were written."""
 

@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import pytest
 
-_PARTS = ("enqueuing", "claiming", "finishing", "chords", "leases", "reaping", "delaying", "results", "sessions")
-pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
+_PARTS = ("enqueuing", "claiming", "finishing", "chords", "leases", "reaping", "delaying", "revoking", "results")
+pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in (*_PARTS, "sessions")))
 
 from celeriac.testing.conformance.suite import StoreConformance  # noqa: E402
 

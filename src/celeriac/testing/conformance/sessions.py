@@ -11,7 +11,7 @@ import pytest
 from celeriac.exceptions import LeaseLost
 from celeriac.ids import new_epoch
 from celeriac.store import contract as c
-from celeriac.testing.conformance.hand import HOUR, Hand, all_raws, put, raws
+from celeriac.testing.conformance.hand import HOUR, Hand, all_raws, document, put, raws
 
 _SECONDS = 20.0
 
@@ -148,6 +148,32 @@ class Sessions:
 
         _with_session(store, work)
 
+    def test_who_waits_is_told_the_revision_of_the_moment_of_the_claim(self, store: c.Store) -> None:
+        async def work(session: c.Session, lease: c.Lease) -> None:
+            for number in range(1, 4):
+                taking = asyncio.create_task(_take_with_revision(session, lease))
+                revoked = c.Revocation(f"t{number}", document("REVOKED"))
+                await asyncio.to_thread(store.run, c.Revoke((revoked,)))
+                await asyncio.to_thread(put, store, b"%d" % number)
+                assert await taking == number
+
+        _with_session(store, work)
+
+    def test_a_session_is_told_that_something_was_revoked(self, store: c.Store) -> None:
+        async def work(session: c.Session, lease: c.Lease) -> None:
+            told = asyncio.Event()
+            session.on_news = told.set
+            await asyncio.sleep(0.05)  # what came of opening the lease may still be on its way
+            for number in range(3):
+                told.clear()
+                began = time.monotonic()
+                revoked = c.Revocation(f"t{number}", document("REVOKED"))
+                await asyncio.to_thread(store.run, c.Revoke((revoked,)))
+                await told.wait()
+                assert time.monotonic() - began < 0.4
+
+        _with_session(store, work)
+
     def test_waiting_can_be_stopped(self, store: c.Store) -> None:
         async def work(session: c.Session, lease: c.Lease) -> None:
             for _ in range(3):
@@ -156,7 +182,8 @@ class Sessions:
                 while not waiting.done():
                     await session.stop_waiting()
                     await asyncio.sleep(0.01)
-                assert not await waiting
+                handed = await waiting
+                assert handed is None or handed.claims == ()
 
         _with_session(store, work)
 
@@ -169,7 +196,7 @@ class Sessions:
                 while not waiting.done():
                     await session.stop_waiting()
                     await asyncio.sleep(0.001)
-                handed += raws(await waiting or ())
+                handed += raws(_claims(await waiting))
             held = (await session.call(c.Reconcile(lease, ()))).unknown
             assert sorted(raws(held)) == sorted(handed)
             assert sorted(handed + all_raws(store), key=int) == [b"%d" % number for number in range(20)]
@@ -201,14 +228,29 @@ async def _take(session: c.Session, lease: c.Lease) -> tuple[c.Claim, ...]:
     claims = await _claim(session, lease)
     while not claims:
         handed = await session.wait(("q",), 1)
-        claims = await _claim(session, lease) if handed is None else handed
+        claims = await _claim(session, lease) if handed is None else handed.claims
     return claims
+
+
+async def _take_with_revision(session: c.Session, lease: c.Lease) -> int:
+    """The revision that came with the first claim."""
+    while True:
+        reply = await session.call(c.Finish(lease, queues=("q",), count=1, first=session.reserve(1)))
+        if reply.claims:
+            return reply.revision
+        handed = await session.wait(("q",), 1)
+        if handed is not None and handed.claims:
+            return handed.revision
 
 
 async def _next_due(session: c.Session, lease: c.Lease) -> int:
     while (reply := await session.call(c.Finish(lease))).next_due < 0:
         await session.wait(("q",), 1)
     return reply.next_due
+
+
+def _claims(handed: c.Handed | None) -> tuple[c.Claim, ...]:
+    return () if handed is None else handed.claims
 
 
 def _range(session: c.Session, size: int) -> list[int]:

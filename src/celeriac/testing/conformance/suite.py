@@ -16,10 +16,11 @@ from celeriac.testing.conformance.finishing import Finishing
 from celeriac.testing.conformance.leases import Leases
 from celeriac.testing.conformance.reaping import Reaping
 from celeriac.testing.conformance.results import Results
+from celeriac.testing.conformance.revoking import Revoking
 from celeriac.testing.conformance.sessions import Sessions
 
 
-class StoreConformance(Enqueuing, Claiming, Finishing, Chords, Leases, Reaping, Delaying, Results, Sessions):
+class StoreConformance(Enqueuing, Claiming, Finishing, Chords, Leases, Reaping, Delaying, Revoking, Results, Sessions):
     """Every sentence of the contract as a test. A subclass gives the fixture `store`: a fresh, empty store."""
 
     @pytest.fixture

@@ -1,11 +1,14 @@
 -- Count a beat and look at all leases.
--- KEYS  1 leases  2 beats  3 workers  4 delayed
+-- KEYS  1 leases  2 beats  3 workers  4 delayed  5 floors
 -- ARGV  1 worker  2 epoch
--- Returns {worker, epoch, ...}, {worker, beat, ...}, {worker, record, ...}, ms to the next due
+-- Returns {worker, epoch, ...}, {worker, beat, ...}, {worker, record, ...}, ms to the next due, revision
 -- include: delayed
 
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
   return redis.error_reply('LEASELOST the lease is not open')
 end
 redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
-return {redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[2]), redis.call('HGETALL', KEYS[3]), next_due(KEYS[4])}
+local reply = {}
+for k = 1, 3 do reply[k] = redis.call('HGETALL', KEYS[k]) end
+reply[4], reply[5] = next_due(KEYS[4]), tonumber(redis.call('HGET', KEYS[5], '') or 0)
+return reply

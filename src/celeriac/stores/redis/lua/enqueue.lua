@@ -1,5 +1,5 @@
 -- Accept messages; an id accepted before is dropped.
--- KEYS  1 sent:0  2 sent:1  3 sent:now  4 delayed  5 messages  6 counts  7 queues
+-- KEYS  1 sent:0  2 sent:1  3 sent:now  4 delayed  5 messages  6 counts  7 ids  8 queues
 -- ARGV  1 memory in seconds, then for each message: id, list, queue, priority, delay ms, raw, eta raw ('' for none)
 -- Returns one number a message: 1 new, 0 accepted before.
 -- Ids are kept in two sets that take turns, so that forgetting costs one UNLINK a period and no key a message.
@@ -25,11 +25,11 @@ for i = 2, #ARGV, 7 do
     fresh[n] = 1
     queues[queue] = true
     local delay, raw = tonumber(ARGV[i + 4]), ARGV[i + 5]
-    if delay > 0 and ARGV[i + 6] ~= '' and redis.call('HEXISTS', KEYS[7], 'served:' .. queue) == 0 then
+    if delay > 0 and ARGV[i + 6] ~= '' and redis.call('HEXISTS', KEYS[8], 'served:' .. queue) == 0 then
       delay, raw = 0, ARGV[i + 6]
     end
     if delay > 0 then
-      hold_back(KEYS[4], KEYS[5], KEYS[6], list, now_ms() + delay, id, raw)
+      hold_back(4, list, now_ms() + delay, id, raw)
     else
       local batch = batches[list] or {}
       batch[#batch + 1] = raw
@@ -43,7 +43,7 @@ for list, batch in pairs(batches) do
     redis.call('LPUSH', list, unpack(batch, from, math.min(from + 999, #batch)))
   end
 end
-for queue in pairs(queues) do redis.call('HSETNX', KEYS[7], queue, '') end
+for queue in pairs(queues) do redis.call('HSETNX', KEYS[8], queue, '') end
 -- Idle workers wait on the lists of priority 0; for the others they are called.
 if wake then redis.call('PUBLISH', 'celeriac:wake', 0) end
 return fresh

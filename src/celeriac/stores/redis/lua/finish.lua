@@ -1,18 +1,21 @@
 -- End claims and take new ones in one step. Hot path: worker core -> here -> worker core.
--- KEYS  1 leases  2 claims  3 delayed  4 messages  5 counts  6 dead  7 letters  8 dead counts  9 advance list
---       10 floors, then the lists to claim from, in pairs: where to take messages, and the list they count as
+-- KEYS  1 leases  2 claims  3 delayed  4 messages  5 counts  6 ids  7 dead  8 letters  9 dead counts
+--       10 advance list  11 floors, then the lists to claim from, in pairs: where to take messages, and the list
+--       they count as
 -- ARGV  1 worker  2 epoch  3 count  4 max bytes  5 first number  6 results db ('' = this one)  7 this db
 --       8 seconds that results live  9 number of outcomes, then for each outcome:
 --       claim id, result key ('' = none), document, number of extras, and for each extra five words:
 --         E list delay-ms id raw | S chord-key index size value | D id queue reason raw | C chord-key '' '' ''
--- Returns {lost claim ids}, {list, raw, list, raw, ... of the new claims, numbered from `first`}, ms to the next due
+-- Returns {lost claim ids}, {list, raw, list, raw, ... of the new claims, numbered from `first`}, ms to the
+--       next due, revision
 -- An outcome whose claim is not held any more does nothing at all: that is the fence.
 -- include: delayed
 
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
   return redis.error_reply('LEASELOST the lease is not open')
 end
-if tonumber(ARGV[5]) < tonumber(redis.call('HGET', KEYS[10], ARGV[1]) or 0) then
+local floor, revision = unpack(redis.call('HMGET', KEYS[11], ARGV[1], ''))
+if tonumber(ARGV[5]) < tonumber(floor or 0) then
   return redis.error_reply('STALE a later session of this lease has begun')
 end
 local lost, taken, fields, results = {}, {}, {}, {}
@@ -28,18 +31,18 @@ local function extra(kind, a, b, c, d)
   if kind == 'E' then
     local delay = tonumber(b)
     if delay > 0 then
-      hold_back(KEYS[3], KEYS[4], KEYS[5], a, now_ms() + delay, c, d)
+      hold_back(3, a, now_ms() + delay, c, d)
     else
       redis.call('LPUSH', a, d)
     end
   elseif kind == 'S' then
     redis.call('HSETNX', a, b, d)
     if redis.call('HLEN', a) >= tonumber(c) and redis.call('HSETNX', a, 'advanced', 1) == 1 then
-      take(KEYS[9], string.sub(a, #'celeriac:chord:' + 1))
+      take(KEYS[10], string.sub(a, #'celeriac:chord:' + 1))
     end
   elseif kind == 'D' then
-    if redis.call('ZADD', KEYS[6], now_ms(), a) == 1 then redis.call('HINCRBY', KEYS[8], b, 1) end
-    redis.call('HSET', KEYS[7], a, b .. '\n' .. c .. '\n' .. d)
+    if redis.call('ZADD', KEYS[7], now_ms(), a) == 1 then redis.call('HINCRBY', KEYS[9], b, 1) end
+    redis.call('HSET', KEYS[8], a, b .. '\n' .. c .. '\n' .. d)
   else
     redis.call('UNLINK', a)
   end
@@ -79,8 +82,8 @@ local function claim(source, list)
     end
   end
 end
-for k = 11, #KEYS, 2 do claim(KEYS[k], KEYS[k + 1]) end
+for k = 12, #KEYS, 2 do claim(KEYS[k], KEYS[k + 1]) end
 for from = 1, #fields, 1000 do
   redis.call('HSET', KEYS[2], unpack(fields, from, math.min(from + 999, #fields)))
 end
-return {lost, taken, next_due(KEYS[3])}
+return {lost, taken, next_due(KEYS[3]), tonumber(revision or 0)}

@@ -16,5 +16,5 @@ redis.call('HDEL', KEYS[5], ARGV[1])
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HSET', KEYS[2], ARGV[1], 0)
 redis.call('HSET', KEYS[3], ARGV[1], ARGV[3])
-redis.call('PUBLISH', 'celeriac:wake', 'lease')
+redis.call('PUBLISH', 'celeriac:wake', 'news')
 return 1

@@ -10,8 +10,7 @@ INSERT INTO lease (worker, epoch, record) VALUES (:worker, :epoch, :record);
 DELETE FROM lease WHERE number = :lease;
 
 -- name: leases
--- One row per open lease, each with the time at which the next delayed message is due.
-SELECT worker, epoch, record, (SELECT min(due) FROM delayed) FROM lease ORDER BY worker;
+SELECT worker, epoch, record FROM lease ORDER BY worker;
 
 -- name: add_claims
 INSERT INTO claim (lease, number, message, queue, priority, started) VALUES (?, ?, ?, ?, ?, ?);

@@ -1,4 +1,4 @@
--- The tables of a Celeriac database, version 1.
+-- The tables of a Celeriac database, version 2.
 -- A message is one immutable row; what moves is a small row that points to it: ready, delayed or claimed.
 -- So a claim touches a few pages of small rows, however large the messages are.
 
@@ -21,9 +21,24 @@ CREATE TABLE delayed (
     due INTEGER NOT NULL,           -- milliseconds since 1970
     message INTEGER NOT NULL,
     queue TEXT NOT NULL,
-    priority INTEGER NOT NULL
+    priority INTEGER NOT NULL,
+    id TEXT                         -- filled in all that version 2 writes
 );
 CREATE INDEX delayed_due ON delayed (due);
+CREATE UNIQUE INDEX delayed_id ON delayed (id);
+
+CREATE TABLE revocation (
+    task TEXT PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    ends INTEGER NOT NULL,          -- milliseconds since 1970
+    terminate INTEGER NOT NULL,
+    signal TEXT NOT NULL,
+    result BLOB NOT NULL
+);
+
+-- One row: how often something was revoked.
+CREATE TABLE revision (number INTEGER NOT NULL);
+INSERT INTO revision VALUES (0);
 
 CREATE TABLE lease (
     number INTEGER PRIMARY KEY,

@@ -1,0 +1,24 @@
+-- Included where a task is ended that no worker holds.
+
+local function is_final(document)
+  local head = string.sub(document, 1, 40)
+  for _, state in ipairs({'SUCCESS', 'FAILURE', 'REVOKED'}) do
+    if string.find(head, '"status":"' .. state .. '"', 1, true) then return true end
+    if string.find(head, '"status": "' .. state .. '"', 1, true) then return true end
+  end
+  return false
+end
+
+-- Write documents where there is no final one. `verdicts` is {key, document, key, document, ...}; the databases
+-- are those of the results ('' = this one) and this one.
+local function write_verdicts(verdicts, results_db, this_db, seconds)
+  if #verdicts == 0 then return end
+  if results_db ~= '' then redis.call('SELECT', results_db) end
+  for i = 1, #verdicts, 2 do
+    if not is_final(redis.call('GET', verdicts[i]) or '') then
+      redis.call('SET', verdicts[i], verdicts[i + 1], 'EX', seconds)
+      redis.call('PUBLISH', verdicts[i], verdicts[i + 1])
+    end
+  end
+  if results_db ~= '' then redis.call('SELECT', this_db) end
+end
