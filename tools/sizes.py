@@ -21,6 +21,9 @@ VAGUE_NAMES = frozenset({"util", "utils", "helper", "helpers", "common", "base",
 
 PACKAGE = "src/celeriac"
 
+CELERYS_NAMES = frozenset({f"{PACKAGE}/utils/__init__.py", f"{PACKAGE}/utils/log.py"})
+"""Modules whose names are not ours to choose: programs written for Celery import them."""
+
 _CLOCK = ("clock.py", "stores/memory/store.py", "testing/comparison.py", "testing/conformance/delaying.py")
 _IDS = ("ids.py",)
 _FORKING = ("worker/child.py", "worker/zygote.py", "worker/launcher.py", "worker/process.py")
@@ -112,7 +115,9 @@ def long_functions(module: Module) -> Iterator[Offence]:
 
 
 def vague_names(module: Module) -> Iterator[Offence]:
-    """Neither a file nor a folder has a name that says nothing."""
+    """Neither a file nor a folder has a name that says nothing, unless Celery gave it."""
+    if module.path in CELERYS_NAMES:
+        return
     for name in PurePath(module.path).with_suffix("").parts:
         if name.strip("_") in VAGUE_NAMES:
             yield Offence(module.path, 1, f"the name {name!r} says nothing")

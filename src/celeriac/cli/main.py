@@ -54,8 +54,18 @@ def _app_name(context: click.Context) -> str:
 @click.option("-Q", "--queues", default="celery", show_default=True, help="Queues to serve, with commas between.")
 @click.option("-n", "--hostname", default="celery@%h", show_default=True, help="Name of the worker; %h is the host.")
 @click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR, CRITICAL.")
+@click.option("-f", "--logfile", help="Log into a file; %n, %h, %d, %p are the worker's name and its parts.")
+@click.option("--log-format", help="`json`, or a format, instead of worker_log_format.")
 @click.pass_context
-def worker(context: click.Context, concurrency: int | None, queues: str, hostname: str, loglevel: str) -> None:
+def worker(
+    context: click.Context,
+    concurrency: int | None,
+    queues: str,
+    hostname: str,
+    loglevel: str,
+    logfile: str | None,
+    log_format: str | None,
+) -> None:
     """Run tasks until told to stop (SIGTERM or Ctrl-C)."""
     from celeriac.worker.launcher import launch
     from celeriac.worker.options import Pool, WorkerOptions
@@ -67,8 +77,22 @@ def worker(context: click.Context, concurrency: int | None, queues: str, hostnam
         raise click.UsageError("name at least one queue")
     name = hostname.replace("%h", ids.hostname())
     pool = Pool(concurrency=concurrency or os.cpu_count() or 1, queues=names)
-    options = WorkerOptions(_app_name(context), name, (pool,), loglevel.upper())
+    log = _log_options(name, log_format, logfile)
+    options = WorkerOptions(_app_name(context), name, (pool,), loglevel.upper(), *log)
     sys.exit(launch(options))
+
+
+def _log_options(name: str, log_format: str | None, logfile: str | None) -> tuple[str | None, str | None]:
+    """Format and file of a worker's log, checked while there is somebody to tell."""
+    from celeriac.worker.logsetup import check_format
+    from celeriac.worker.nodename import expand
+
+    try:
+        if log_format is not None:
+            check_format(log_format)
+        return log_format, None if logfile is None else expand(logfile, name)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @cli.command()

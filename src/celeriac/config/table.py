@@ -21,6 +21,7 @@ class Setting:
 _NUMBER = (int, float)
 _OPTIONAL_NUMBER = (int, float, type(None))
 _OPTIONAL_TEXT = (str, type(None))
+_OPTIONAL_BOOL = (bool, type(None))
 
 _ROWS = (
     Setting("broker_url", str, "sqlite:///tasks.db", "Where the queues are.", aliases=("BROKER_URL",)),
@@ -84,6 +85,53 @@ _ROWS = (
     Setting("worker_async_concurrency", int, 100, "Tasks with `async def` that one child runs side by side."),
     Setting("worker_lease", _NUMBER, 10.0, "Silence after which a worker counts as dead, on Redis.", "seconds"),
     Setting("worker_crash_limit", int, 3, "Deaths of a child in the same task before it becomes a dead letter."),
+    Setting(
+        "worker_log_format",
+        str,
+        "[%(asctime)s: %(levelname)s/%(processName)s] %(message)s",
+        "How records outside tasks look in the log: a format of `logging`, or `json` for all records.",
+        aliases=("CELERYD_LOG_FORMAT",),
+    ),
+    Setting("worker_log_datefmt", _OPTIONAL_TEXT, None, "How their time looks.", aliases=("CELERYD_LOG_DATEFMT",)),
+    Setting(
+        "worker_task_log_format",
+        str,
+        "[%(asctime)s: %(levelname)s/%(processName)s] %(task_name)s[%(task_id)s]: %(message)s",
+        "How records logged in tasks look, whatever their logger.",
+        aliases=("CELERYD_TASK_LOG_FORMAT",),
+    ),
+    Setting(
+        "worker_task_log_datefmt", _OPTIONAL_TEXT, None, "How their time looks.", aliases=("CELERYD_TASK_LOG_DATEFMT",)
+    ),
+    Setting(
+        "worker_log_color",
+        _OPTIONAL_BOOL,
+        None,
+        "Colour by level; never in a file, and only where standard error is a terminal.",
+        aliases=("CELERYD_LOG_COLOR",),
+    ),
+    Setting(
+        "worker_hijack_root_logger",
+        _OPTIONAL_BOOL,
+        None,
+        "Whether the root logger of a worker's children writes into the worker's log. Unset: if the app has given "
+        "it no handler; True: instead of the app's handlers; False: the root logger is not touched.",
+        aliases=("CELERYD_HIJACK_ROOT_LOGGER",),
+    ),
+    Setting(
+        "worker_redirect_stdouts",
+        bool,
+        True,
+        "Log what tasks print, a record a line.",
+        aliases=("CELERY_REDIRECT_STDOUTS",),
+    ),
+    Setting(
+        "worker_redirect_stdouts_level",
+        (str, int),
+        "WARNING",
+        "The level of what tasks print.",
+        aliases=("CELERY_REDIRECT_STDOUTS_LEVEL",),
+    ),
     Setting("worker_claim_bytes", int, 1 << 20, "Claim no further message after so much in one step.", "bytes"),
     Setting("worker_frame_bytes", int, 1 << 18, "Hand a child no further message after so much at once.", "bytes"),
 )

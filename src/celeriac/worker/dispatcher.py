@@ -148,8 +148,8 @@ class Dispatcher:
                 end(held, data)
             else:
                 self._ledger.end(held, decode_report(data))
-            if self.log.enabled:
-                self.log.ended(held.name, held.task_id, seconds, data if kind == DOCUMENT else b"")
+            if self.log.enabled and kind == DOCUMENT:
+                self.log.ended(held.name, held.task_id, seconds, data)
 
     def _tick(self) -> None:
         """While children are busy: fetch what ended, and relieve those whose task turns out to be long."""

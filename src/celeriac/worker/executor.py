@@ -30,6 +30,7 @@ from celeriac.message import task as wire
 from celeriac.sender import Call, Sender, read_time
 from celeriac.store.contract import DeadLetter, Message, Outcome
 from celeriac.task import Task
+from celeriac.worker import tasklog
 
 DOCUMENT, REPORT = 0, 1
 """Kinds of outcomes: a result document (empty: none is kept), or an `Outcome` in msgpack."""
@@ -121,15 +122,17 @@ class Executor:
             error = self._asked_again(attempt, error)
         if isinstance(error, Retry) and isinstance(error.sig, Call):
             try:
-                return self._again(attempt, error, error.sig)
+                judged = self._again(attempt, error, error.sig)
             except UnencodableValue as unencodable:
                 error = unencodable
-        if isinstance(error, Ignore):
-            return DOCUMENT, b""
+            else:
+                tasklog.say_error(attempt.context, (), error)
+                return judged
+        tasklog.say_error(attempt.context, attempt.task.throws, error)
         if isinstance(error, Reject):
             return self._set_aside(attempt, error)
-        if attempt.context.ignore_result:
-            return DOCUMENT, b""
+        if isinstance(error, Ignore) or attempt.context.ignore_result:
+            return _report(attempt, None)
         trace = "".join(traceback.format_exception(error))
         return DOCUMENT, self._write(attempt, states.FAILURE, values.encode(failure.to_dict(error)), trace)
 
@@ -167,8 +170,9 @@ class Executor:
     def _refuse(self, raw: bytes, queue: str, error: Exception) -> Judged:
         """A message that does not run: expired, or no task of ours, which is then kept as a dead letter."""
         if isinstance(error, TaskRevokedError):
-            task_id, now = wire.read_headers(raw).id, self._clock.now()
-            return DOCUMENT, document.write(task_id, states.REVOKED, values.encode(failure.to_dict(error)), now)
+            headers, now = wire.read_headers(raw), self._clock.now()
+            tasklog.say_discarded(headers.task, headers.id)
+            return DOCUMENT, document.write(headers.id, states.REVOKED, values.encode(failure.to_dict(error)), now)
         return REPORT, encode_report(refusal(raw, queue, error, self._clock.now()))
 
 

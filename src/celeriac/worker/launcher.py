@@ -17,6 +17,7 @@ import time
 from celeriac.worker.lane import Lane, allocate
 from celeriac.worker.options import WorkerOptions
 from celeriac.worker.process import run_core
+from celeriac.worker.scribe import Log
 from celeriac.worker.zygote import run_zygote
 
 _SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
@@ -25,14 +26,18 @@ _ZYGOTE_PAUSE_SECONDS = 0.2
 
 def launch(options: WorkerOptions) -> int:
     """Run a worker until it ends; its exit code. SIGTERM and SIGINT end it in order."""
-    return Launcher(options).run()
+    log = Log(options.log_file)
+    code = Launcher(options, log).run()
+    log.finish()
+    return code
 
 
 class Launcher:
     """The parent of a worker's processes."""
 
-    def __init__(self, options: WorkerOptions) -> None:
+    def __init__(self, options: WorkerOptions, log: Log) -> None:
         self._options = options
+        self._log = log
         self._lanes: list[Lane] = allocate(2 * options.children)
         self._core = 0
         self._zygote = 0
@@ -49,7 +54,7 @@ class Launcher:
         if self._core == 0:
             _unblock()
             self._to_core.close()
-            run_core(self._from_launcher, self._lanes, self._options, launcher)
+            run_core(self._from_launcher, self._lanes, self._options, self._log, launcher)
         self._from_launcher.close()
         self._start_zygote()
         return self._wait()
@@ -62,7 +67,7 @@ class Launcher:
             _unblock()
             ours.close()
             self._to_core.close()
-            run_zygote(theirs, self._lanes, self._options, launcher)
+            run_zygote(theirs, self._lanes, self._options, self._log, launcher)
         # A core that is gone is found by SIGCHLD next.
         with contextlib.suppress(OSError):
             socket.send_fds(self._to_core, [b"zygote"], [ours.fileno()])

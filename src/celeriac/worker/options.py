@@ -61,6 +61,10 @@ class WorkerOptions(Struct, frozen=True):
     name: str
     pools: tuple[Pool, ...]
     log_level: str = "INFO"
+    log_format: str | None = None
+    """Before what the settings say: a format, or `json`."""
+    log_file: str | None = None
+    """Where the log goes; unset, to standard error."""
 
     @property
     def queues(self) -> tuple[str, ...]:

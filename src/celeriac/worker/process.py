@@ -18,8 +18,9 @@ from celeriac.worker.core import Core
 from celeriac.worker.crew import Child, Crew
 from celeriac.worker.frame import Manifest
 from celeriac.worker.lane import Lane
+from celeriac.worker.logsetup import set_up_core, use_settings
 from celeriac.worker.options import WorkerOptions
-from celeriac.worker.tasklog import set_up_logging
+from celeriac.worker.scribe import Log
 from celeriac.worker.zygote import die_with_parent
 
 logger = logging.getLogger("celeriac.worker")
@@ -82,6 +83,7 @@ class CoreProcess:
 
     def zygote_ready(self, manifest: Manifest) -> None:
         """Open the store that the app names, and begin; a later zygote only brings a new manifest."""
+        use_settings(manifest.settings, self._options)
         if self._core is not None:
             self._core.manifest = manifest
         elif not self._stopped:
@@ -145,11 +147,12 @@ def _without_password(url: str) -> str:
     return scheme + separator + rest.rpartition("@")[2]
 
 
-def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions, parent: int) -> NoReturn:
+def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log, parent: int) -> NoReturn:
     """The life of the core's process, in a process forked for it."""
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    set_up_logging(options.log_level)
+    log.start()
+    set_up_core(log.pen, options)
     # What came with the fork stays for good: leave it out of every collection.
     gc.freeze()
     code = 70
@@ -160,6 +163,7 @@ def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions,
         logger.critical("worker %s ends on an error of its own", options.name, exc_info=True)
     finally:
         sys.stderr.flush()
+        log.end()
         os._exit(code)
 
 

@@ -1,17 +1,23 @@
-"""Lines about tasks, in Celery's words, written in batches: one time stamp and one write for all of a turn."""
+"""Lines about tasks, in Celery's words: the core's, written in batches, and a child's about what went wrong.
+
+The core says what came in and what succeeded, as far as it can tell without looking into anything. How a task
+failed is known where the error is: its child says so, with the traceback.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime
 
 from celeriac.clock import Clock
+from celeriac.context import Context
+from celeriac.exceptions import Ignore, Reject, Retry
+from celeriac.worker.logsetup import AboutTask, PenHandler
 
 logger = logging.getLogger("celeriac.worker")
 
 _FLUSH_SECONDS = 0.01
-_RESULT = b'"result":'
+_SUCCESS = b'{"status":"SUCCESS","result":'
 _TRACEBACK = b',"traceback":'
 
 
@@ -20,51 +26,59 @@ class TaskLog:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lines: list[str] = []
+        self._lines: list[AboutTask] = []
         self.enabled = logger.isEnabledFor(logging.INFO)
 
     def received(self, name: str, task_id: str) -> None:
         """A message has come in."""
-        self._add(f"Task {name}[{task_id}] received")
+        self._add(AboutTask(name, task_id, "received"))
 
-    def _add(self, line: str) -> None:
+    def _add(self, line: AboutTask) -> None:
         """Keep a line until what is under way has been sent: nobody waits for a log."""
         if not self._lines:
             asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
         self._lines.append(line)
 
     def ended(self, name: str, task_id: str, seconds: float, document: bytes) -> None:
-        """A task has ended with this document."""
-        verb = "raised" if document.startswith(b'{"status":"FAILURE"') else "succeeded"
-        start = document.find(_RESULT) + len(_RESULT)
-        end = document.rfind(_TRACEBACK, start, start + 2048) if document else -1
-        shown = document[start:end].decode(errors="replace") if end > 0 else "..." if document else "None"
-        self._add(f"Task {name}[{task_id}] {verb} in {seconds:.9g}s: {shown}")
+        """A task has ended with this document, or kept none; of all but success the child has spoken."""
+        if not document:
+            shown = "None"
+        elif document.startswith(_SUCCESS):
+            start = len(_SUCCESS)
+            end = document.rfind(_TRACEBACK, start, start + 2048)
+            shown = document[start:end].decode(errors="replace") if end > 0 else "..."
+        else:
+            return
+        self._add(AboutTask(name, task_id, f"succeeded in {seconds:.9g}s: {shown}"))
 
     def flush(self) -> None:
-        """Write what was collected, through the handlers of the worker's logger."""
+        """Write what was collected."""
         if not self._lines:
             return
         lines, self._lines = self._lines, []
-        stamp = datetime.fromtimestamp(self._clock.now())
-        prefix = f"[{stamp:%Y-%m-%d %H:%M:%S},{stamp.microsecond // 1000:03d}: INFO/MainProcess] "
-        text = prefix + f"\n{prefix}".join(lines) + "\n"
-        for handler in logger.handlers or logging.getLogger().handlers:
-            if isinstance(handler, logging.StreamHandler):
-                handler.acquire()
-                try:
-                    handler.stream.write(text)
-                    handler.flush()
-                finally:
-                    handler.release()
+        handlers = logging.getLogger("celeriac").handlers
+        if len(handlers) == 1 and isinstance(handlers[0], PenHandler):
+            handlers[0].emit_many(lines, self._clock.now())
+        else:
+            for line in lines:
+                logger.info("%s", line, extra={"task_id": line.task_id, "task_name": line.name})
 
 
-def set_up_logging(level: str) -> None:
-    """Let the worker's own records go to standard error in Celery's form; the root logger is not touched."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("[%(asctime)s: %(levelname)s/%(processName)s] %(message)s"))
-    worker_logger = logging.getLogger("celeriac")
-    worker_logger.addHandler(handler)
-    worker_logger.setLevel(level.upper())
-    logger.addHandler(handler)
-    logger.propagate = False
+def say_error(context: Context, throws: tuple[type[BaseException], ...], error: BaseException) -> None:
+    """Log how a task ended that did not succeed. Errors in `throws` are expected: no traceback for them."""
+    level, text, trace = logging.ERROR, f"raised unexpected: {error!r}", True
+    if isinstance(error, Retry):
+        level, text, trace = logging.INFO, f"retry: {error}", False
+    elif isinstance(error, Ignore):
+        level, text, trace = logging.INFO, "ignored", False
+    elif isinstance(error, Reject):
+        level, text = logging.WARNING, f"reject requeue={error.requeue}: {error.reason}"
+    elif isinstance(error, throws):
+        level, text, trace = logging.INFO, f"raised expected: {error!r}", False
+    about = AboutTask(context.task or "", context.id or "", text)
+    logger.log(level, "%s", about, exc_info=error if trace else None)
+
+
+def say_discarded(name: str, task_id: str) -> None:
+    """Log that a task was revoked, or came too late, before it began."""
+    logger.info("Discarding revoked task: %s[%s]", name, task_id, extra={"task_id": task_id, "task_name": name})

@@ -25,7 +25,9 @@ from celeriac.worker.executor import Executor
 from celeriac.worker.find import AppNotFound, find_app, import_modules
 from celeriac.worker.frame import Exited, Fork, Forked, ImportFailed, Manifest, Ready, TaskSpec, decode_fork, encode
 from celeriac.worker.lane import Lane
+from celeriac.worker.logsetup import name_process, set_up_zygote
 from celeriac.worker.options import WorkerOptions
+from celeriac.worker.scribe import Log
 
 _PR_SET_PDEATHSIG = 1
 
@@ -51,7 +53,7 @@ def describe(app: Celeriac) -> Manifest:
     return Manifest(app.broker_url(), {name: app.conf[name] for name in TABLE}, tasks, os.getpid())
 
 
-def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions, parent: int) -> NoReturn:
+def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log, parent: int) -> NoReturn:
     """The life of the zygote, in a process forked for it."""
     die_with_parent(parent)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -61,13 +63,14 @@ def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions
         sys.path.insert(0, os.getcwd())
         app = find_app(options.app)
         import_modules(app)
+        manifest = describe(app)
+        set_up_zygote(log.keep_pen(), options, manifest.settings)
     except AppNotFound as error:
         control.send(encode(ImportFailed(str(error), found=False)))
         os._exit(1)
     except BaseException:
         control.send(encode(ImportFailed(traceback.format_exc())))
         os._exit(1)
-    manifest = describe(app)
     control.send(encode(Ready(manifest)))
     gc.collect()
     gc.freeze()
@@ -80,6 +83,7 @@ def _live(
 ) -> None:
     """What a new child does; never returns to the zygote's loop."""
     slot = fork.slot
+    name_process(f"ForkPoolWorker-{slot + 1}")
     sync_fd, async_fd, notify_fd = descriptors
 
     def notify() -> None:

@@ -1,0 +1,5 @@
+"""`celery.utils.log` under our name; what is in it lives in `celeriac.log`."""
+
+from celeriac.log import get_task_logger
+
+__all__ = ["get_task_logger"]

@@ -1,0 +1,214 @@
+"""How logging is set up in a worker's own processes: one handler, at one place, which writes with the pen.
+
+The rules of the root logger (`worker_hijack_root_logger`): unset, the handler goes there if the app has put
+none there; True, it takes the place of what the app has put there, as in Celery; False, the root logger is not
+touched. Where the app's own handlers stay, all loggers reach them as they always do.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from celeriac.config import TABLE
+from celeriac.log import NO_TASK, TASK, WORKER, JsonFormatter, TaskFormatter, add_task
+from celeriac.worker.options import WorkerOptions
+from celeriac.worker.pen import LONGEST, Pen
+from celeriac.worker.redirect import Redirected
+
+JSON = "json"
+"""The value of `worker_log_format` that stands for no format string."""
+
+REDIRECTED = logging.getLogger("celeriac.redirected")
+_OF_TASKS = (TASK.name, REDIRECTED.name)
+_MESSAGE = "%(message)s"
+
+
+class AboutTask(Struct, gc=False):
+    """A line of the worker about a task: `Task name[id] text`."""
+
+    name: str
+    task_id: str
+    text: str
+
+    def __str__(self) -> str:
+        line = f"Task {self.name}[{self.task_id}] {self.text}"
+        return line if "\n" not in line else line.replace("\n", "\\n")
+
+
+class Layout:
+    """How records look: one form for what the worker says, one for what is logged in a task, or JSON for both."""
+
+    def __init__(self, settings: Mapping[str, Any], given: str | None, *, colored: bool) -> None:
+        form = given or settings["worker_log_format"]
+        self._json = JsonFormatter() if form == JSON else None
+        self._plain = TaskFormatter(form, colored, settings["worker_log_datefmt"])
+        self._task = TaskFormatter(settings["worker_task_log_format"], colored, settings["worker_task_log_datefmt"])
+        self._bulk = self._json is None and form.count(_MESSAGE) == 1
+
+    def format(self, record: logging.LogRecord) -> bytes:
+        """A record as lines of the log."""
+        in_task = add_task(record)
+        if self._json is not None:
+            text = self._json.format(record)
+            if len(text) >= LONGEST:
+                text = self._json.format_short(record)
+        elif record.name.startswith(_OF_TASKS) or (in_task and not record.name.startswith(WORKER.name)):
+            text = self._task.format(record)
+        else:
+            text = self._plain.format(record)
+        return text.encode("utf-8", "backslashreplace") + b"\n"
+
+    def format_many(self, lines: Sequence[AboutTask], now: float) -> bytes:
+        """Lines about tasks, all of one moment: what is before and after the message is made once."""
+        if not self._bulk:
+            return b"".join(self.format(_record(line, line, now)) for line in lines)
+        nowhere = AboutTask(NO_TASK, NO_TASK, "")
+        before, after = self._plain.format(_record("\0", nowhere, now)).split("\0")
+        return (before + f"{after}\n{before}".join(map(str, lines)) + after + "\n").encode("utf-8", "backslashreplace")
+
+
+def _record(message: Any, task: AboutTask, now: float) -> logging.LogRecord:
+    fields = {
+        "name": "celeriac.worker",
+        "msg": message,
+        "levelname": "INFO",
+        "levelno": logging.INFO,
+        "created": now,
+        "msecs": int(now % 1 * 1000),
+        "task_id": task.task_id,
+        "task_name": task.name,
+    }
+    return logging.makeLogRecord(fields)
+
+
+def check_format(form: str) -> None:
+    """Raise `ValueError` for what is no format of records."""
+    if form != JSON:
+        TaskFormatter(form)
+
+
+class PenHandler(logging.Handler):
+    """Writes records into the worker's log, and drops, counts and reports what there is no room for."""
+
+    def __init__(self, pen: Pen, layout: Layout) -> None:
+        super().__init__()
+        self._pen = pen
+        self.layout = layout
+        self.process = ""
+        """What `processName` is to be, where nothing in the process has named it."""
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        try:
+            if self.process and record.processName == "MainProcess":
+                record.processName = self.process
+            self._confess()
+            self._lost += not self._pen.write(self.layout.format(record))
+        except Exception:
+            self.handleError(record)
+
+    def emit_many(self, lines: Sequence[AboutTask], now: float) -> None:
+        """Write lines about tasks in one go."""
+        self.acquire()
+        try:
+            self._confess()
+            self._lost += self._pen.write_lines(self.layout.format_many(lines, now))
+        except Exception:
+            self._write_error("lines about tasks")
+        finally:
+            self.release()
+
+    def _confess(self) -> None:
+        """Say first how many records there was no room for."""
+        if self._lost:
+            notice = "%d log records of this process were lost: the log is not read fast enough"
+            record = WORKER.makeRecord(WORKER.name, logging.WARNING, "", 0, notice, (self._lost,), None)
+            record.processName = self.process or record.processName
+            if self._pen.write(self.layout.format(record)):
+                self._lost = 0
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A record that cannot be formatted is written as what went wrong, and where it was logged."""
+        if logging.raiseExceptions:
+            self._write_error(f"a record logged at {record.pathname}:{record.lineno}")
+
+    def _write_error(self, what: str) -> None:
+        text = f"{what} cannot be formatted:\n{traceback.format_exc()}"
+        self._lost += not self._pen.write(text.encode("utf-8", "backslashreplace"))
+
+
+def set_up_core(pen: Pen, options: WorkerOptions) -> None:
+    """Let the core's own records, and no others, go into the log."""
+    WORKER.addHandler(PenHandler(pen, _layout({name: row.default for name, row in TABLE.items()}, options)))
+    WORKER.setLevel(options.log_level)
+    WORKER.propagate = False
+
+
+def use_settings(settings: Mapping[str, Any], options: WorkerOptions) -> None:
+    """Let records of this process look as the app says."""
+    for handler in _pen_handlers():
+        handler.layout = _layout(settings, options)
+
+
+def set_up_zygote(pen: Pen, options: WorkerOptions, settings: Mapping[str, Any]) -> None:
+    """Set logging up after the app's import, once for all children forked later."""
+    handler = PenHandler(pen, _layout(settings, options))
+    root = logging.getLogger()
+    hijack = settings["worker_hijack_root_logger"]
+    if hijack:
+        for logger in (root, WORKER, TASK, REDIRECTED):
+            logger.handlers.clear()
+    if hijack is not False and not _has_handlers(root):
+        root.addHandler(handler)
+        root.setLevel(options.log_level)
+        logging.captureWarnings(True)
+    elif not _has_handlers(root) and not _has_handlers(WORKER):
+        WORKER.addHandler(handler)
+        WORKER.propagate = False
+    _wake_loggers()
+    if WORKER.level == logging.NOTSET:
+        WORKER.setLevel(options.log_level)
+    if settings["worker_redirect_stdouts"]:
+        _redirect(settings["worker_redirect_stdouts_level"])
+
+
+def name_process(name: str) -> None:
+    """Let records of this process show this name."""
+    for handler in _pen_handlers():
+        handler.process = name
+
+
+def _pen_handlers() -> list[PenHandler]:
+    handlers = (*logging.getLogger().handlers, *WORKER.handlers)
+    return [handler for handler in handlers if isinstance(handler, PenHandler)]
+
+
+def _has_handlers(logger: logging.Logger) -> bool:
+    return any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers)
+
+
+def _wake_loggers() -> None:
+    """`logging.config` turns off all loggers that it does not name; the worker's are not the app's to name."""
+    for name, logger in logging.Logger.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger) and name.startswith(WORKER.name):
+            logger.disabled = False
+
+
+def _redirect(level: str | int) -> None:
+    number = logging.getLevelNamesMapping()[level.upper()] if isinstance(level, str) else level
+    sys.stdout = Redirected(REDIRECTED, number, 1)
+    sys.stderr = Redirected(REDIRECTED, number, 2)
+
+
+def _layout(settings: Mapping[str, Any], options: WorkerOptions) -> Layout:
+    # Colours are for terminals.
+    colored = settings["worker_log_color"] is not False and options.log_file is None and os.isatty(2)
+    return Layout(settings, options.log_format, colored=colored)
