@@ -7,12 +7,15 @@
     ├── LeaseLost                    another process owns what this worker held
     ├── NotRegistered                no task of that name is known here
     ├── MalformedMessage             bytes that are not a task message
+    │   └── MessageTooLarge          a message beyond a limit: too long, too deep, too many values
     ├── UnencodableValue             an argument or a result that the serializer cannot write
+    ├── InvalidOption                an option of a call that no worker could act upon
     └── TaskError                    a task ended without a value
         ├── TimeoutError             no result within the time given
         ├── MaxRetriesExceededError  the task asked for one retry more than it has
         ├── TaskRevokedError         the task was cancelled
         ├── WorkerLostError          the process that ran the task died
+        ├── ResultTooLarge           the task returned more than may be stored
         └── RemoteError              the task raised a class that cannot be imported here
 
     TaskPredicate                    not errors: how a task says what should happen to it
@@ -94,11 +97,24 @@ class MalformedMessage(CeleriacError):
     code = "C402"
 
 
+class MessageTooLarge(MalformedMessage, ValueError):
+    """A message is beyond one of the limits `message_max_...`: a worker refuses it, a call does not enqueue it."""
+
+    code = "C404"
+    hint = "pass a reference to the data, or raise the limit for producers and workers"
+
+
 class UnencodableValue(CeleriacError, TypeError):
     """A value has a type that the serializer cannot write."""
 
     code = "C403"
     hint = "pass plain JSON values, dates, decimals, UUIDs or bytes"
+
+
+class InvalidOption(CeleriacError, ValueError):
+    """An option of a call has a value that no worker could act upon; nothing was enqueued."""
+
+    code = "C405"
 
 
 class TaskError(CeleriacError):
@@ -154,14 +170,23 @@ class SoftTimeLimitExceeded(TaskError):
         return f"SoftTimeLimitExceeded({', '.join(map(str, self.args))})"
 
 
-class RemoteError(TaskError):
-    """Stands in for an exception whose class cannot be imported here.
+class ResultTooLarge(TaskError, ValueError):
+    """A task ended well, and what it returned is beyond `result_max_bytes`: it is not stored."""
 
-    `remote_type` is the dotted name of the original class, `args` are its arguments.
+    code = "C520"
+    hint = "store the data elsewhere and return a reference, or raise the limit"
+
+
+class RemoteError(TaskError):
+    """Stands in for an exception whose class is not to be had here, under the same name.
+
+    `remote_type` is the dotted name of the original class, `args` are its arguments, `remote_traceback` is
+    the worker's traceback as text where there is one.
     """
 
     code = "C505"
     remote_type: str = ""
+    remote_traceback: str | None = None
 
     def __str__(self) -> str:
         text = Exception.__str__(self)

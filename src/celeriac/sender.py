@@ -15,8 +15,9 @@ from celeriac import ids
 from celeriac.clock import Clock, utc_datetime
 from celeriac.config import Settings
 from celeriac.context import current
+from celeriac.exceptions import InvalidOption
+from celeriac.message import limits, values
 from celeriac.message import task as wire
-from celeriac.message import values
 from celeriac.store.contract import Enqueue, Message, Store
 
 _MODE_PERSISTENT = 2
@@ -60,6 +61,11 @@ class Sender:
         self._clock = clock
         self._reply_to = ids.new_id()
 
+    @property
+    def limits(self) -> limits.Limits:
+        """The limits that the settings name."""
+        return limits.Limits.of(self._settings)
+
     def send(self, calls: Iterable[Call]) -> list[str]:
         """Enqueue calls in one request each five hundred; returns the task ids, in order."""
         task_ids: list[str] = []
@@ -95,13 +101,19 @@ class Sender:
         queue = call.queue or self._settings.task_default_queue
         priority = call.priority if call.priority is not None else self._settings.task_default_priority or 0
         reply_to = call.reply_to if call.reply_to is not None else self._reply_to
-        return task_id, encode(call, task_id, queue, priority, reply_to, self._clock.now(), ids.new_id(), ids.origin())
+        message = encode(call, task_id, queue, priority, reply_to, self._clock.now(), ids.new_id(), ids.origin())
+        limits.check_message(message.raw, self._settings.message_max_bytes)
+        return task_id, message
 
 
 def encode(
     call: Call, task_id: str, queue: str, priority: int, reply_to: str, now: float, tag: str, origin: str
 ) -> Message:
-    """The message of a call: pure. `now` is the wall clock, `tag` the delivery tag Celery's consumers need."""
+    """The message of a call: pure. `now` is the wall clock, `tag` the delivery tag Celery's consumers need.
+
+    Raises `InvalidOption` for an option that no worker could act upon.
+    """
+    _check_options(call, priority)
     eta, delay = _due(call, now)
     expires, expiration = _expires(call.expires, now)
     kwargs = call.kwargs or {}
@@ -149,15 +161,46 @@ def encode(
     return Message(message_id, queue, held, priority, delay, raw)
 
 
+def _check_options(call: Call, priority: int) -> None:
+    """Refuse what a worker would refuse, as long as somebody is there to hear it."""
+    if type(priority) is not int or not 0 <= priority <= wire.MOST_PRIORITY:
+        raise InvalidOption(f"priority cannot be {priority!r}: a whole number from 0, served first, to 255")
+    if type(call.retries) is not int or call.retries < 0:
+        raise InvalidOption(f"retries cannot be {call.retries!r}: a whole number from 0")
+    for name, seconds in (("time_limit", call.time_limit), ("soft_time_limit", call.soft_time_limit)):
+        if seconds is not None and not _is_duration(seconds):
+            raise InvalidOption(f"{name} cannot be {seconds!r}: a number of seconds")
+
+
+def _is_duration(seconds: Any) -> bool:
+    # NaN is neither more nor less than anything.
+    return isinstance(seconds, int | float) and 0 <= seconds <= wire.MOST_SECONDS
+
+
 def _due(call: Call, now: float) -> tuple[str | None, int]:
     """The `eta` header, and the delay in milliseconds."""
     if call.countdown:
-        eta = utc_datetime(now) + timedelta(seconds=call.countdown)
-        return eta.isoformat(), int(call.countdown * 1000)
+        return _after(now, call.countdown, "countdown").isoformat(), int(call.countdown * 1000)
     if call.eta is None:
         return None, 0
-    eta = read_time(call.eta)
+    eta = _instant(call.eta, "eta")
     return eta.isoformat(), int((eta.timestamp() - now) * 1000)
+
+
+def _after(now: float, seconds: Any, option: str) -> datetime:
+    try:
+        return utc_datetime(now) + timedelta(seconds=seconds)
+    except (ValueError, OverflowError, TypeError) as error:
+        raise InvalidOption(f"{option} cannot be {values.short_repr(seconds, 100)}: a number of seconds") from error
+
+
+def _instant(value: Any, option: str) -> datetime:
+    try:
+        return read_time(value)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InvalidOption(
+            f"{option} cannot be {values.short_repr(value, 100)}: a time, or one in ISO 8601"
+        ) from error
 
 
 def read_time(value: datetime | str) -> datetime:
@@ -171,11 +214,8 @@ def _expires(value: float | datetime | str | None, now: float) -> tuple[str | No
     if value is None:
         return None, None
     if isinstance(value, int | float):
-        return (utc_datetime(now) + timedelta(seconds=value)).isoformat(), str(int(value * 1000))
-    try:
-        ends = read_time(value)
-    except ValueError:
-        return str(value), None  # a retry of a message that said so
+        return _after(now, value, "expires").isoformat(), str(int(value * 1000))
+    ends = _instant(value, "expires")
     return ends.isoformat(), str(max(0, int((ends.timestamp() - now) * 1000)))
 
 

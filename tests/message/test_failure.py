@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 
@@ -58,14 +59,15 @@ def test_what_celery_has_too_is_written_under_its_name(error, module):
 
 def test_a_class_that_is_not_here_gets_a_stand_in():
     error = failure.from_dict({"exc_type": "Nope", "exc_message": ["a", 1], "exc_module": "not.here"})
-    assert type(error) is exceptions.RemoteError
+    assert isinstance(error, exceptions.RemoteError)
+    assert type(error).__name__ == "Nope"
     assert (error.remote_type, error.args) == ("not.here.Nope", ("a", 1))
     assert "not.here.Nope" in str(error)
 
 
 def test_a_class_that_refuses_its_arguments_gets_a_stand_in():
     error = failure.from_dict({"exc_type": "Picky", "exc_message": ["a"], "exc_module": __name__})
-    assert type(error) is exceptions.RemoteError
+    assert isinstance(error, exceptions.RemoteError)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_a_class_that_refuses_its_arguments_gets_a_stand_in():
     ],
 )
 def test_nothing_but_an_exception_class_is_ever_called(fields):
-    assert type(failure.from_dict(fields)) is exceptions.RemoteError
+    assert isinstance(failure.from_dict(fields), exceptions.RemoteError)
 
 
 @pytest.mark.parametrize("fields", [None, "text", 5, [], {}])
@@ -119,3 +121,75 @@ failure.from_dict({"exc_type": "ProcessPoolExecutor", "exc_message": [], "exc_mo
 sys.exit("concurrent.futures.process" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("builtins", "SystemExit"), ("builtins", "KeyboardInterrupt"), ("asyncio.exceptions", "CancelledError")],
+)
+def test_a_result_never_ends_the_process_that_asks_for_it(module, name):
+    error = failure.from_dict({"exc_type": name, "exc_message": [3], "exc_module": module})
+    assert isinstance(error, exceptions.RemoteError)
+    assert (type(error).__name__, error.remote_type, error.args) == (name, f"{module}.{name}", (3,))
+
+
+def test_a_stand_in_survives_pickle_and_the_way_back():
+    error = failure.from_dict({"exc_type": "Nope", "exc_message": ["a"], "exc_module": "not.here"}, "Traceback: ...")
+    back: exceptions.RemoteError = pickle.loads(pickle.dumps(error))
+    assert type(back) is type(error)
+    assert (back.args, back.remote_traceback) == (("a",), "Traceback: ...")
+    assert failure.to_dict(back) == {"exc_type": "Nope", "exc_message": ["a"], "exc_module": "not.here"}
+
+
+class Hostile(Exception):
+    """Everything that can be asked of it raises."""
+
+    args = property(lambda self: 1 / 0)
+
+    def __repr__(self):
+        raise SystemExit("repr")
+
+    __str__ = __repr__
+
+
+def test_an_exception_that_cannot_be_shown_is_told_all_the_same():
+    error = Hostile("quiet", Hostile("inner"))
+    fields = failure.to_dict(error)
+    assert (fields["exc_type"], fields["exc_message"][0]) == ("Hostile", "quiet")
+    assert "Hostile" in failure.trace(error)
+    json.dumps(fields)
+
+
+def test_causes_in_a_circle_are_written_once():
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+    assert failure.trace(first).count("ValueError: first") == 1
+
+
+def test_ten_megabytes_of_message_are_cut():
+    error = ValueError("x" * 10_000_000, "y" * 10_000_000)
+    fields = failure.to_dict(error)
+    assert len(json.dumps(fields)) < 2 * failure.MOST_BYTES
+    assert fields["exc_message"][0].endswith("... (10000000 characters)")
+    assert len(failure.trace(error)) < failure.MOST_BYTES
+
+
+def test_a_traceback_of_groups_within_groups_is_text():
+    error: Exception = ValueError("inside")
+    for _ in range(5000):
+        error = ExceptionGroup("outside", [error])
+    assert "ExceptionGroup" in failure.trace(error)
+
+
+def test_a_module_name_that_is_no_text_is_written_as_text():
+    class Odd(Exception):
+        __module__ = 5  # type: ignore[assignment]
+
+    assert failure.to_dict(Odd())["exc_module"] == "5"
+
+
+@pytest.mark.parametrize("fields", [{"exc_type": 5}, {"exc_type": "x" * 10**6}, {"exc_type": ["a"], "exc_module": {}}])
+def test_names_that_are_none_are_left_out(fields):
+    error = failure.from_dict(fields)
+    assert isinstance(error, exceptions.RemoteError)
+    assert error.remote_type == "Exception"

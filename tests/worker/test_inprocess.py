@@ -11,7 +11,7 @@ import time
 import pytest
 
 from celeriac import Celeriac, gather
-from celeriac.exceptions import Ignore, MaxRetriesExceededError, OperationalError, TimeoutError
+from celeriac.exceptions import Ignore, MaxRetriesExceededError, OperationalError, RemoteError, TimeoutError
 from celeriac.store.contract import Stats
 from celeriac.testing import start_worker
 
@@ -179,8 +179,9 @@ def test_task_cannot_end_the_worker(memory_app, ending):
 
     task = memory_app.task(lambda: "still here")
     with start_worker(memory_app):
-        with pytest.raises(type(ending)):
+        with pytest.raises(RemoteError) as raised:  # asking for a result must not end a process either
             leave.delay().get(timeout=20)
+        assert type(raised.value).__name__ == type(ending).__name__
         assert task.delay().get(timeout=20) == "still here"
 
 

@@ -70,9 +70,15 @@ def write_started(task_id: str, pid: int, hostname: str, now: float) -> bytes:
 
 
 def read(data: bytes) -> Document:
-    """Read a document written by us or by Celery; an exception comes back as an exception."""
+    """Read a document written by us or by Celery; an exception comes back as an exception.
+
+    Raises ValueError for what is no document.
+    """
     fields = values.decode(data)
-    document = Document(**{name: fields.get(name) for name in Document.__struct_fields__})
+    if not isinstance(fields, dict) or not isinstance(fields.get("status"), str):
+        raise ValueError("the stored result is no document")
+    found: list[Any] = [fields.get(name) for name in Document.__struct_fields__]
+    document = Document(*found)
     if document.status in states.EXCEPTION_STATES:
-        document.result = failure.from_dict(document.result)
+        document.result = failure.from_dict(document.result, document.traceback)
     return document

@@ -1,17 +1,28 @@
 """Exceptions as data and back, in Celery's form `{exc_type, exc_message, exc_module}`.
 
-Reading never imports a module and never calls anything but an exception class that this process has
-loaded already (the hole of CVE-2021-23727 was a result that named `os.system`). A class that is not
-here comes back as `RemoteError`.
+Writing always gives something: whatever an exception's own code does, the result names its class and what
+can be said of its arguments, in `MOST_BYTES` at most.
+
+Reading follows a list of what is allowed. It never imports a module, and never calls anything but the class
+of an ordinary exception (a subclass of `Exception`) that this process has loaded already; the hole of
+CVE-2021-23727 was a result that named `os.system`. Everything else comes back as a `RemoteError` that bears
+the name of the class: what is not here, what refuses its arguments, and what would end the process or cancel
+the coroutine that asks for the result (`SystemExit`, `KeyboardInterrupt`, `CancelledError`).
 """
 
 from __future__ import annotations
 
 import sys
+import traceback
+from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
 from celeriac import exceptions
 from celeriac.message import values
+
+MOST_BYTES = 1 << 20
+"""The arguments of one exception together, and its traceback, as JSON; Celery's clients read all of it at once."""
 
 _CELERY_NAMES = frozenset(
     {"MaxRetriesExceededError", "NotRegistered", "Retry", "Ignore", "Reject", "TaskRevokedError", "TimeoutError"}
@@ -21,59 +32,118 @@ _CELERY_NAMES = frozenset(
 _BILLIARD_NAMES = frozenset({"WorkerLostError", "TimeLimitExceeded", "SoftTimeLimitExceeded"})
 """Those it has from billiard."""
 
+_OURS_TOO = frozenset({"celery.exceptions", "billiard.exceptions", "kombu.exceptions", exceptions.__name__})
+_NAME_LENGTH = 256
+
 
 def to_dict(error: BaseException) -> dict[str, Any]:
-    """An exception as plain data; arguments that cannot be encoded become their `repr`."""
+    """An exception as plain data; arguments that cannot be encoded, or are too long, become their `repr`."""
     kind = type(error)
-    module = kind.__module__
+    name, module = kind.__qualname__, str(kind.__module__)
     if module == exceptions.__name__:
         if kind.__name__ in _CELERY_NAMES:
             module = "celery.exceptions"
         elif kind.__name__ in _BILLIARD_NAMES:
             module = "billiard.exceptions"
-    return {"exc_type": kind.__qualname__, "exc_message": [_safe(item) for item in error.args], "exc_module": module}
+    elif module == __name__ and issubclass(kind, exceptions.RemoteError):
+        module, _, name = kind.remote_type.rpartition(".")
+    return {"exc_type": name, "exc_message": _arguments(error), "exc_module": module}
 
 
-def _safe(value: Any) -> Any:
+def _arguments(error: BaseException) -> list[Any]:
+    """The arguments as far as they can be written, in the bytes there are."""
+    # Not `error.args`: a class may have made a property of that.
+    arguments: tuple[Any, ...] = BaseException.__dict__["args"].__get__(error)
+    written, left = [], MOST_BYTES
+    for item in arguments:
+        value, size = _safe(item, left)
+        written.append(value)
+        left -= size
+        if left <= 0:
+            break
+    return written
+
+
+def _safe(value: Any, most: int) -> tuple[Any, int]:
+    """The value and its length as JSON."""
     try:
-        values.encode(value)
-    except (exceptions.UnencodableValue, Exception):
-        return values.short_repr(value)
-    return value
+        size = len(values.encode(value))
+        if size <= most:
+            return value, size
+        if type(value) is str:
+            return f"{value[: most // 8]}... ({len(value)} characters)", size
+    except Exception:
+        pass
+    text = values.short_repr(value)
+    return text, len(text)
 
 
-def from_dict(fields: Any) -> BaseException:
+def trace(error: BaseException) -> str:
+    """The traceback as text, whatever the exception does when it is looked at; the middle is left out of long ones."""
+    try:
+        text = "".join(traceback.format_exception(error))
+    except BaseException:
+        text = "".join(traceback.format_tb(error.__traceback__)) + f"{type(error).__qualname__}: cannot be shown\n"
+    if len(text) <= MOST_BYTES // 8:
+        return text
+    half = MOST_BYTES // 16
+    return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
+
+
+def from_dict(fields: Any, remote_traceback: Any = None) -> Exception:
     """The exception of a result document."""
-    if isinstance(fields, BaseException):
-        return fields
     if not isinstance(fields, dict):
-        return _stand_in("Exception", [fields])
-    name, module = str(fields.get("exc_type", "Exception")), fields.get("exc_module")
+        return stand_in("", "Exception", [fields], remote_traceback)
+    name, module = _name(fields.get("exc_type")) or "Exception", _name(fields.get("exc_module"))
     message = fields.get("exc_message", ())
     args = message if isinstance(message, list | tuple) else [message]
-    kind = find_class(str(module), name)
+    kind = find_class(module, name)
     if kind is not None:
         try:
-            return kind(*args)
-        except Exception:
-            return _stand_in(f"{module}.{name}", args)
-    return _stand_in(f"{module}.{name}" if module else name, args)
+            error = kind(*args)
+        except (Exception, SystemExit):
+            pass
+        else:
+            if isinstance(error, Exception):
+                return error
+    return stand_in(module, name, args, remote_traceback)
 
 
-def find_class(module: str, name: str) -> type[BaseException] | None:
-    """The exception class of that name, if its module is loaded here and it is one."""
-    if module in ("celery.exceptions", "billiard.exceptions"):
-        found: Any = getattr(exceptions, name, None) or sys.modules.get(module)
-    else:
+def _name(value: Any) -> str:
+    return value if isinstance(value, str) and len(value) <= _NAME_LENGTH else ""
+
+
+def find_class(module: str, name: str) -> type[Exception] | None:
+    """The class of that name, if its module is loaded here and it is that of an ordinary exception."""
+    found: Any = vars(exceptions).get(name) if module in _OURS_TOO else None
+    if found is None:
         found = sys.modules.get(module)
-    if not isinstance(found, type):
+        if not isinstance(found, ModuleType):
+            return None
         for part in name.split("."):
-            # Not getattr: a module may answer that by importing something.
-            found = getattr(found, "__dict__", {}).get(part)
-    return found if isinstance(found, type) and issubclass(found, BaseException) else None
+            # Not getattr: a module may answer that by importing something, a class by running something.
+            found = vars(found).get(part)
+            if not isinstance(found, type):
+                return None
+    return found if isinstance(found, type) and Exception in found.__mro__ else None
 
 
-def _stand_in(remote_type: str, args: Any) -> exceptions.RemoteError:
-    error = exceptions.RemoteError(*args)
-    error.remote_type = remote_type
+def stand_in(module: str, name: str, args: Any, remote_traceback: Any = None) -> exceptions.RemoteError:
+    """A `RemoteError` under the name of the class that is not to be had."""
+    remote_type = f"{module}.{name}" if module else name
+    error = _stand_in_class(remote_type, name.rpartition(".")[2] or "Exception")(*args)
+    if isinstance(remote_traceback, str):
+        error.remote_traceback = remote_traceback
     return error
+
+
+@lru_cache(maxsize=256)
+def _stand_in_class(remote_type: str, name: str) -> type[exceptions.RemoteError]:
+    known = {"remote_type": remote_type, "__module__": __name__, "__reduce__": _reduce}
+    return type(name, (exceptions.RemoteError,), known)
+
+
+def _reduce(self: exceptions.RemoteError) -> tuple[Any, ...]:
+    """For pickle and copy, which would look for the class by its name."""
+    module, _, name = self.remote_type.rpartition(".")
+    return stand_in, (module, name, self.args, self.remote_traceback)

@@ -3,7 +3,8 @@
 The envelope is a JSON object with the body in base64 beside headers and properties; the body is
 `[args, kwargs, embed]`. Three readers exist, each reading no more than it needs: `read_headers` for the
 worker's core, which never looks into a body; `read_task` for the child; `rewrite` for the rare cases in
-which a message goes back changed.
+which a message goes back changed. Whatever the bytes are, each of them reads a message or raises
+`MalformedMessage`, and builds no more than the limits allow.
 
 Sources: Celery docs, internals/protocol ("Version 2"); kombu.transport.virtual for the envelope.
 """
@@ -13,16 +14,20 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Raw, Struct, field
 
 from celeriac.exceptions import MalformedMessage
-from celeriac.message import values
+from celeriac.message import compression, limits, values
+from celeriac.message.limits import USUAL, Limits
 
 CRASHES = "x-celeriac-crashes"
 HELD = "x-celeriac-held"
+PARKED = "x-celeriac-parked"
+T = TypeVar("T")
+
 _EMBED = b'{"callbacks":null,"errbacks":null,"chain":null,"chord":null}'
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -32,35 +37,58 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-class CoreHeaders(Struct):
-    """What the core must know of a task."""
+Name = Annotated[str, Meta(min_length=1, max_length=1024)]
+Moment = Annotated[str, Meta(max_length=128)]
+Count = Annotated[int, Meta(ge=0, le=1 << 31)]
+MOST_SECONDS = 10**10
+Seconds = Annotated[float, Meta(ge=0, le=MOST_SECONDS)]
+MOST_PRIORITY = 255
 
-    id: str
-    task: str
-    retries: int = 0
-    eta: str | None = None
+
+class CoreHeaders(Struct):
+    """What the core must know of a task. `parked`: since when, in seconds since 1970, nobody knew the task."""
+
+    id: Name
+    task: Name
+    retries: Count = 0
+    eta: Moment | None = None
     ignore_result: bool | None = False
-    crashes: int = field(default=0, name=CRASHES)
+    crashes: Count = field(default=0, name=CRASHES)
     held: bool = field(default=False, name=HELD)
+    parked: Seconds = field(default=0.0, name=PARKED)
 
 
 class _CoreEnvelope(Struct):
     headers: CoreHeaders
+    body: Raw = Raw()
+
+
+class _OnlyId(Struct):
+    id: Name
+
+
+class _IdEnvelope(Struct):
+    headers: _OnlyId
+
+
+class _SlowEnvelope(Struct):
+    headers: CoreHeaders
+    body: Any = None
 
 
 class Headers(Struct):
     """All headers of protocol 2."""
 
-    id: str
-    task: str
+    id: Name
+    task: Name
     lang: str = "py"
     shadow: str | None = None
-    eta: str | None = None
-    expires: str | None = None
+    eta: Moment | None = None
+    expires: Moment | None = None
     group: str | None = None
     group_index: int | None = None
-    retries: int = 0
-    timelimit: list[float | None] | None = None
+    retries: Count = 0
+    timelimit: Annotated[list[Seconds | None], Meta(max_length=2)] | None = None
     root_id: str | None = None
     parent_id: str | None = None
     argsrepr: str | None = None
@@ -71,7 +99,8 @@ class Headers(Struct):
     stamped_headers: list[str] | None = None
     stamps: dict[str, Any] | None = None
     redelivered: bool = False
-    crashes: int = field(default=0, name=CRASHES)
+    compression: str | None = None
+    crashes: Count = field(default=0, name=CRASHES)
 
 
 class DeliveryInfo(Struct):
@@ -87,7 +116,7 @@ class Properties(Struct):
 
     correlation_id: str | None = None
     reply_to: str | None = None
-    priority: int | None = 0
+    priority: Annotated[int, Meta(ge=0, le=MOST_PRIORITY)] | None = 0
     delivery_info: DeliveryInfo = field(default_factory=DeliveryInfo)
     body_encoding: str | None = None
 
@@ -103,7 +132,12 @@ class TaskMessage(Struct):
 
 
 _read_core = msgspec.json.Decoder(_CoreEnvelope).decode
+_read_id = msgspec.json.Decoder(_IdEnvelope).decode
 _read_task = msgspec.json.Decoder(TaskMessage).decode
+_read_parts = msgspec.json.Decoder(dict[str, Raw]).decode
+
+_SLOWLY = Limits(message_max_body_bytes=1 << 62, message_max_items=100_000)
+"""What an envelope may hold that is not for the fast decoder: the core has other things to do."""
 
 
 def write_envelope(body: bytes, headers: dict[str, Any], properties: dict[str, Any]) -> bytes:
@@ -132,34 +166,57 @@ def write_body(args: Any, kwargs: Any, embed: dict[str, Any] | None = None) -> b
     return b"[%b,%b,%b]" % (values.encode(args), values.encode(kwargs) if kwargs else b"{}", tail)
 
 
-def read_headers(raw: bytes) -> CoreHeaders:
+def read_headers(raw: bytes, most: Limits = USUAL) -> CoreHeaders:
     """The headers the core needs; raises `MalformedMessage` when these bytes are no task message."""
+    limits.check_message(raw, most.message_max_bytes)
     try:
-        headers = _read_core(raw).headers
+        envelope = _read_core(raw)
     except _UNREADABLE:
-        headers = _read_headers_slowly(raw)
-    if not headers.id or not headers.task:
-        raise MalformedMessage("the message has no task name or no id")
+        return _read_headers_slowly(raw, most)
+    if len(raw) > most.message_max_header_bytes:
+        _check_size(len(raw) - len(memoryview(envelope.body)), most)
+    return envelope.headers
+
+
+def _read_headers_slowly(raw: bytes, most: Limits) -> CoreHeaders:
+    message = _convert(raw, _SlowEnvelope)
+    _check_size(len(raw) - len(message.body) if isinstance(message.body, str) else len(raw), most)
+    headers = message.headers
+    try:
+        # Surrogates alone are no text: no store could keep them as a key.
+        for text in (headers.id, headers.task, headers.eta or ""):
+            text.encode()
+    except UnicodeEncodeError as error:
+        raise MalformedMessage(f"a header is no text: {error.reason}") from error
     return headers
 
 
-def _read_headers_slowly(raw: bytes) -> CoreHeaders:
-    """For JSON that only the standard library takes (NaN, 1e400)."""
+def _check_size(size: int, most: Limits) -> None:
+    if size > most.message_max_header_bytes:
+        name = "message_max_header_bytes"
+        raise limits.too_large("the message without its body", size, "bytes", name, most.message_max_header_bytes)
+
+
+def _convert(raw: bytes, kind: type[T]) -> T:
+    """For JSON that only the standard library takes (NaN, 1e400); it builds everything, so only of a few values."""
     try:
-        headers: CoreHeaders = msgspec.convert(_loads(raw), _CoreEnvelope).headers
+        limits.check_text(raw, _SLOWLY)
+        return msgspec.convert(json.loads(raw), kind)
     except (ValueError, RecursionError) as error:
         raise MalformedMessage(f"not a task message: {error}") from error
-    return headers
 
 
-def _loads(raw: bytes) -> dict[str, Any]:
+def read_id(raw: bytes) -> str:
+    """The id of a message that is refused, if it has one: somebody may wait for its result."""
     try:
-        value = _decode(raw)
-    except _UNREADABLE:
-        value = json.loads(raw)
-    if not isinstance(value, dict):
-        raise MalformedMessage(f"a message must be a JSON object, not {type(value).__name__}")
-    return value
+        try:
+            task_id = _read_id(raw).headers.id
+        except _UNREADABLE:
+            task_id = _convert(raw, _IdEnvelope).headers.id
+        task_id.encode()
+    except (MalformedMessage, UnicodeEncodeError):
+        return ""
+    return task_id
 
 
 def read_task(raw: bytes) -> TaskMessage:
@@ -167,21 +224,19 @@ def read_task(raw: bytes) -> TaskMessage:
     try:
         return _read_task(raw)
     except _UNREADABLE:
-        try:
-            return msgspec.convert(_loads(raw), TaskMessage)
-        except (ValueError, RecursionError) as error:
-            raise MalformedMessage(f"not a task message: {error}") from error
+        return _convert(raw, TaskMessage)
 
 
-def read_body(message: TaskMessage) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+def read_body(message: TaskMessage, most: Limits = USUAL) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
     """`args, kwargs, embed` of a message; raises `MalformedMessage`."""
     if message.content_type not in (None, "application/json"):
-        raise MalformedMessage(f"cannot read content type {message.content_type!r}")
+        raise MalformedMessage(f"cannot read content type {message.content_type[:100]!r}")
     try:
-        text: bytes | str = message.body
-        if message.properties.body_encoding == "base64":
-            text = base64.b64decode(message.body, validate=True)
+        text = _unpack(message, most)
+        limits.check_text(text, most)
         args, kwargs, embed = values.decode(text)
+    except MalformedMessage:
+        raise
     except (ValueError, TypeError, RecursionError) as error:
         raise MalformedMessage(f"cannot read the body: {error}") from error
     if not isinstance(args, list) or not isinstance(kwargs, dict) or not isinstance(embed, dict):
@@ -189,16 +244,23 @@ def read_body(message: TaskMessage) -> tuple[list[Any], dict[str, Any], dict[str
     return args, kwargs, embed
 
 
+def _unpack(message: TaskMessage, most: Limits) -> bytes:
+    """The body as JSON."""
+    if message.properties.body_encoding == "base64":
+        data = base64.b64decode(message.body, validate=True)
+    else:
+        data = message.body.encode("utf-8", "surrogatepass")
+    method = message.headers.compression
+    return data if method is None else compression.unpack(data, method, most.unpacked(len(data)))
+
+
 def rewrite(raw: bytes, **headers: Any) -> bytes:
     """The same message with some headers set; what is not a message comes back as it is."""
     try:
-        envelope = _loads(raw)
-    except (ValueError, RecursionError, MalformedMessage):
+        envelope = _open(raw)
+    except MalformedMessage:
         return raw
-    if not isinstance(envelope.get("headers"), dict):
-        return raw
-    envelope["headers"] |= headers
-    return _write(envelope)
+    return _write_again(envelope, headers)
 
 
 def redelivered(raw: bytes, *, crashes: int = 0) -> bytes:
@@ -207,9 +269,28 @@ def redelivered(raw: bytes, *, crashes: int = 0) -> bytes:
     if crashes:
         headers[CRASHES] = crashes
     try:
-        envelope = _loads(raw)
-        envelope["headers"] |= headers
-        envelope["properties"]["delivery_info"]["redelivered"] = True
-    except (ValueError, RecursionError, MalformedMessage, KeyError, TypeError):
-        return rewrite(raw, **headers)
-    return _write(envelope)
+        envelope = _open(raw)
+    except MalformedMessage:
+        return raw
+    properties = envelope.get("properties")
+    if isinstance(properties, dict) and isinstance(properties.get("delivery_info"), dict):
+        properties["delivery_info"]["redelivered"] = True
+    return _write_again(envelope, headers)
+
+
+def _write_again(envelope: dict[str, Any], headers: dict[str, Any]) -> bytes:
+    envelope["headers"] |= headers
+    # Numbers that only the standard library reads, only it writes as they were.
+    return _encode(envelope) if isinstance(envelope.get("body"), Raw) else values.encode(envelope)
+
+
+def _open(raw: bytes) -> dict[str, Any]:
+    """The envelope as a mapping, its body as it came; raises `MalformedMessage`."""
+    try:
+        parts = _read_parts(raw)
+        envelope = {name: part if name == "body" else _decode(part) for name, part in parts.items()}
+    except _UNREADABLE:
+        envelope = _convert(raw, dict[str, Any])
+    if not isinstance(envelope.get("headers"), dict):
+        raise MalformedMessage("not a task message: it has no headers")
+    return envelope

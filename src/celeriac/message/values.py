@@ -146,6 +146,6 @@ def short_repr(value: Any, limit: int = 1024) -> str:
         return "{" + ", ".join(parts) + "}"
     try:
         text = repr(value)
-    except Exception as error:
+    except BaseException as error:  # it is for people, and no reason to end for
         return f"<{kind.__name__}: repr raised {type(error).__name__}>"
     return text if len(text) <= limit else text[:limit] + "..."

@@ -67,6 +67,7 @@ class Core:
             self.ledger, Shares.of(manifest), int(manifest.settings["worker_crash_limit"]), clock, self._news.set
         )
         self._clock = clock
+        self._rules = intake.Rules.of(manifest.settings)
         self._claim_bytes = int(manifest.settings["worker_claim_bytes"])
         self._watch = Watch(store.lease_seconds, store.lease_seconds / 2)
         self._lease = self._new_lease()
@@ -230,7 +231,7 @@ class Core:
             return
         dispatcher, tasks, now = self.dispatcher, self.manifest.tasks, self._clock.now()
         for claim in claims:
-            item = intake.sort(claim, tasks, now)
+            item = intake.sort(claim, tasks, now, self._rules)
             if isinstance(item, Held):
                 dispatcher.admit(item)
                 continue

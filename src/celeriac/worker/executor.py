@@ -5,7 +5,7 @@ Nothing here talks to anybody: what comes out is data, kind and bytes, which the
 
 from __future__ import annotations
 
-import traceback
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +25,7 @@ from celeriac.exceptions import (
     UnencodableValue,
 )
 from celeriac.ids import random_below
-from celeriac.message import document, failure, values
+from celeriac.message import document, failure, limits, values
 from celeriac.message import task as wire
 from celeriac.sender import Call, Sender, read_time
 from celeriac.store.contract import DeadLetter, Message, Outcome
@@ -36,6 +36,9 @@ DOCUMENT, REPORT = 0, 1
 """Kinds of outcomes: a result document (empty: none is kept), or an `Outcome` in msgpack."""
 
 Judged = tuple[int, bytes]
+
+_RECURSION = 1000
+_REASON_LENGTH = 1000
 
 encode_report = msgspec.msgpack.Encoder().encode
 decode_report = msgspec.msgpack.Decoder(Outcome).decode
@@ -59,6 +62,7 @@ class Executor:
         self._sender = sender
         self._clock = clock
         self._hostname = hostname
+        self._limits = sender.limits
 
     def execute(self, raw: bytes, queue: str) -> Judged:
         """Run a task whose function is not `async def`."""
@@ -91,7 +95,7 @@ class Executor:
     def open(self, raw: bytes, queue: str) -> Attempt:
         """Read a message as a task of this app."""
         message = wire.read_task(raw)
-        args, kwargs, embed = wire.read_body(message)
+        args, kwargs, embed = self._read_body(message)
         task = self._tasks.get(message.headers.task)
         if task is None:
             raise NotRegistered(message.headers.task)
@@ -101,11 +105,24 @@ class Executor:
             raise TaskRevokedError("expired")
         return Attempt(context, task, args, kwargs, raw)
 
+    def _read_body(self, message: wire.TaskMessage) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+        try:
+            return wire.read_body(message, self._limits)
+        except MalformedMessage:
+            if sys.getrecursionlimit() >= _RECURSION:
+                raise
+            # The task before has left so little that nobody can read anything.
+            sys.setrecursionlimit(_RECURSION)
+            return wire.read_body(message, self._limits)
+
     def judge_value(self, attempt: Attempt, value: Any) -> Judged:
         """What returning a value means."""
         if attempt.context.ignore_result:
             return DOCUMENT, b""
-        return DOCUMENT, self._write(attempt, states.SUCCESS, values.encode(value))
+        return DOCUMENT, self._write(attempt, states.SUCCESS, self._encode(value))
+
+    def _encode(self, value: Any) -> bytes:
+        return limits.check_result(values.encode(value), self._limits.result_max_bytes)
 
     def judge_error(self, attempt: Attempt, error: BaseException) -> Judged:
         """What raising means: a retry, nothing, a dead letter, or a failure.
@@ -114,7 +131,7 @@ class Executor:
         """
         try:
             return self._judge_error(attempt, error)
-        except Exception as worse:
+        except BaseException as worse:
             return DOCUMENT, document.write_failure(str(attempt.context.id), worse, self._clock.now())
 
     def _judge_error(self, attempt: Attempt, error: BaseException) -> Judged:
@@ -133,7 +150,7 @@ class Executor:
             return self._set_aside(attempt, error)
         if isinstance(error, Ignore) or attempt.context.ignore_result:
             return _report(attempt, None)
-        trace = "".join(traceback.format_exception(error))
+        trace = failure.trace(error)
         return DOCUMENT, self._write(attempt, states.FAILURE, values.encode(failure.to_dict(error)), trace)
 
     def _write(self, attempt: Attempt, status: str, result: bytes, trace: str | None = None) -> bytes:
@@ -155,7 +172,7 @@ class Executor:
         result = None
         if not attempt.context.ignore_result:
             cause = error.exc if error.exc is not None else error
-            trace = "".join(traceback.format_exception(error))
+            trace = failure.trace(error)
             result = self._write(attempt, states.RETRY, values.encode(failure.to_dict(cause)), trace)
         return _report(attempt, result, successor=message)
 
@@ -186,12 +203,9 @@ def _instant(text: str) -> float:
 
 def refusal(raw: bytes, queue: str, error: Exception, now: float, claim: str = "") -> Outcome:
     """The outcome of a message that cannot be run; it goes to the dead letters, whoever waits gets the error."""
-    try:
-        task_id = wire.read_headers(raw).id
-    except MalformedMessage:
-        task_id = ""
-    reason = f"{type(error).__name__}: {error}"
-    dead = DeadLetter(task_id or f"malformed-{hash(raw) & 0xFFFFFFFF:08x}", queue, raw, reason)
+    task_id = wire.read_id(raw)
+    reason = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
+    dead = DeadLetter(task_id or f"malformed-{claim}", queue, raw, reason)
     result = document.write_failure(task_id, error, now) if task_id else None
     return Outcome(claim, task_id, result, dead=dead)
 

@@ -9,3 +9,4 @@ from tests.compat.fleet.tasks import declare
 
 library = importlib.import_module(os.environ["LIBRARY"])
 app = declare(library.Celery("fleet", broker=os.environ["BROKER"], backend=os.environ.get("BACKEND")))
+app.conf.update(task_unknown_timeout=0)  # at once, as Celery does

@@ -1,0 +1,90 @@
+"""Compressed bodies, under the names that Celery gives the methods (kombu.compression).
+
+Unpacking stops at a limit: a body that would become longer is refused after so many bytes and not when the
+memory is full. brotli needs the package `brotli` (1.2 or newer: older ones cannot stop), zstd Python 3.14 or
+`backports.zstd`.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from celeriac.exceptions import MalformedMessage
+from celeriac.message.limits import too_large
+
+_LZMA_MEMORY = 1 << 27
+_ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
+
+
+def _unpack_zlib(data: bytes, most: int) -> tuple[bytes, bool]:
+    unpacker = zlib.decompressobj(_ZLIB_OR_GZIP)
+    return unpacker.decompress(data, most), unpacker.eof
+
+
+def _unpack_bzip2(data: bytes, most: int) -> tuple[bytes, bool]:
+    return _drain(bz2.BZ2Decompressor(), data, most)
+
+
+def _unpack_lzma(data: bytes, most: int) -> tuple[bytes, bool]:
+    return _drain(lzma.LZMADecompressor(memlimit=_LZMA_MEMORY), data, most)
+
+
+def _unpack_zstd(data: bytes, most: int) -> tuple[bytes, bool]:
+    return _drain(_load("compression.zstd", "backports.zstd").ZstdDecompressor(), data, most)
+
+
+def _unpack_brotli(data: bytes, most: int) -> tuple[bytes, bool]:
+    unpacker = _load("brotli").Decompressor()
+    text: bytes = unpacker.process(data, output_buffer_limit=most)
+    return text, unpacker.is_finished()
+
+
+def _drain(unpacker: Any, data: bytes, most: int) -> tuple[bytes, bool]:
+    """Decompressors that give what they have, up to a length."""
+    parts, size = [unpacker.decompress(data, most)], 0
+    while parts[-1] and not unpacker.eof and (size := size + len(parts[-1])) < most:
+        parts.append(unpacker.decompress(b"", most - size))
+    return b"".join(parts), unpacker.eof
+
+
+def _load(*modules: str) -> Any:
+    for name in modules:
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+    raise MalformedMessage(f"the body is compressed, and {modules[-1]} is not installed here")
+
+
+_METHODS: tuple[tuple[Callable[[bytes, int], tuple[bytes, bool]], tuple[str, ...]], ...] = (
+    (_unpack_zlib, ("application/x-gzip", "gzip", "zlib")),
+    (_unpack_bzip2, ("application/x-bz2", "bzip2", "bzip")),
+    (_unpack_lzma, ("application/x-lzma", "lzma", "xz")),
+    (_unpack_brotli, ("application/x-brotli", "brotli")),
+    (_unpack_zstd, ("application/zstd", "zstd", "zstandard")),
+)
+_UNPACKERS = {name: unpack for unpack, names in _METHODS for name in names}
+
+
+def unpack(data: bytes, method: str, most: int) -> bytes:
+    """The body as it was, at most so many bytes of it; raises `MalformedMessage` or `MessageTooLarge`."""
+    unpacker = _UNPACKERS.get(method)
+    if unpacker is None:
+        raise MalformedMessage(f"cannot unpack compression {method[:100]!r}")
+    try:
+        # One byte more tells what is too long from what fits exactly.
+        text, complete = unpacker(data, most + 1)
+    except MalformedMessage:
+        raise
+    except Exception as error:  # each library has errors of its own, brotli not even a class that one can name
+        raise MalformedMessage(f"cannot unpack the body: {error}") from error
+    if len(text) > most:
+        raise too_large(f"the body, {len(data)} bytes packed,", len(text), "bytes or more", "this worker", most)
+    if not complete:
+        raise MalformedMessage("cannot unpack the body: it is cut off")
+    return text
