@@ -12,6 +12,7 @@ import logging
 from celeriac.clock import Clock
 from celeriac.context import Context
 from celeriac.exceptions import Ignore, Reject, Retry
+from celeriac.message import values
 from celeriac.worker.logsetup import AboutTask, PenHandler
 
 logger = logging.getLogger("celeriac.worker")
@@ -66,7 +67,7 @@ class TaskLog:
 
 def say_error(context: Context, throws: tuple[type[BaseException], ...], error: BaseException) -> None:
     """Log how a task ended that did not succeed. Errors in `throws` are expected: no traceback for them."""
-    level, text, trace = logging.ERROR, f"raised unexpected: {error!r}", True
+    level, text, trace = logging.ERROR, f"raised unexpected: {values.short_repr(error)}", True
     if isinstance(error, Retry):
         level, text, trace = logging.INFO, f"retry: {error}", False
     elif isinstance(error, Ignore):
@@ -74,7 +75,7 @@ def say_error(context: Context, throws: tuple[type[BaseException], ...], error: 
     elif isinstance(error, Reject):
         level, text = logging.WARNING, f"reject requeue={error.requeue}: {error.reason}"
     elif isinstance(error, throws):
-        level, text, trace = logging.INFO, f"raised expected: {error!r}", False
+        level, text, trace = logging.INFO, f"raised expected: {values.short_repr(error)}", False
     about = AboutTask(context.task or "", context.id or "", text)
     logger.log(level, "%s", about, exc_info=error if trace else None)
 
