@@ -72,6 +72,11 @@ class Scene:
         (row,) = self.app.store.run(c.Stats(("celery",)))
         return row.ready
 
+    def claimed(self) -> int:
+        """How many messages are in workers' hands."""
+        (row,) = self.app.store.run(c.Stats(("celery",)))
+        return row.claimed
+
     def new_gate(self, name: str = "gate") -> Path:
         """A named pipe: the task `gate` waits until the test opens it with `open_gate`."""
         path = self.folder / name

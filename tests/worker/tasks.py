@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import json
 import os
 import re
 import signal
+import subprocess
 import time
 
 from celeriac import Celeriac
@@ -19,6 +21,7 @@ app = Celeriac(
     broker=os.environ["TEST_BROKER"],
     worker_lease=float(os.environ.get("TEST_LEASE", "10")),
 )
+app.conf.update(json.loads(os.environ.get("TEST_SETTINGS", "{}")))
 ledger = Ledger(os.environ["TEST_LEDGER"])
 worker = int(os.environ.get("TEST_WORKER", "0"))
 _library = ctypes.PyDLL(None)
@@ -119,3 +122,34 @@ def large(number: int, data: str, size: int) -> str:
     result = (data * (size // len(data) + 1))[:size]
     end(number)
     return result
+
+
+@app.task(name="tick")
+def tick(number: int, seconds: float) -> int:
+    """Write an end every few milliseconds for a while."""
+    start(number)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        end(number)
+        time.sleep(0.002)
+    return number
+
+
+@app.task(name="helper")
+def helper(number: int, fifo: str) -> int:
+    """Start a program that waits at a named pipe, and one that is told to end; the exit code of the latter."""
+    idler = subprocess.Popen(["sleep", "60"])
+    with subprocess.Popen(["cat", fifo]) as reader:
+        start(number)
+        reader.wait()
+    idler.terminate()
+    end(number)
+    return idler.wait()
+
+
+@app.task(name="orphan")
+def orphan(number: int) -> int:
+    """Leave a process behind whose parent is gone; its pid."""
+    start(number)
+    done = subprocess.run(["sh", "-c", "sleep 0.05 & echo $!"], stdout=subprocess.PIPE, check=True)
+    return int(done.stdout)

@@ -1,4 +1,4 @@
-"""SIGTERM: claim nothing more, give the unstarted back at once, let the running finish."""
+"""A warm stop: claim nothing more, give the unstarted back at once, let the running finish."""
 
 from __future__ import annotations
 
@@ -57,13 +57,67 @@ def test_an_idle_worker_ends_at_once(scene: Scene) -> None:
     assert time.monotonic() - told < 2
 
 
-def test_a_second_signal_changes_nothing(scene: Scene) -> None:
+def test_nothing_is_claimed_later_than_a_tenth_of_a_second_after_the_signal(scene: Scene) -> None:
+    gate = scene.new_gate()
+    worker = scene.ready_worker(2)
+    scene.send_many("slow", [(number, 0.002) for number in range(3000)])
+    scene.send_many("gate", [(9999, str(gate))])
+    scene.ledger.wait_for_starts(200)
+    told = time.monotonic()
+    worker.tell(signal.SIGTERM)
+    time.sleep(max(0.0, told + 0.1 - time.monotonic()))
+    before = scene.waiting()
+    while time.monotonic() < told + 1:
+        now = scene.waiting()
+        assert now >= before, f"{before - now} messages were claimed after the signal"
+        before = now
+    assert worker.wait() == 0
+    assert scene.waiting() + len(scene.ledger.ends()) == 3001
+
+
+def test_three_signals_of_one_moment_are_one(scene: Scene) -> None:
+    """A Ctrl-C reaches the group, and whoever started the worker passes it on."""
     gate = scene.new_gate()
     worker = scene.ready_worker(1)
     running = scene.send("gate", 0, str(gate))
     scene.ledger.wait_for_starts(1, 0)
-    for _ in range(3):
-        worker.tell(signal.SIGTERM)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        worker.tell(number)
+        time.sleep(0.003)
+    wait_until(lambda: worker.said("stopping"), 5, "word of the stop")
+    time.sleep(0.3)
     open_gate(gate)
     assert running.get(timeout=10) == 0
     assert worker.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_group_disturbs_no_task(scene: Scene, number: signal.Signals) -> None:
+    """As a Ctrl-C in a terminal, and as a service that signals its whole control group."""
+    worker = scene.ready_worker(2)
+    plain = scene.send("slow", 1, 0.5)
+    asynchronous = scene.send("slow_async", 2, 0.5)
+    scene.ledger.wait_for_starts(2)
+    worker.tell_all(number)
+    assert plain.get(timeout=10) == 1
+    assert asynchronous.get(timeout=10) == 2
+    assert worker.wait() == 0
+    assert len(scene.ledger.starts()) == 2
+
+
+def test_a_task_can_still_end_what_it_started(scene: Scene) -> None:
+    """Children outlive a SIGTERM; their programs do not inherit that."""
+    gate = scene.new_gate()
+    worker = scene.ready_worker(1)
+    result = scene.send("helper", 1, str(gate))
+    scene.ledger.wait_for_starts(1)
+    worker.tell_all(signal.SIGINT)
+    open_gate(gate)
+    assert result.get(timeout=10) == -signal.SIGTERM
+    assert worker.wait() == 0
+
+
+def test_a_worker_that_imports_its_app_still_ends_at_once(scene: Scene) -> None:
+    worker = scene.worker("-c", "1")
+    wait_until(lambda: worker.core, 10, "core")
+    assert worker.stop(5) == 0

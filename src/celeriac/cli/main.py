@@ -11,6 +11,7 @@ import click
 
 import celeriac
 from celeriac import ids
+from celeriac.cli.health import health
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
 
 EXIT_FAILED = 1
@@ -24,6 +25,9 @@ EXIT_UNAVAILABLE = 69
 def cli(context: click.Context, app_name: str | None) -> None:
     """Run and inspect background tasks."""
     context.obj = app_name
+
+
+cli.add_command(health)
 
 
 def load_app(context: click.Context) -> Any:

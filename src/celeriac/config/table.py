@@ -98,6 +98,36 @@ _ROWS = (
     Setting("worker_concurrency", (int, type(None)), None, "Children of a worker; unset, one a core."),
     Setting("worker_async_concurrency", int, 100, "Tasks with `async def` that one child runs side by side."),
     Setting("worker_lease", _NUMBER, 10.0, "Silence after which a worker counts as dead, on Redis.", "seconds"),
+    Setting(
+        "worker_grace",
+        _OPTIONAL_NUMBER,
+        None,
+        "How long running tasks may go on after SIGTERM before they are given back and cut off; unset, for ever. "
+        "The environment variable CELERIAC_GRACE goes before it.",
+        "seconds",
+    ),
+    Setting(
+        "worker_soft_shutdown_timeout",
+        _NUMBER,
+        0.0,
+        "How long running tasks may go on after a signal that means a cold stop.",
+        "seconds",
+        ("CELERYD_SOFT_SHUTDOWN_TIMEOUT",),
+    ),
+    Setting(
+        "worker_stall_timeout",
+        _NUMBER,
+        10.0,
+        "After how long with free children, waiting messages and nothing claimed a worker builds its session with "
+        "the store anew; 0 means never.",
+        "seconds",
+    ),
+    Setting(
+        "worker_health_bind",
+        _OPTIONAL_TEXT,
+        None,
+        "The host:port at which a worker answers GET /live and GET /ready; unset, none.",
+    ),
     Setting("worker_crash_limit", int, 3, "Deaths of a child in the same task before it becomes a dead letter."),
     Setting(
         "worker_log_format",

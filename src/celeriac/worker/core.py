@@ -1,11 +1,12 @@
 """The core: claims, finishes, beats. Hot path: store -> here -> dispatcher -> child -> dispatcher -> here -> store.
 
-One event loop, no user code, nothing that blocks. Four activities share a session with the store:
+One event loop, no user code, nothing that blocks. Five activities share a session with the store:
 
 * `_exchange` sends what has ended and claims as much as the children can use, in one request;
 * `_listen` waits for messages while the children have nothing to do;
 * `_beat` keeps the lease, and takes over what dead workers held;
-* `_promote` brings delayed messages into their queues when they are due.
+* `_promote` brings delayed messages into their queues when they are due;
+* `_mind_progress` sees whether anything comes while messages wait, and ends a session that brings nothing.
 
 When the session breaks, all end; the children go on with what they have begun, and a new session begins by
 comparing notes with the store. When the lease is lost, everything held is forgotten: what runs runs to its
@@ -15,6 +16,7 @@ end, and its outcome is dropped here, as the store would refuse it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Coroutine
@@ -32,9 +34,11 @@ from celeriac.worker import intake, reaping
 from celeriac.worker.dispatcher import Dispatcher
 from celeriac.worker.distribute import Shares
 from celeriac.worker.frame import Manifest
+from celeriac.worker.health import Health, judge
 from celeriac.worker.ledger import Held, Ledger
 from celeriac.worker.options import WorkerOptions
 from celeriac.worker.port import monotonic
+from celeriac.worker.progress import Progress
 
 logger = logging.getLogger("celeriac.worker")
 
@@ -49,7 +53,15 @@ class CoreStats(Struct):
     requests: int = 0
     reaped: int = 0
     leases: int = 0
+    claimed: int = 0
+    stalls: int = 0
+    abandoned: int = 0
+    """Tasks that a cold stop cut off, and outcomes that no store was there for."""
     longest_beat_gap: float = 0.0
+
+
+class _Stalled(Exception):
+    """A session brings nothing although messages wait."""
 
 
 class Core:
@@ -82,6 +94,12 @@ class Core:
         self._due = asyncio.Event()
         self._due_timer: asyncio.TimerHandle | None = None
         self._pause = _RECONNECT_SECONDS[0]
+        self._away_since = 0.0
+        self._told_to_stop = asyncio.Event()
+        self._stall_timeout = float(manifest.settings.get("worker_stall_timeout", 10.0))
+        self._stalls_in_a_row = 0
+        self._last_claim = (0.0, 0)
+        """When a claim was answered last, and with how many messages."""
         self._stop_waiting: asyncio.Future[None] | None = None
         self._neighbours = reaping.Neighbours(asyncio.get_running_loop(), self._beat_now.set)
 
@@ -91,9 +109,25 @@ class Core:
     def stop(self) -> None:
         """Claim nothing more, give back what has not begun, let the rest finish."""
         self.dispatcher.stop()
+        self._told_to_stop.set()
         self._news.set()
         if self._session is not None:
             self._stop_waiting = asyncio.ensure_future(self._session.stop_waiting())
+
+    def abandon(self) -> None:
+        """After `stop`: give back what runs as well. The children stand still from here on and are to be killed."""
+        self.stats.abandoned += self.dispatcher.abandon()
+        self._news.set()
+
+    def look(self, health: Health) -> Health:
+        """Fill in how the worker is."""
+        now = monotonic()
+        health.children = len(self.dispatcher.children)
+        health.running = self.dispatcher.running()
+        health.answered = round(now - self._last_beat, 3) if self._last_beat else None
+        health.stalls = self.stats.stalls
+        lease = self._opened and self.dispatcher.lease_valid(now)
+        return judge(health, lease=lease, stalls_in_a_row=self._stalls_in_a_row)
 
     # -- sessions -------------------------------------------------------------
 
@@ -109,13 +143,19 @@ class Core:
                 if self.dispatcher.stopping and self.ledger.empty:
                     return  # a wait at the store crossed the end of the lease
                 self._forget_lease()
+            except _Stalled as error:
+                self._interrupted()
+                logger.error("%s", error)
             except OperationalError as error:
                 self._interrupted()
+                self._away_since = self._away_since or monotonic()
                 if self._may_give_up():
-                    logger.error("stopped without the store; %d outcomes are lost to it", len(self.ledger.ended))
+                    self._give_up()
                     return
                 logger.warning("lost the store: %s; trying again in %.2g s", error, self._pause)
-                await asyncio.sleep(self._pause)
+                if await self._told_to_stop_within(self._pause) and self._may_give_up():
+                    self._give_up()
+                    return
                 self._pause = min(self._pause * 2, most)
 
     def _may_give_up(self) -> bool:
@@ -127,6 +167,20 @@ class Core:
             return False
         return not self.ledger.known() or monotonic() - self._last_beat > 2 * self.store.lease_seconds
 
+    def _give_up(self) -> None:
+        self.stats.abandoned += len(self.ledger.ended)
+        logger.error("stopped without the store; %d outcomes are lost to it", len(self.ledger.ended))
+
+    async def _told_to_stop_within(self, seconds: float) -> bool:
+        """Whether a stop is asked for, now or before so many seconds are over; one known of before does not count."""
+        if self.dispatcher.stopping:
+            await asyncio.sleep(seconds)
+            return False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._told_to_stop.wait()
+        return self.dispatcher.stopping
+
     async def _work(self) -> None:
         """One session, from connecting to its end."""
         session = self._session = await self.store.connect(self._lease, self._number)
@@ -134,7 +188,11 @@ class Core:
         try:
             await self._begin(session)
             await _until_first(
-                self._exchange(session), self._listen(session), self._beat(session), self._promote(session)
+                self._exchange(session),
+                self._listen(session),
+                self._beat(session),
+                self._promote(session),
+                self._mind_progress(session),
             )
         finally:
             self._session = None
@@ -154,6 +212,9 @@ class Core:
             self.stats.leases += 1
             self.on_lease()
         self._lease_holds_from(sent)
+        if self._away_since:
+            logger.warning("the store is back after %.1f s", monotonic() - self._away_since)
+            self._away_since = 0.0
         self._pause = _RECONNECT_SECONDS[0]
         self._empty = False
         self._news.set()
@@ -200,6 +261,7 @@ class Core:
             ledger.settle(reply.lost)
             if wanted:
                 self._empty = not reply.claims
+                self._note_claim(len(reply.claims))
             self._take_in(reply.claims)
             self._plan_promotion(reply.next_due)
             self._news.set()
@@ -253,8 +315,43 @@ class Core:
                 continue
             handed = await session.wait(self.options.queues, wanted)
             self._empty = handed is not None and len(handed.claims) < wanted
+            if handed is not None:
+                self._note_claim(len(handed.claims))
             self._take_in(handed.claims if handed else ())
             self._news.set()
+
+    def _note_claim(self, count: int) -> None:
+        """What the last claim brought, for the day when nothing comes any more."""
+        self._last_claim = (monotonic(), count)
+        if count:
+            self.stats.claimed += count
+            self._stalls_in_a_row = 0
+
+    async def _mind_progress(self, session: c.Session) -> None:
+        """Notice that nothing comes although messages wait and children are free (promise G12)."""
+        progress = Progress(self._stall_timeout or float("inf"))
+        progress.resumed(self.stats.claimed)
+        while True:
+            await asyncio.sleep(min(progress.pause, 86400))
+            waiting = 0
+            if not progress.resumed(self.stats.claimed) and self.dispatcher.wanted():
+                waiting = sum([row.ready for row in await session.call(c.Stats(self.options.queues))])
+            now = monotonic()
+            since = progress.look(now, waiting)
+            if since is not None:
+                self.stats.stalls += 1
+                self._stalls_in_a_row += 1
+                raise _Stalled(self._describe_stall(waiting, now - since))
+
+    def _describe_stall(self, waiting: int, seconds: float) -> str:
+        when, count = self._last_claim
+        last = (
+            f"the last claim was answered {monotonic() - when:.1f} s ago with {count} messages" if when else "none was"
+        )
+        return (
+            f"{waiting} messages have been waiting for {seconds:.1f} s and more, {self.dispatcher.wanted()} more could "
+            f"be taken, and nothing came; {last}; building the session from nothing (stall {self.stats.stalls})"
+        )
 
     # -- beat and promote -----------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -212,6 +213,35 @@ class Dispatcher:
         self.take_everything_back()
         self.hand_out()
 
+    def running(self) -> int:
+        """How many tasks are in children's hands."""
+        return sum([len(port.out) for port in self._ports()])
+
+    def lease_valid(self, now: float) -> bool:
+        """Whether children may begin tasks."""
+        return now < self._valid_until
+
+    def abandon(self) -> int:
+        """Cut off what runs, and give it back without a charge; returns how many tasks that were.
+
+        The children stand still before their claims go back, so that nothing runs here and elsewhere at once;
+        to kill them comes after. What may run only once has failed.
+        """
+        for child in self.children.values():
+            if child.pidfd >= 0:
+                signal.pidfd_send_signal(child.pidfd, signal.SIGSTOP)
+        self._collect()
+        self.take_everything_back()
+        self.hand_out()
+        running = [held for port in self._ports() for held in port.out.values() if not held.stale]
+        for held in running:
+            if held.once:
+                self._fail(held, f"the worker was stopped while it ran {held.name}[{held.task_id}]")
+            else:
+                self._ledger.give_back([held], wire.redelivered(held.raw))
+            held.stale = True
+        return len(running)
+
     def child_died(self, child: Child, cause: str) -> None:
         """Read what it left, charge what it had begun, and give the rest to others."""
         self.stats.child_deaths += 1
@@ -236,7 +266,10 @@ class Dispatcher:
         if not held.once and crashes < self._crash_limit:
             self._ledger.give_back([held], wire.redelivered(held.raw, crashes=crashes))
             return
-        error = WorkerLostError(f"the child running {held.name}[{held.task_id}] died: {cause}; deaths: {crashes}")
+        self._fail(held, f"the child running {held.name}[{held.task_id}] died: {cause}; deaths: {crashes}")
+
+    def _fail(self, held: Held, reason: str) -> None:
+        error = WorkerLostError(reason)
         result = document.write_failure(held.task_id, error, self._clock.now())
         dead = c.DeadLetter(held.task_id, held.queue, held.raw, str(error))
         self._ledger.end(held, c.Outcome("", held.task_id, result, dead=dead))

@@ -1,8 +1,11 @@
 """The launcher: forks the core and the zygote while it is small and clean, and then only waits.
 
-It is the parent of both, so it can bring a new zygote when one dies, which the core, with its loop and
-threads, could not. When the core dies everything dies: the zygote is killed here, its children by the
-kernel. When the launcher dies the kernel kills both.
+It is the parent of both, so it can bring a new zygote when one dies or when the code is to be read anew,
+which the core, with its loop and threads, could not. When the core dies everything dies: the zygotes are
+killed here, their children by the kernel. When the launcher dies the kernel kills all.
+
+All signals to a worker are for the launcher, and it alone listens to them; the core is told by message. It
+does what the first process of a container must do: it reaps whatever ends below it.
 """
 
 from __future__ import annotations
@@ -12,20 +15,23 @@ import gc
 import os
 import signal
 import socket
+import sys
 import time
 
 from celeriac.worker.lane import Lane, allocate
 from celeriac.worker.options import WorkerOptions
-from celeriac.worker.process import run_core
+from celeriac.worker.process import Word, run_core
 from celeriac.worker.scribe import Log
-from celeriac.worker.zygote import run_zygote
+from celeriac.worker.stopping import STOP_SIGNALS, Escalation, Stage
+from celeriac.worker.zygote import EXIT_IMPORT, run_zygote
 
-_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
-_ZYGOTE_PAUSE_SECONDS = 0.2
+_SIGNALS = (signal.SIGCHLD, signal.SIGHUP, *STOP_SIGNALS)
+_PAUSE_SECONDS = (0.2, 5.0)
+_EXIT_ABANDONED = 1
 
 
 def launch(options: WorkerOptions) -> int:
-    """Run a worker until it ends; its exit code. SIGTERM and SIGINT end it in order."""
+    """Run a worker until it ends; its exit code. `stopping` says what each signal means."""
     log = Log(options.log_file)
     code = Launcher(options, log).run()
     log.finish()
@@ -40,8 +46,15 @@ class Launcher:
         self._log = log
         self._lanes: list[Lane] = allocate(2 * options.children)
         self._core = 0
-        self._zygote = 0
-        self._told_to_end = False
+        self._zygotes: list[int] = []
+        """Those that live, the newest last."""
+        self._zygote_due = float("inf")
+        self._pause = _PAUSE_SECONDS[0]
+        # Celery's own way to make SIGTERM a cold stop.
+        remapped = {signal.SIGTERM} if os.environ.get("REMAP_SIGTERM") == "SIGQUIT" else set()
+        self._escalation = Escalation(frozenset({signal.SIGQUIT, *remapped}))
+        # To a worker at a terminal SIGHUP says that the terminal is gone.
+        self._hangup_reloads = not (sys.stdin and sys.stdin.isatty())
         self._to_core, self._from_launcher = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
     def run(self) -> int:
@@ -52,59 +65,104 @@ class Launcher:
         launcher = os.getpid()
         self._core = os.fork()
         if self._core == 0:
-            _unblock()
+            _deafen()
             self._to_core.close()
             run_core(self._from_launcher, self._lanes, self._options, self._log, launcher)
         self._from_launcher.close()
         self._start_zygote()
-        return self._wait()
+        code = None
+        while code is None:
+            code = self._step()
+        return code
 
     def _start_zygote(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         launcher = os.getpid()
-        self._zygote = os.fork()
-        if self._zygote == 0:
-            _unblock()
+        self._zygote_due = float("inf")
+        zygote = os.fork()
+        if zygote == 0:
+            _deafen()
             ours.close()
             self._to_core.close()
             run_zygote(theirs, self._lanes, self._options, self._log, launcher)
+        self._zygotes.append(zygote)
         # A core that is gone is found by SIGCHLD next.
         with contextlib.suppress(OSError):
-            socket.send_fds(self._to_core, [b"zygote"], [ours.fileno()])
+            socket.send_fds(self._to_core, [Word.ZYGOTE], [ours.fileno()])
         ours.close()
         theirs.close()
 
-    def _wait(self) -> int:
-        """Until the core has ended."""
+    def _step(self) -> int | None:
+        """Wait for the next signal and act; the exit code once the worker has ended."""
+        left = max(0.0, self._zygote_due - time.monotonic())
+        news = signal.sigtimedwait(_SIGNALS, min(left, 3600.0))
+        if news is None:
+            if time.monotonic() >= self._zygote_due:
+                self._start_zygote()
+        elif news.si_signo == signal.SIGCHLD:
+            return self._reap()
+        elif news.si_signo == signal.SIGHUP and self._hangup_reloads:
+            self._reload()
+        else:
+            return self._stop(news.si_signo)
+        return None
+
+    def _stop(self, number: int) -> int | None:
+        before, stage = self._escalation.stage, self._escalation.told(number, time.monotonic())
+        if stage == Stage.AT_ONCE:
+            os.kill(self._core, signal.SIGKILL)
+            os.waitpid(self._core, 0)
+            self._kill_zygotes()
+            return _EXIT_ABANDONED
+        if stage != before:
+            self._tell(Word.COLD if stage == Stage.COLD else Word.WARM)
+        return None
+
+    def _reload(self) -> None:
+        """A new zygote beside the old one; the core changes over once the app is imported."""
+        if self._escalation.stage == Stage.RUNNING:
+            self._tell(Word.RELOAD)
+            self._start_zygote()
+
+    def _tell(self, word: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self._to_core.send(word)
+
+    def _reap(self) -> int | None:
+        """Bury who has ended, orphans included; the exit code when it was the core."""
         while True:
-            number = signal.sigwait(_SIGNALS)
-            if number != signal.SIGCHLD:
-                self._told_to_end = True
-                os.kill(self._core, signal.SIGTERM)
-                continue
-            while True:
-                try:
-                    pid, status = os.waitpid(-1, os.WNOHANG)
-                except ChildProcessError:
-                    break
-                if pid == 0:
-                    break
-                if pid == self._core:
-                    return self._finish(status)
-                if pid == self._zygote:
-                    self._zygote = 0
-                    # The core ends by itself when the app cannot be imported; give it the time to.
-                    time.sleep(_ZYGOTE_PAUSE_SECONDS)
-                    self._start_zygote()
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return None
+            if pid == 0:
+                return None
+            if pid == self._core:
+                self._kill_zygotes()
+                return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 70
+            if pid in self._zygotes:
+                self._zygote_ended(pid, status)
 
-    def _finish(self, status: int) -> int:
-        if self._zygote:
-            os.kill(self._zygote, signal.SIGKILL)
-            os.waitpid(self._zygote, 0)
-        if self._told_to_end and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGTERM:
-            return 0  # it had not begun yet
-        return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 70
+    def _zygote_ended(self, pid: int, status: int) -> None:
+        """Replace the one in use; not one that was let go, nor a newcomer that could not import the app."""
+        newest = self._zygotes[-1] == pid
+        self._zygotes.remove(pid)
+        unfit = os.WIFEXITED(status) and os.WEXITSTATUS(status) == EXIT_IMPORT
+        if not newest or (unfit and self._zygotes) or self._escalation.stage != Stage.RUNNING:
+            return
+        # The core ends by itself when the app cannot be imported; give it the time to.
+        self._zygote_due = time.monotonic() + self._pause
+        self._pause = min(2 * self._pause, _PAUSE_SECONDS[1]) if unfit else _PAUSE_SECONDS[0]
+
+    def _kill_zygotes(self) -> None:
+        for zygote in self._zygotes:
+            os.kill(zygote, signal.SIGKILL)
+        for zygote in self._zygotes:
+            os.waitpid(zygote, 0)
 
 
-def _unblock() -> None:
+def _deafen() -> None:
+    """What signals mean, the launcher decides; a Ctrl-C in a terminal reaches the whole group."""
+    for number in (signal.SIGHUP, *STOP_SIGNALS):
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)

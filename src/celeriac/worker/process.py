@@ -1,15 +1,19 @@
-"""The core's process: one loop, a crew, and the core itself once the app is known."""
+"""The core's process: one loop, a crew, and the core itself once the app is known.
+
+It hears no signals: the launcher says by message what they mean.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, NoReturn
 
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
@@ -17,15 +21,32 @@ from celeriac.stores.open import open_store
 from celeriac.worker.core import Core
 from celeriac.worker.crew import Child, Crew
 from celeriac.worker.frame import Manifest
+from celeriac.worker.health import Health, HealthServer
 from celeriac.worker.lane import Lane
 from celeriac.worker.logsetup import set_up_core, use_settings
 from celeriac.worker.options import WorkerOptions
+from celeriac.worker.runtime_directory import new_socket
 from celeriac.worker.scribe import Log
+from celeriac.worker.stopping import Patience
 from celeriac.worker.zygote import die_with_parent
 
 logger = logging.getLogger("celeriac.worker")
 
-EXIT_FAILED, EXIT_USAGE = 1, 2
+EXIT_FAILED, EXIT_USAGE, EXIT_ABANDONED = 1, 2, 1
+
+_COLD_SECONDS = 2.0
+"""How long a cold stop waits for a store that does not answer; others then take over by the lease."""
+
+
+class Word(bytes, Enum):
+    """What the launcher says to the core."""
+
+    ZYGOTE = b"zygote"
+    """Here is one: a socket to it comes along."""
+    RELOAD = b"reload"
+    """The next zygote imports the app anew."""
+    WARM = b"warm"
+    COLD = b"cold"
 
 
 class CoreProcess:
@@ -39,47 +60,98 @@ class CoreProcess:
         self._failure = ""
         self._code = 0
         self._stopped = False
+        self._patience = Patience()
+        self._working: asyncio.Task[None] | None = None
+        self._health = HealthServer(self.look)
         self.crew = Crew(lanes, options.children, self)
 
     def attach(self, launcher: socket.socket) -> None:
-        """Take zygotes from the launcher as it makes them."""
+        """Listen to the launcher."""
         launcher.setblocking(False)
-        asyncio.get_running_loop().add_reader(launcher.fileno(), self._take_zygote, launcher)
+        asyncio.get_running_loop().add_reader(launcher.fileno(), self._hear, launcher)
 
-    def _take_zygote(self, launcher: socket.socket) -> None:
-        data, descriptors, _, _ = socket.recv_fds(launcher, 16, 1)
-        if data:
-            self.crew.attach(socket.socket(fileno=descriptors[0]))
-        else:
-            asyncio.get_running_loop().remove_reader(launcher.fileno())
+    def _hear(self, launcher: socket.socket) -> None:
+        word, descriptors, _, _ = socket.recv_fds(launcher, 16, 1)
+        match word:
+            case Word.ZYGOTE:
+                self.crew.attach(socket.socket(fileno=descriptors[0]))
+            case Word.WARM:
+                self.stop()
+            case Word.COLD:
+                self.stop_cold()
+            case b"":
+                asyncio.get_running_loop().remove_reader(launcher.fileno())
+
+    def look(self) -> Health:
+        """How this worker is."""
+        health = Health(worker=self._options.name, app=self._options.app, stopping=self._stopped)
+        if self._core is None:
+            health.reason = self._failure or "the app is being imported"
+            return health
+        return self._core.look(health)
 
     async def run(self) -> int:
         """Work until stopped; the exit code of the worker."""
-        await self._ready.wait()
-        if self._core is None:
+        await self._open_socket()
+        try:
+            await self._ready.wait()
+            return self._code if self._core is None else await self._work(self._core)
+        except ImproperlyConfigured as error:
+            self._failure = f"celeriac: {error}"
+            return EXIT_FAILED
+        finally:
+            self._health.close()
             if self._failure:
                 print(self._failure, file=sys.stderr)
-            return self._code
-        code = 0
+
+    async def _open_socket(self) -> None:
         try:
-            await self._core.run()
-        except ImproperlyConfigured as error:
-            print(f"celeriac: {error}", file=sys.stderr)
-            code = EXIT_FAILED
-        self._core.dispatcher.log.flush()
+            await self._health.listen_here(new_socket(self._options.name))
+        except OSError as error:
+            logger.warning("`celeriac health` will not find this worker: %s", error)
+
+    async def _work(self, core: Core) -> int:
+        """From the first lease to the end of the last; the exit code."""
+        bind = core.manifest.settings.get("worker_health_bind")
+        if bind:
+            await self._health.listen(bind)
+        self._working = asyncio.ensure_future(core.run())
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._working
+        core.dispatcher.log.flush()
         self.crew.stop()
-        self._core.store.close()
-        stats, dispatched = self._core.stats, self._core.dispatcher.stats
+        core.store.close()
+        stats, dispatched = core.stats, core.dispatcher.stats
         logger.info("worker %s stopped; %d tasks done", self._options.name, dispatched.done)
         logger.info("at most %.3f s between heartbeats", stats.longest_beat_gap)
-        return code
+        if stats.abandoned:
+            logger.warning("%d tasks were cut off; others run them", stats.abandoned)
+        return EXIT_ABANDONED if stats.abandoned else 0
 
     def stop(self) -> None:
-        """Begin the orderly end."""
+        """Begin the orderly end; it turns cold when the grace is over."""
+        if self._stopped:
+            return
         self._stopped = True
         if self._core is not None:
+            logger.info("stopping: nothing new; %d tasks in hand", self._core.dispatcher.running())
             self._core.stop()
+            if self._patience.grace is not None:
+                asyncio.get_running_loop().call_later(self._patience.grace, self._cut_off)
         self._ready.set()
+
+    def stop_cold(self) -> None:
+        """End as soon as what runs is given back, or after the time that Celery's soft shutdown leaves it."""
+        self.stop()
+        if self._patience.soft:
+            asyncio.get_running_loop().call_later(self._patience.soft, self._cut_off)
+        else:
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        if self._core is not None and self._working is not None:
+            self._core.abandon()
+            asyncio.get_running_loop().call_later(_COLD_SECONDS, self._working.cancel)
 
     def zygote_ready(self, manifest: Manifest) -> None:
         """Open the store that the app names, and begin; a later zygote only brings a new manifest."""
@@ -88,8 +160,9 @@ class CoreProcess:
             self._core.manifest = manifest
         elif not self._stopped:
             try:
+                self._patience = Patience.of(manifest.settings, os.environ)
                 store = _open(manifest)
-            except CeleriacError as error:
+            except (CeleriacError, ValueError) as error:
                 self._failure, self._code = f"celeriac: {error}", EXIT_FAILED
             else:
                 self._core = Core(store, manifest, self._options)
@@ -99,6 +172,9 @@ class CoreProcess:
 
     def zygote_failed(self, reason: str, found: bool) -> None:
         """The app's own error, as it is; an app that is not there is an error of the command line."""
+        if self._core is not None:
+            logger.error("cannot import %s anew; what runs goes on:\n%s", self._options.app, reason)
+            return
         self._failure = f"cannot import {self._options.app}:\n{reason}" if found else f"celeriac: {reason}"
         self._code = EXIT_FAILED if found else EXIT_USAGE
         self._ready.set()
@@ -150,7 +226,6 @@ def _without_password(url: str) -> str:
 def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log, parent: int) -> NoReturn:
     """The life of the core's process, in a process forked for it."""
     die_with_parent(parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     log.start()
     set_up_core(log.pen, options)
     # What came with the fork stays for good: leave it out of every collection.
@@ -169,7 +244,6 @@ def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions,
 
 async def _main(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions) -> int:
     process = CoreProcess(options, lanes)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, process.stop)
     process.attach(launcher)
     return await process.run()
 

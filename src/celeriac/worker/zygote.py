@@ -29,6 +29,9 @@ from celeriac.worker.logsetup import name_process, set_up_zygote
 from celeriac.worker.options import WorkerOptions
 from celeriac.worker.scribe import Log
 
+EXIT_IMPORT = 3
+"""The app could not be imported, and the core was told why."""
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -56,9 +59,6 @@ def describe(app: Celeriac) -> Manifest:
 def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log, parent: int) -> NoReturn:
     """The life of the zygote, in a process forked for it."""
     die_with_parent(parent)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        # The core decides when a worker ends; a Ctrl-C in the terminal reaches the whole group.
-        signal.signal(number, signal.SIG_IGN)
     try:
         sys.path.insert(0, os.getcwd())
         app = find_app(options.app)
@@ -67,10 +67,10 @@ def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions
         set_up_zygote(log.keep_pen(), options, manifest.settings)
     except AppNotFound as error:
         control.send(encode(ImportFailed(str(error), found=False)))
-        os._exit(1)
+        os._exit(EXIT_IMPORT)
     except BaseException:
         control.send(encode(ImportFailed(traceback.format_exc())))
-        os._exit(1)
+        os._exit(EXIT_IMPORT)
     control.send(encode(Ready(manifest)))
     gc.collect()
     gc.freeze()
@@ -158,6 +158,7 @@ def _become_child(zygote: int, control: socket.socket, pipe: tuple[int, int], li
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _survive_sigterm()
         die_with_parent(zygote)
         for descriptor in pipe:
             os.close(descriptor)
@@ -169,3 +170,15 @@ def _become_child(zygote: int, control: socket.socket, pipe: tuple[int, int], li
     finally:
         sys.stderr.flush()
         os._exit(status)
+
+
+def _survive_sigterm() -> None:
+    """Let the child outlive a SIGTERM to the whole group, but nothing that a task starts.
+
+    Whoever ends a group or a control group means the worker, and its launcher hears of it. A handler, other
+    than an ignored signal, ends with `exec`, and a fork forgets it: `Popen.terminate` and the pools of
+    `multiprocessing` work as anywhere.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.siginterrupt(signal.SIGTERM, False)
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
