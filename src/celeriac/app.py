@@ -15,7 +15,7 @@ from celeriac.result import AsyncResult
 from celeriac.sender import Call, Sender
 from celeriac.store.contract import Store
 from celeriac.stores.open import absolute_url, open_store
-from celeriac.task import AsyncTask, Runtime, Task
+from celeriac.task import AsyncTask, Runtime, Task, kind_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -102,11 +102,23 @@ class Celeriac:
     def task(self, /, *, bind: Literal[True], name: str | None = None, **options: Any) -> BoundTaskDecorator: ...
     @overload
     def task(self, /, *, bind: Literal[False] = False, name: str | None = None, **options: Any) -> TaskDecorator: ...
-    def task(self, function: Any = None, /, *, bind: bool = False, name: str | None = None, **options: Any) -> Any:
-        """Make a task of a function: `@app.task` or `@app.task(name=..., bind=True, queue=..., ...)`."""
+    def task(
+        self,
+        function: Any = None,
+        /,
+        *,
+        bind: bool = False,
+        name: str | None = None,
+        base: type[Task[..., Any]] = Task,
+        **options: Any,
+    ) -> Any:
+        """Make a task of a function: `@app.task` or `@app.task(name=..., bind=True, queue=..., ...)`.
+
+        `base` is a subclass of `Task` to use instead.
+        """
 
         def register(function: Callable[..., Any]) -> Task[..., Any]:
-            kind = AsyncTask if inspect.iscoroutinefunction(function) else Task
+            kind = kind_of(base, asynchronous=inspect.iscoroutinefunction(function))
             task: Task[..., Any] = kind(
                 function, name or self.gen_task_name(function), self._runtime, bind=bind, **options
             )

@@ -21,6 +21,7 @@ _FROM_HEADERS = {
     "stamped_headers": "stamped_headers",
     "stamps": "stamps",
     "crashes": "crashes",
+    "requeues": "requeues",
 }
 
 

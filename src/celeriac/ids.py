@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import uuid
 from collections.abc import Iterator
 from functools import cache
 
@@ -30,6 +31,14 @@ def _make_ids(count: int) -> Iterator[str]:
 
 _stock: list[str] = []
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+def derived_id(text: str) -> str:
+    """The id that a task called on behalf of another gets: the same for the same text, so it exists once."""
+    return str(uuid.uuid5(_DERIVED, text))
+
+
+_DERIVED = uuid.UUID("5f0c7c52-9f5e-4c1c-9d63-3b6a1d0c6f2e")
 
 
 def random_below(limit: int) -> int:

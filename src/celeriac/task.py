@@ -20,6 +20,10 @@ OPTIONS = frozenset({"queue", "priority", "expires", "time_limit", "soft_time_li
 """Options of `apply_async` that a task may set for all its calls."""
 
 
+HOOKS = ("before_start", "on_success", "on_retry", "on_failure", "after_return")
+"""Methods of a task that a worker calls, where a subclass has them."""
+
+
 class Runtime:
     """What tasks need of their app: the way out (sender) and the way back (store)."""
 
@@ -36,7 +40,14 @@ class Task(Generic[P, R]):
     `max_retries` (3; None for no limit) and `default_retry_delay` (180 s) are what `retry` goes by; which errors
     it is applied to by itself, and after how long, say the options of `retry.RetryPolicy`. Errors of the
     classes in `throws` are expected: they fail the task like any other, but are logged without a traceback.
-    `acks_late` None or True means at least once, False at most once.
+    `acks_late` None or True means at least once, False at most once; what becomes of a task that runs at
+    least once say `acks_on_failure`, `acks_on_timeout` (False: a dead letter beside the result),
+    `reject_on_worker_lost` (False: not run again when its process dies) and `retry_on_worker_lost` (True: such
+    a death counts as a retry). `soft_time_limit` and `time_limit` are in seconds.
+
+    A subclass, given as `@app.task(base=...)`, may set options as attributes of the class, and have methods
+    that workers call: `before_start`, `on_success`, `on_retry`, `on_failure`, `after_return`, with the
+    arguments that Celery gives them.
     """
 
     asynchronous = False
@@ -44,6 +55,7 @@ class Task(Generic[P, R]):
     def __init__(
         self, function: Callable[..., Any], name: str, runtime: Runtime, *, bind: bool, **options: Any
     ) -> None:
+        options = {**_declared(type(self)), **options}
         self.name = name
         self.function = function
         self.bind = bind
@@ -52,12 +64,25 @@ class Task(Generic[P, R]):
         self.default_retry_delay: float = options.pop("default_retry_delay", 180)
         self.acks_late: bool | None = options.pop("acks_late", None)
         self.track_started: bool | None = options.pop("track_started", None)
+        self.acks_on_failure: bool | None = options.pop("acks_on_failure", None)
+        self.acks_on_timeout: bool | None = options.pop("acks_on_timeout", None)
+        self.acks_on_failure_or_timeout: bool | None = options.pop("acks_on_failure_or_timeout", None)
+        self.reject_on_worker_lost: bool | None = options.pop("reject_on_worker_lost", None)
+        self.retry_on_worker_lost: bool | None = options.pop("retry_on_worker_lost", None)
+        self.time_limit = float(options.get("time_limit") or 0.0)
+        self.soft_time_limit = float(options.get("soft_time_limit") or 0.0)
+        self.limited = bool(self.time_limit or self.soft_time_limit)
         self.throws: tuple[type[BaseException], ...] = tuple(options.pop("throws", ()))
         self.retry_policy = _take_policy(options)
         unknown = options.keys() - OPTIONS
         if unknown:
             raise TypeError(f"task {name} has no option {sorted(unknown)[0]!r}")
         self.options: dict[str, Any] = options
+        self.hooks = frozenset(hook for hook in HOOKS if hasattr(type(self), hook))
+        """Which of the methods that workers call it has."""
+        own_call = type(self).__call__ not in (Task.__call__, AsyncTask.__call__)
+        self.body: Callable[..., Any] = self.__call__ if own_call else self.run
+        """What a worker calls."""
         self.__name__ = getattr(function, "__name__", name)
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
@@ -180,6 +205,29 @@ class Task(Generic[P, R]):
         return f"<Task: {self.name}>"
 
 
+def _declared(kind: type[Task[..., Any]]) -> dict[str, Any]:
+    """The options that a subclass sets as attributes."""
+    return {name: getattr(kind, name) for name in _DECLARABLE if hasattr(kind, name)}
+
+
+_DECLARABLE = frozenset(
+    {
+        *OPTIONS,
+        *RetryPolicy.__struct_fields__,
+        "acks_late",
+        "acks_on_failure",
+        "acks_on_failure_or_timeout",
+        "acks_on_timeout",
+        "default_retry_delay",
+        "max_retries",
+        "reject_on_worker_lost",
+        "retry_on_worker_lost",
+        "throws",
+        "track_started",
+    }
+)
+
+
 def _take_policy(options: dict[str, Any]) -> RetryPolicy:
     """The retry options out of all others."""
     given = {name: options.pop(name) for name in RetryPolicy.__struct_fields__ if name in options}
@@ -198,3 +246,10 @@ class AsyncTask(Task[P, R]):
         """Run the function here, without a worker."""
         coroutine: Coroutine[Any, Any, R] = self.run(*args, **kwargs)
         return coroutine
+
+
+def kind_of(base: type[Task[..., Any]], *, asynchronous: bool) -> type[Task[..., Any]]:
+    """The class of a task: `base`, made one of `async def` functions where the function is one."""
+    if not asynchronous or issubclass(base, AsyncTask):
+        return base
+    return AsyncTask if base is Task else type(base.__name__, (base, AsyncTask), {"__module__": base.__module__})

@@ -23,6 +23,8 @@ _OPTIONAL_NUMBER = (int, float, type(None))
 _OPTIONAL_TEXT = (str, type(None))
 _OPTIONAL_BOOL = (bool, type(None))
 
+_OPTIONAL_FLAG = (bool, type(None))
+
 _ROWS = (
     Setting("broker_url", str, "sqlite:///tasks.db", "Where the queues are.", aliases=("BROKER_URL",)),
     Setting(
@@ -65,6 +67,57 @@ _ROWS = (
         "When a message is acknowledged: True after the task ran (at least once), False before (at most once). "
         "Unset means at least once.",
         aliases=("CELERY_ACKS_LATE",),
+    ),
+    Setting(
+        "task_acks_on_failure",
+        _OPTIONAL_FLAG,
+        None,
+        "False keeps the message of a task that failed as a dead letter, beside its result.",
+        aliases=("CELERY_ACKS_ON_FAILURE",),
+    ),
+    Setting(
+        "task_acks_on_timeout",
+        _OPTIONAL_FLAG,
+        None,
+        "The same for tasks that were ended at their time limit.",
+        aliases=("CELERY_ACKS_ON_TIMEOUT",),
+    ),
+    Setting(
+        "task_acks_on_failure_or_timeout",
+        bool,
+        True,
+        "Both at once, as Celery had it; the two above come first.",
+        aliases=("CELERY_ACKS_ON_FAILURE_OR_TIMEOUT",),
+    ),
+    Setting(
+        "task_reject_on_worker_lost",
+        _OPTIONAL_FLAG,
+        None,
+        "Whether a task whose process died runs again. Unset, it does, unless it may run once only.",
+        aliases=("CELERY_REJECT_ON_WORKER_LOST",),
+    ),
+    Setting(
+        "task_retry_on_worker_lost",
+        bool,
+        False,
+        "The death of its process counts as a retry, with the pause and the limit of the task's retries.",
+        aliases=("CELERY_RETRY_ON_WORKER_LOST",),
+    ),
+    Setting(
+        "task_time_limit",
+        _OPTIONAL_NUMBER,
+        None,
+        "After how long a task is ended, where it names no limit of its own.",
+        "seconds",
+        ("CELERYD_TASK_TIME_LIMIT",),
+    ),
+    Setting(
+        "task_soft_time_limit",
+        _OPTIONAL_NUMBER,
+        None,
+        "After how long SoftTimeLimitExceeded is raised in it.",
+        "seconds",
+        ("CELERYD_TASK_SOFT_TIME_LIMIT",),
     ),
     Setting(
         "task_ignore_result",

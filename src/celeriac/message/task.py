@@ -26,6 +26,7 @@ from celeriac.message.limits import USUAL, Limits
 CRASHES = "x-celeriac-crashes"
 HELD = "x-celeriac-held"
 PARKED = "x-celeriac-parked"
+REQUEUES = "x-celeriac-requeues"
 T = TypeVar("T")
 
 _EMBED = b'{"callbacks":null,"errbacks":null,"chain":null,"chord":null}'
@@ -101,6 +102,7 @@ class Headers(Struct):
     redelivered: bool = False
     compression: str | None = None
     crashes: Count = field(default=0, name=CRASHES)
+    requeues: Count = field(default=0, name=REQUEUES)
 
 
 class DeliveryInfo(Struct):

@@ -19,8 +19,8 @@ from celeriac.message import document
 from celeriac.message import task as wire
 from celeriac.store import contract as c
 from celeriac.worker import distribute
+from celeriac.worker.attempt import DOCUMENT, decode_report
 from celeriac.worker.crew import Child
-from celeriac.worker.executor import DOCUMENT, decode_report
 from celeriac.worker.ledger import Held, Ledger
 from celeriac.worker.pace import Pace
 from celeriac.worker.port import Port, monotonic

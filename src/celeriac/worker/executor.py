@@ -5,66 +5,59 @@ Nothing here talks to anybody: what comes out is data, kind and bytes, which the
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Mapping
-from typing import Any
-
-import msgspec
-from msgspec import Struct
+from typing import Any, Protocol
 
 from celeriac import states
-from celeriac.clock import Clock
+from celeriac.app import Celeriac
 from celeriac.context import Context, current
-from celeriac.exceptions import (
-    Ignore,
-    MalformedMessage,
-    NotRegistered,
-    Reject,
-    Retry,
-    TaskRevokedError,
-    UnencodableValue,
-)
-from celeriac.ids import random_below
-from celeriac.message import document, failure, limits, values
+from celeriac.exceptions import MalformedMessage, NotRegistered, TaskRevokedError
+from celeriac.message import document, failure, values
 from celeriac.message import task as wire
-from celeriac.sender import Call, Sender, read_time
-from celeriac.store.contract import DeadLetter, Message, Outcome
-from celeriac.task import Task
+from celeriac.sender import read_time
+from celeriac.store.contract import DeadLetter, Outcome
 from celeriac.worker import tasklog
-
-DOCUMENT, REPORT = 0, 1
-"""Kinds of outcomes: a result document (empty: none is kept), or an `Outcome` in msgpack."""
-
-Judged = tuple[int, bytes]
+from celeriac.worker.attempt import DOCUMENT, Attempt, Judged, report
+from celeriac.worker.frame import Verdict
+from celeriac.worker.judge import Judge
+from celeriac.worker.limits import UNLIMITED, Limits, limits_of
 
 _RECURSION = 1000
 _REASON_LENGTH = 1000
 
-encode_report = msgspec.msgpack.Encoder().encode
-decode_report = msgspec.msgpack.Decoder(Outcome).decode
+
+class Guard(Protocol):
+    """What can end a running task from outside."""
+
+    cancels: bool
+    """Whether every run goes through it, for it may be cancelled; else only those with limits."""
+
+    def call(self, attempt: Attempt) -> Any:
+        """Run the task within its limits."""
 
 
-class Attempt(Struct):
-    """A task that is about to run."""
+class AsyncGuard(Protocol):
+    """The same for coroutines."""
 
-    context: Context
-    task: Task[..., Any]
-    args: list[Any]
-    kwargs: dict[str, Any]
-    raw: bytes
+    async def call(self, attempt: Attempt) -> Any:
+        """Run the task within its limits."""
 
 
 class Executor:
-    """Runs tasks of one app."""
+    """Runs tasks of one app. `limits` are those of the worker, for tasks that have none of their own."""
 
-    def __init__(self, tasks: Mapping[str, Task[..., Any]], sender: Sender, clock: Clock, hostname: str) -> None:
-        self._tasks = tasks
-        self._sender = sender
-        self._clock = clock
+    def __init__(self, app: Celeriac, hostname: str, limits: Limits = UNLIMITED) -> None:
+        self._tasks = app.tasks
+        self._clock = app.clock
         self._hostname = hostname
-        self._limits = sender.limits
+        self._limits = limits if limits.hard or limits.soft else UNLIMITED
+        self._sizes = app.sender.limits
+        self._judge = Judge(app)
+        self._copied = False
+        os.register_at_fork(after_in_child=self._note_copy)
 
-    def execute(self, raw: bytes, queue: str) -> Judged:
+    def execute(self, raw: bytes, queue: str, guard: Guard) -> Judged:
         """Run a task whose function is not `async def`."""
         try:
             attempt = self.open(raw, queue)
@@ -72,14 +65,23 @@ class Executor:
             return self._refuse(raw, queue, error)
         token = current.set(attempt.context)
         try:
-            value = attempt.task.run(*attempt.args, **attempt.kwargs)
-            return self.judge_value(attempt, value)
+            if attempt.task.hooks:
+                _before(attempt)
+            if attempt.limits is None and not guard.cancels:
+                value = attempt.task.body(*attempt.args, **attempt.kwargs)
+            else:
+                value = guard.call(attempt)
+            if self._copied:
+                self.leave_if_copied(0)
+            return self._judge.value(attempt, value)
         except BaseException as error:
-            return self.judge_error(attempt, error)
+            if self._copied:
+                self.leave_if_copied(_exit_code(error))
+            return self._judge.error(attempt, error)
         finally:
             current.reset(token)
 
-    async def aexecute(self, raw: bytes, queue: str) -> Judged:
+    async def aexecute(self, raw: bytes, queue: str, guard: AsyncGuard) -> Judged:
         """Run a task whose function is `async def`, in the running loop."""
         try:
             attempt = self.open(raw, queue)
@@ -87,13 +89,39 @@ class Executor:
             return self._refuse(raw, queue, error)
         current.set(attempt.context)
         try:
-            value = await attempt.task.run(*attempt.args, **attempt.kwargs)
-            return self.judge_value(attempt, value)
+            if attempt.task.hooks:
+                _before(attempt)
+            value = await guard.call(attempt)
+            self.leave_if_copied(0)
+            return self._judge.value(attempt, value)
         except BaseException as error:
-            return self.judge_error(attempt, error)
+            self.leave_if_copied(_exit_code(error))
+            return self._judge.error(attempt, error)
+
+    def verdict(self, verdict: Verdict) -> Judged:
+        """Speak for a task that cannot any more; see `frame.Verdict`."""
+        try:
+            attempt = self._read(verdict.raw, verdict.queue)
+        except (MalformedMessage, NotRegistered) as error:
+            return self._refuse(verdict.raw, verdict.queue, error)
+        token = current.set(attempt.context)
+        try:
+            return self._judge.verdict(attempt, verdict)
+        except BaseException as error:
+            return self._judge.error(attempt, error)
+        finally:
+            current.reset(token)
 
     def open(self, raw: bytes, queue: str) -> Attempt:
-        """Read a message as a task of this app."""
+        """Read a message as a task of this app that is to run now."""
+        attempt = self._read(raw, queue)
+        headers = attempt.context.message.headers  # type: ignore[union-attr]
+        if headers.expires is not None and self._clock.now() > _instant(headers.expires):
+            raise TaskRevokedError("expired")
+        attempt.limits = limits_of(headers.timelimit, attempt.task, self._limits)
+        return attempt
+
+    def _read(self, raw: bytes, queue: str) -> Attempt:
         message = wire.read_task(raw)
         args, kwargs, embed = self._read_body(message)
         task = self._tasks.get(message.headers.task)
@@ -101,88 +129,17 @@ class Executor:
             raise NotRegistered(message.headers.task)
         context = Context(message, self._hostname, queue)
         context.args, context.kwargs, context.embed = args, kwargs, embed
-        if message.headers.expires is not None and self._clock.now() > _instant(message.headers.expires):
-            raise TaskRevokedError("expired")
         return Attempt(context, task, args, kwargs, raw)
 
     def _read_body(self, message: wire.TaskMessage) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
         try:
-            return wire.read_body(message, self._limits)
+            return wire.read_body(message, self._sizes)
         except MalformedMessage:
             if sys.getrecursionlimit() >= _RECURSION:
                 raise
             # The task before has left so little that nobody can read anything.
             sys.setrecursionlimit(_RECURSION)
-            return wire.read_body(message, self._limits)
-
-    def judge_value(self, attempt: Attempt, value: Any) -> Judged:
-        """What returning a value means."""
-        if attempt.context.ignore_result:
-            return DOCUMENT, b""
-        return DOCUMENT, self._write(attempt, states.SUCCESS, self._encode(value))
-
-    def _encode(self, value: Any) -> bytes:
-        return limits.check_result(values.encode(value), self._limits.result_max_bytes)
-
-    def judge_error(self, attempt: Attempt, error: BaseException) -> Judged:
-        """What raising means: a retry, nothing, a dead letter, or a failure.
-
-        Judging looks into objects of the user's, which may raise in their turn: then that is the failure.
-        """
-        try:
-            return self._judge_error(attempt, error)
-        except BaseException as worse:
-            return DOCUMENT, document.write_failure(str(attempt.context.id), worse, self._clock.now())
-
-    def _judge_error(self, attempt: Attempt, error: BaseException) -> Judged:
-        if attempt.task.retry_policy.applies_to(error):
-            error = self._asked_again(attempt, error)
-        if isinstance(error, Retry) and isinstance(error.sig, Call):
-            try:
-                judged = self._again(attempt, error, error.sig)
-            except UnencodableValue as unencodable:
-                error = unencodable
-            else:
-                tasklog.say_error(attempt.context, (), error)
-                return judged
-        tasklog.say_error(attempt.context, attempt.task.throws, error)
-        if isinstance(error, Reject):
-            return self._set_aside(attempt, error)
-        if isinstance(error, Ignore) or attempt.context.ignore_result:
-            return _report(attempt, None)
-        trace = failure.trace(error)
-        return DOCUMENT, self._write(attempt, states.FAILURE, values.encode(failure.to_dict(error)), trace)
-
-    def _write(self, attempt: Attempt, status: str, result: bytes, trace: str | None = None) -> bytes:
-        context = attempt.context
-        group, parent = context.group, context.parent_id
-        family = document.Family(group, parent) if group or parent else document.NO_FAMILY
-        return document.write(str(context.id), status, result, self._clock.now(), trace, family)
-
-    def _asked_again(self, attempt: Attempt, error: BaseException) -> BaseException:
-        """What `Task.retry` raises for an error that is retried by itself: a `Retry`, or the end of them."""
-        arguments = attempt.task.retry_policy.arguments(attempt.context.retries, random_below)
-        try:
-            attempt.task.retry(exc=error, **arguments)
-        except BaseException as answer:
-            return answer
-
-    def _again(self, attempt: Attempt, error: Retry, call: Call) -> Judged:
-        _, message = self._sender.message(call)
-        result = None
-        if not attempt.context.ignore_result:
-            cause = error.exc if error.exc is not None else error
-            trace = failure.trace(error)
-            result = self._write(attempt, states.RETRY, values.encode(failure.to_dict(cause)), trace)
-        return _report(attempt, result, successor=message)
-
-    def _set_aside(self, attempt: Attempt, error: Reject) -> Judged:
-        context = attempt.context
-        if error.requeue:
-            again = Message("", context.queue, attempt.raw, context.delivery_info.get("priority") or 0)
-            return _report(attempt, None, successor=again)
-        dead = DeadLetter(str(context.id), context.queue, attempt.raw, f"rejected: {error.reason}")
-        return _report(attempt, None, dead=dead)
+            return wire.read_body(message, self._sizes)
 
     def _refuse(self, raw: bytes, queue: str, error: Exception) -> Judged:
         """A message that does not run: expired, or no task of ours, which is then kept as a dead letter."""
@@ -190,7 +147,31 @@ class Executor:
             headers, now = wire.read_headers(raw), self._clock.now()
             tasklog.say_discarded(headers.task, headers.id)
             return DOCUMENT, document.write(headers.id, states.REVOKED, values.encode(failure.to_dict(error)), now)
-        return REPORT, encode_report(refusal(raw, queue, error, self._clock.now()))
+        outcome = refusal(raw, queue, error, self._clock.now())
+        return report(outcome.task, outcome.result, dead=outcome.dead)
+
+    def _note_copy(self) -> None:
+        """User code has forked: in the copy nothing may be reported, or it would be reported twice."""
+        self._copied = True
+
+    def leave_if_copied(self, code: int) -> None:
+        """End the process if it is a copy that user code has made of a child."""
+        if self._copied:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+
+def _before(attempt: Attempt) -> None:
+    """An error in it is the task's own, as in Celery."""
+    if "before_start" in attempt.task.hooks:
+        attempt.task.before_start(attempt.context.id, attempt.args, attempt.kwargs)  # type: ignore[attr-defined]
+
+
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    return 1
 
 
 def _instant(text: str) -> float:
@@ -208,10 +189,3 @@ def refusal(raw: bytes, queue: str, error: Exception, now: float, claim: str = "
     dead = DeadLetter(task_id or f"malformed-{claim}", queue, raw, reason)
     result = document.write_failure(task_id, error, now) if task_id else None
     return Outcome(claim, task_id, result, dead=dead)
-
-
-def _report(
-    attempt: Attempt, result: bytes | None, successor: Message | None = None, dead: DeadLetter | None = None
-) -> Judged:
-    successors = () if successor is None else (successor,)
-    return REPORT, encode_report(Outcome("", str(attempt.context.id), result, successors, dead=dead))

@@ -16,10 +16,15 @@ from typing import Any
 
 from celeriac.app import Celeriac
 from celeriac.store.contract import Stats
-from celeriac.worker.child import Door, run_async, run_sync
 from celeriac.worker.core import Core, CoreStats
 from celeriac.worker.crew import Child
+from celeriac.worker.door import Door
 from celeriac.worker.executor import Executor
+from celeriac.worker.forms.coroutines import run_async
+from celeriac.worker.forms.plain import run_plain
+from celeriac.worker.guards.thread import ThreadGuard
+from celeriac.worker.guards.watchdog import Watchdog
+from celeriac.worker.limits import Limits
 from celeriac.worker.lane import allocate
 from celeriac.worker.options import Pool, WorkerOptions
 from celeriac.worker.port import Port
@@ -47,6 +52,7 @@ class InProcessWorker:
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="celeriac-core", daemon=True)
         self._children: list[threading.Thread] = []
+        self._watchdog = Watchdog()
 
     @property
     def stats(self) -> CoreStats:
@@ -86,7 +92,9 @@ class InProcessWorker:
         core = self._core = Core(self._app.store, describe(self._app), self._options, self._app.clock)
         core.on_lease = self._running.set
         lanes = allocate(2 * self._options.children)
-        executor = Executor(self._app.tasks, self._app.sender, self._app.clock, self._options.name)
+        conf = self._app.conf
+        limits = Limits(conf.task_time_limit or 0.0, conf.task_soft_time_limit or 0.0)
+        executor = Executor(self._app, self._options.name, limits)
         for slot in range(self._options.children):
             core.dispatcher.children[slot] = self._start_child(core, slot, lanes[2 * slot : 2 * slot + 2], executor)
         try:
@@ -107,7 +115,7 @@ class InProcessWorker:
 
         doors = [Door(lane, sock, notify) for lane, sock in zip(lanes, theirs, strict=True)]
         limit = self._app.conf.worker_async_concurrency
-        self._start_thread(f"celeriac-{slot}", doors[0], lambda door: run_sync(door, executor))
+        self._start_thread(f"celeriac-{slot}", doors[0], lambda door: run_plain(door, executor, ThreadGuard(self._watchdog)))
         self._start_thread(f"celeriac-async-{slot}", doors[1], lambda door: run_async(door, executor, limit))
         for port in (sync, asynchronous):
             loop.add_reader(port.fileno(), _read_large, loop, port, core)

@@ -20,10 +20,11 @@ from typing import NoReturn
 
 from celeriac.app import Celeriac
 from celeriac.config import TABLE
-from celeriac.worker.child import Door, run_child
-from celeriac.worker.executor import Executor
+from celeriac.worker.child import run_child
+from celeriac.worker.declared import specify
+from celeriac.worker.door import Door
 from celeriac.worker.find import AppNotFound, find_app, import_modules
-from celeriac.worker.frame import Exited, Fork, Forked, ImportFailed, Manifest, Ready, TaskSpec, decode_fork, encode
+from celeriac.worker.frame import Exited, Fork, Forked, ImportFailed, Manifest, Ready, decode_fork, encode
 from celeriac.worker.lane import Lane
 from celeriac.worker.logsetup import name_process, set_up_zygote
 from celeriac.worker.options import WorkerOptions
@@ -47,12 +48,7 @@ def die_with_parent(parent: int) -> None:
 
 def describe(app: Celeriac) -> Manifest:
     """The app as plain data."""
-    default_late, default_tracked = app.conf.task_acks_late, app.conf.task_track_started
-    tasks = {}
-    for name, task in app.tasks.items():
-        late = default_late if task.acks_late is None else task.acks_late
-        tracked = default_tracked if task.track_started is None else task.track_started
-        tasks[name] = TaskSpec(task.asynchronous, late is False, bool(tracked))
+    tasks = {name: specify(task, app.conf) for name, task in app.tasks.items()}
     return Manifest(app.broker_url(), {name: app.conf[name] for name in TABLE}, tasks, os.getpid())
 
 
@@ -89,10 +85,9 @@ def _live(
     def notify() -> None:
         os.eventfd_write(notify_fd, 1)
 
-    executor = Executor(app.tasks, app.sender, app.clock, options.name)
     sync = Door(lanes[2 * slot], socket.socket(fileno=sync_fd), notify)
     asynchronous = Door(lanes[2 * slot + 1], socket.socket(fileno=async_fd), notify)
-    run_child(sync, asynchronous if has_async else None, executor, app.conf.worker_async_concurrency)
+    run_child(app, options.name, options.pools[fork.pool], sync, asynchronous if has_async else None)
 
 
 def serve(control: socket.socket, live: Callable[[Fork, list[int]], None]) -> NoReturn:

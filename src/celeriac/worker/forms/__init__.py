@@ -1,0 +1,1 @@
+"""How a child runs what it is given: one file for each way."""

@@ -1,0 +1,1 @@
+"""How a running task is ended from outside: one file for each kind of thing that runs tasks."""

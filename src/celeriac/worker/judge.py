@@ -1,0 +1,177 @@
+"""What a run comes to: a value, or an error that means a retry, nothing, a dead letter, or a failure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celeriac import exceptions, states
+from celeriac.app import Celeriac
+from celeriac.exceptions import (
+    Ignore,
+    Reject,
+    Retry,
+    TaskRevokedError,
+    TimeLimitExceeded,
+    UnencodableValue,
+    WorkerLostError,
+)
+from celeriac.ids import random_below
+from celeriac.message import document, failure, limits, values
+from celeriac.message import task as wire
+from celeriac.sender import Call
+from celeriac.store.contract import DeadLetter, Message
+from celeriac.worker import hooks, tasklog
+from celeriac.worker.attempt import DOCUMENT, Attempt, Judged, report
+from celeriac.worker.declared import keeps_failures, keeps_timeouts
+from celeriac.worker.followups import Followups
+from celeriac.worker.frame import Verdict
+
+_REQUEUE_SECONDS = (0.5, 30.0)
+
+
+class Judge:
+    """Makes outcomes of what tasks return and raise."""
+
+    def __init__(self, app: Celeriac) -> None:
+        self._app = app
+        self._clock = app.clock
+        self._followups = Followups(app.tasks, app.sender)
+
+    def value(self, attempt: Attempt, value: Any) -> Judged:
+        """What returning a value means."""
+        result = b""
+        if not attempt.context.ignore_result:
+            result = self._write(attempt, states.SUCCESS, self._encode(value))
+        successors: tuple[Message, ...] = ()
+        if attempt.context.embed.get("callbacks"):
+            successors = self._followups.after_success(attempt, value)
+        if attempt.task.hooks:
+            hooks.succeeded(attempt.task, attempt.context, value)
+        return report(attempt.id, result, successors) if successors else (DOCUMENT, result)
+
+    def _encode(self, value: Any) -> bytes:
+        return limits.check_result(values.encode(value), self._app.sender.limits.result_max_bytes)
+
+    def error(self, attempt: Attempt, error: BaseException) -> Judged:
+        """What raising means.
+
+        Judging looks into objects of the user's, which may raise in their turn: then that is the failure.
+        """
+        try:
+            return self._error(attempt, error)
+        except BaseException as worse:
+            return DOCUMENT, document.write_failure(attempt.id, worse, self._clock.now())
+
+    def verdict(self, attempt: Attempt, verdict: Verdict) -> Judged:
+        """What becomes of a task that could not say so itself; see `frame.Verdict`."""
+        error = _named_error(verdict)
+        tasklog.say_error(attempt.context, (type(error),), error)
+        dead = f"{verdict.error}: {verdict.reason}" if verdict.dead else ""
+        if isinstance(error, TaskRevokedError):
+            return self._revoked(attempt, error)
+        return self._failed(attempt, error, dead)
+
+    def _error(self, attempt: Attempt, error: BaseException) -> Judged:
+        if isinstance(error, TaskRevokedError):
+            tasklog.say_error(attempt.context, (TaskRevokedError,), error)
+            return self._revoked(attempt, error)
+        if attempt.task.retry_policy.applies_to(error) and not isinstance(error, TimeLimitExceeded):
+            error = self._asked_again(attempt, error)
+        if isinstance(error, Retry) and isinstance(error.sig, Call):
+            try:
+                judged = self._again(attempt, error, error.sig)
+            except UnencodableValue as unencodable:
+                error = unencodable
+            else:
+                tasklog.say_error(attempt.context, (), error)
+                return judged
+        tasklog.say_error(attempt.context, attempt.task.throws, error)
+        if isinstance(error, Ignore):
+            return report(attempt.id, None)
+        if isinstance(error, Reject):
+            return self._rejected(attempt, error)
+        return self._failed(attempt, error, self._reason_to_keep(attempt, error))
+
+    def _reason_to_keep(self, attempt: Attempt, error: BaseException) -> str:
+        timed_out = isinstance(error, TimeLimitExceeded)
+        keeps = (keeps_timeouts if timed_out else keeps_failures)(attempt.task, self._app.conf)
+        return f"failed: {type(error).__name__}: {values.short_repr(error)}" if keeps else ""
+
+    def _failed(self, attempt: Attempt, error: BaseException, reason: str) -> Judged:
+        """A failure: its result, what follows it, and a dead letter where there is a reason for one."""
+        trace = failure.trace(error)
+        result = None
+        if not attempt.context.ignore_result:
+            result = self._write(attempt, states.FAILURE, values.encode(failure.to_dict(error)), trace)
+        successors: tuple[Message, ...] = ()
+        if attempt.context.embed.get("errbacks"):
+            successors = self._followups.after_failure(attempt, error, trace)
+        if attempt.task.hooks:
+            hooks.failed(attempt.task, attempt.context, error)
+        return report(attempt.id, result, successors, _dead(attempt, reason) if reason else None)
+
+    def _revoked(self, attempt: Attempt, error: TaskRevokedError) -> Judged:
+        """Cancelled: no failure, so neither hooks nor errbacks are called, as in Celery."""
+        if attempt.context.ignore_result:
+            return DOCUMENT, b""
+        return DOCUMENT, self._write(attempt, states.REVOKED, values.encode(failure.to_dict(error)))
+
+    def _write(self, attempt: Attempt, status: str, result: bytes, trace: str | None = None) -> bytes:
+        context = attempt.context
+        group, parent = context.group, context.parent_id
+        family = document.Family(group, parent) if group or parent else document.NO_FAMILY
+        return document.write(attempt.id, status, result, self._clock.now(), trace, family)
+
+    def _asked_again(self, attempt: Attempt, error: BaseException) -> BaseException:
+        """What `Task.retry` raises for an error that is retried by itself: a `Retry`, or the end of them."""
+        arguments = attempt.task.retry_policy.arguments(attempt.context.retries, random_below)
+        try:
+            attempt.task.retry(exc=error, **arguments)
+        except BaseException as answer:
+            return answer
+
+    def _again(self, attempt: Attempt, error: Retry, call: Call) -> Judged:
+        _, message = self._app.sender.message(call)
+        cause = error.exc if error.exc is not None else error
+        result = None
+        if not attempt.context.ignore_result:
+            trace = failure.trace(error)
+            result = self._write(attempt, states.RETRY, values.encode(failure.to_dict(cause)), trace)
+        if attempt.task.hooks:
+            hooks.retried(attempt.task, attempt.context, cause, error)
+        return report(attempt.id, result, (message,))
+
+    def _rejected(self, attempt: Attempt, error: Reject) -> Judged:
+        if not error.requeue:
+            return self._failed(attempt, error, f"rejected: {error.reason}")
+        context = attempt.context
+        times = context.requeues
+        raw = wire.rewrite(attempt.raw, **{wire.REQUEUES: times + 1, "redelivered": True})
+        # The first time at once: often another worker can do it. Then ever later, for the task that no
+        # worker wants would else keep all of them busy with refusing it.
+        least, most = _REQUEUE_SECONDS
+        pause = min(most, least * 2.0 ** min(times - 1, 30)) if times else 0.0
+        priority = context.delivery_info.get("priority") or 0
+        name = f"{attempt.id}:{context.retries}:requeue:{times}"
+        again = Message(name, context.queue, raw, priority, int(pause * 1000))
+        return report(attempt.id, None, (again,))
+
+
+def _dead(attempt: Attempt, reason: str) -> DeadLetter:
+    return DeadLetter(attempt.id, attempt.context.queue, attempt.raw, reason)
+
+
+def _named_error(verdict: Verdict) -> BaseException:
+    kind = getattr(exceptions, verdict.error, WorkerLostError)
+    if kind is TimeLimitExceeded:
+        return TimeLimitExceeded(_number(verdict.reason))
+    error: BaseException = kind(verdict.reason)
+    return error
+
+
+def _number(text: str) -> float | str:
+    """A limit in seconds; what is no number stays text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
