@@ -23,7 +23,6 @@ _OPTIONAL_NUMBER = (int, float, type(None))
 _OPTIONAL_TEXT = (str, type(None))
 _OPTIONAL_BOOL = (bool, type(None))
 
-_OPTIONAL_FLAG = (bool, type(None))
 
 _ROWS = (
     Setting("broker_url", str, "sqlite:///tasks.db", "Where the queues are.", aliases=("BROKER_URL",)),
@@ -70,14 +69,14 @@ _ROWS = (
     ),
     Setting(
         "task_acks_on_failure",
-        _OPTIONAL_FLAG,
+        _OPTIONAL_BOOL,
         None,
         "False keeps the message of a task that failed as a dead letter, beside its result.",
         aliases=("CELERY_ACKS_ON_FAILURE",),
     ),
     Setting(
         "task_acks_on_timeout",
-        _OPTIONAL_FLAG,
+        _OPTIONAL_BOOL,
         None,
         "The same for tasks that were ended at their time limit.",
         aliases=("CELERY_ACKS_ON_TIMEOUT",),
@@ -91,7 +90,7 @@ _ROWS = (
     ),
     Setting(
         "task_reject_on_worker_lost",
-        _OPTIONAL_FLAG,
+        _OPTIONAL_BOOL,
         None,
         "Whether a task whose process died runs again. Unset, it does, unless it may run once only.",
         aliases=("CELERY_REJECT_ON_WORKER_LOST",),

@@ -1,7 +1,7 @@
 """What a message asks to be called when its task has ended: callbacks and errbacks, as Celery writes them.
 
-A signature is a dictionary with `task`, `args`, `kwargs`, `options`, `immutable`, `subtask_type`. What follows is enqueued
-with the outcome, in the same step, under ids made from the task's own, so that nothing is called twice.
+A signature is a dictionary with `task`, `args`, `kwargs`, `options`, `immutable`, `subtask_type`. What follows
+is enqueued with the outcome, in the same step, under ids made from the task's own: nothing is called twice.
 """
 
 from __future__ import annotations

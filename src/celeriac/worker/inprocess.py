@@ -24,8 +24,8 @@ from celeriac.worker.forms.coroutines import run_async
 from celeriac.worker.forms.plain import run_plain
 from celeriac.worker.guards.thread import ThreadGuard
 from celeriac.worker.guards.watchdog import Watchdog
-from celeriac.worker.limits import Limits
 from celeriac.worker.lane import allocate
+from celeriac.worker.limits import Limits
 from celeriac.worker.options import Pool, WorkerOptions
 from celeriac.worker.port import Port
 from celeriac.worker.zygote import describe
@@ -115,7 +115,9 @@ class InProcessWorker:
 
         doors = [Door(lane, sock, notify) for lane, sock in zip(lanes, theirs, strict=True)]
         limit = self._app.conf.worker_async_concurrency
-        self._start_thread(f"celeriac-{slot}", doors[0], lambda door: run_plain(door, executor, ThreadGuard(self._watchdog)))
+        self._start_thread(
+            f"celeriac-{slot}", doors[0], lambda door: run_plain(door, executor, ThreadGuard(self._watchdog))
+        )
         self._start_thread(f"celeriac-async-{slot}", doors[1], lambda door: run_async(door, executor, limit))
         for port in (sync, asynchronous):
             loop.add_reader(port.fileno(), _read_large, loop, port, core)

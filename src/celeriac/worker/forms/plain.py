@@ -43,4 +43,3 @@ def run_plain(door: Door, executor: Executor, guard: Guard, memory: Memory | Non
                     door.notify()
         if not door.wait_for_frames():
             return
-

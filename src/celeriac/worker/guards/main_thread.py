@@ -92,4 +92,3 @@ class MainThreadGuard:
 
 _MAIN = threading.main_thread().ident or 0
 _CALL = MainThreadGuard.call.__code__
-
