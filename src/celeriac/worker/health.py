@@ -78,10 +78,10 @@ class HealthServer:
     async def listen(self, bind: str) -> None:
         """For probes over the network, at `host:port`; raises `ImproperlyConfigured` when that cannot be had."""
         host, _, port = bind.rpartition(":")
-        if not port.isdecimal() or int(port) > 65535:
+        if not host or not port.isdecimal() or int(port) > 65535:
             raise ImproperlyConfigured(f"worker_health_bind is {bind!r} and not host:port")
         try:
-            server = await asyncio.start_server(self._serve, host.strip("[]") or None, int(port), limit=_HEAD_BYTES)
+            server = await asyncio.start_server(self._serve, host.strip("[]"), int(port), limit=_HEAD_BYTES)
         except OSError as error:
             raise ImproperlyConfigured(f"worker_health_bind {bind} cannot be had: {error.strerror or error}") from error
         self._servers.append(server)

@@ -25,7 +25,7 @@ from celeriac.worker.health import Health, HealthServer
 from celeriac.worker.lane import Lane
 from celeriac.worker.logsetup import set_up_core, use_settings
 from celeriac.worker.options import WorkerOptions
-from celeriac.worker.runtime_directory import new_socket
+from celeriac.worker.runtime_directory import new_socket, sweep
 from celeriac.worker.scribe import Log
 from celeriac.worker.stopping import Patience
 from celeriac.worker.zygote import die_with_parent
@@ -106,6 +106,7 @@ class CoreProcess:
 
     async def _open_socket(self) -> None:
         try:
+            sweep()
             await self._health.listen_here(new_socket(self._options.name))
         except OSError as error:
             logger.warning("`celeriac health` will not find this worker: %s", error)

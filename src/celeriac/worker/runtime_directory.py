@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +35,17 @@ def own() -> Path:
 def new_socket(worker: str) -> Path:
     """A path that no other worker uses."""
     return own() / f"{quote(worker, safe='@')[:_NAME_LENGTH]}.{ids.new_epoch()[:12]}.sock"
+
+
+def sweep() -> None:
+    """Remove what workers left behind that were killed."""
+    for path in own().glob("*.sock"):
+        with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
+            probe.setblocking(False)
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                path.unlink()
 
 
 def sockets() -> Iterator[tuple[str, Path]]:
