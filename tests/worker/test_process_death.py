@@ -81,7 +81,7 @@ def test_the_work_of_a_dead_core_is_taken_over_within_a_second(
             scene.send("gate", 9, str(gate))
         scene.ledger.wait_for_starts(2, 9)
     victim = scene.ready_worker(2)
-    results = scene.send_many("slow", [(number, 1.0) for number in range(2)])
+    results = scene.send_many("slow", [(number, 4.0) for number in range(2)])
     scene.ledger.wait_for_starts(2, 0, 1)
     if newcomer == "victim":
         for gate in gates:

@@ -7,8 +7,6 @@ memory is full. brotli needs the package `brotli` (1.2 or newer: older ones cann
 
 from __future__ import annotations
 
-import bz2
-import lzma
 import zlib
 from collections.abc import Callable
 from importlib import import_module
@@ -27,11 +25,11 @@ def _unpack_zlib(data: bytes, most: int) -> tuple[bytes, bool]:
 
 
 def _unpack_bzip2(data: bytes, most: int) -> tuple[bytes, bool]:
-    return _drain(bz2.BZ2Decompressor(), data, most)
+    return _drain(_load("bz2").BZ2Decompressor(), data, most)
 
 
 def _unpack_lzma(data: bytes, most: int) -> tuple[bytes, bool]:
-    return _drain(lzma.LZMADecompressor(memlimit=_LZMA_MEMORY), data, most)
+    return _drain(_load("lzma").LZMADecompressor(memlimit=_LZMA_MEMORY), data, most)
 
 
 def _unpack_zstd(data: bytes, most: int) -> tuple[bytes, bool]:
@@ -53,6 +51,7 @@ def _drain(unpacker: Any, data: bytes, most: int) -> tuple[bytes, bool]:
 
 
 def _load(*modules: str) -> Any:
+    """The first of these modules that is there; few processes ever need one."""
     for name in modules:
         try:
             return import_module(name)

@@ -20,8 +20,8 @@ from celeriac.worker.frame import (
     ImportFailed,
     Manifest,
     Ready,
-    decode_from_zygote,
     encode,
+    receive_news,
 )
 from celeriac.worker.lane import Lane
 from celeriac.worker.port import Port
@@ -95,13 +95,13 @@ class Crew:
 
     def _hear(self, control: socket.socket) -> None:
         try:
-            data = control.recv(1 << 22)
+            news = receive_news(control)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
-        if data:
-            self._act(decode_from_zygote(data))
+            news = None
+        if news is not None:
+            self._act(news)
             return
         self._loop.remove_reader(control.fileno())
         control.close()

@@ -6,6 +6,7 @@ never unpacks a body.
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import msgspec
 from msgspec import Struct
 
 _LENGTH = struct.Struct("<I")
+_PACKET = 1 << 16
+_IN_FILE = b"file"
 
 
 class Frame(Struct, array_like=True, tag=0):
@@ -130,6 +133,34 @@ decode_frame = msgspec.msgpack.Decoder(Frame | Cancel | Verdict).decode
 decode_outcome = msgspec.msgpack.Decoder(LargeOutcome).decode
 decode_from_zygote = msgspec.msgpack.Decoder(FromZygote).decode
 decode_fork = msgspec.msgpack.Decoder(Fork).decode
+
+
+def send_news(control: socket.socket, news: FromZygote) -> None:
+    """Tell the core; what no packet can hold (the tasks of a large app) travels as a file in memory beside it."""
+    data = encode(news)
+    if len(data) <= _PACKET:
+        control.send(data)
+        return
+    file = os.memfd_create("news", os.MFD_CLOEXEC)
+    try:
+        with open(file, "wb", closefd=False) as stream:
+            stream.write(data)
+        socket.send_fds(control, [_IN_FILE], [file])
+    finally:
+        os.close(file)
+
+
+def receive_news(control: socket.socket) -> FromZygote | None:
+    """What the zygote says next; None when it is gone."""
+    data, files, _, _ = socket.recv_fds(control, _PACKET, 1)
+    if not data:
+        return None
+    for file in files:
+        with open(file, "rb") as stream:
+            stream.seek(0)
+            data = stream.read()
+    news: FromZygote = decode_from_zygote(data)
+    return news
 
 
 def cut(message: Struct) -> bytes:

@@ -24,7 +24,7 @@ from celeriac.worker.child import run_child
 from celeriac.worker.declared import specify
 from celeriac.worker.door import Door
 from celeriac.worker.find import AppNotFound, find_app, import_modules
-from celeriac.worker.frame import Exited, Fork, Forked, ImportFailed, Manifest, Ready, decode_fork, encode
+from celeriac.worker.frame import Exited, Fork, Forked, ImportFailed, Manifest, Ready, decode_fork, send_news
 from celeriac.worker.lane import Lane
 from celeriac.worker.logsetup import name_process, set_up_zygote
 from celeriac.worker.options import WorkerOptions
@@ -62,12 +62,12 @@ def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions
         manifest = describe(app)
         set_up_zygote(log.keep_pen(), options, manifest.settings)
     except AppNotFound as error:
-        control.send(encode(ImportFailed(str(error), found=False)))
+        send_news(control, ImportFailed(str(error), found=False))
         os._exit(EXIT_IMPORT)
     except BaseException:
-        control.send(encode(ImportFailed(traceback.format_exc())))
+        send_news(control, ImportFailed(traceback.format_exc()))
         os._exit(EXIT_IMPORT)
-    control.send(encode(Ready(manifest)))
+    send_news(control, Ready(manifest))
     gc.collect()
     gc.freeze()
     has_async = any(spec.asynchronous for spec in manifest.tasks.values())
@@ -124,7 +124,7 @@ def _fork_child(
         _become_child(zygote, control, pipe, lambda: live(fork, descriptors))
     for descriptor in descriptors:
         os.close(descriptor)
-    control.send(encode(Forked(fork.slot, pid)))
+    send_news(control, Forked(fork.slot, pid))
 
 
 def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
@@ -145,7 +145,7 @@ def _report_ended(control: socket.socket) -> None:
             return
         if pid == 0:
             return
-        control.send(encode(Exited(pid, status)))
+        send_news(control, Exited(pid, status))
 
 
 def _become_child(zygote: int, control: socket.socket, pipe: tuple[int, int], live: Callable[[], None]) -> NoReturn:
@@ -163,8 +163,11 @@ def _become_child(zygote: int, control: socket.socket, pipe: tuple[int, int], li
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stderr.flush()
-        os._exit(status)
+        try:
+            sys.stderr.flush()
+        finally:
+            # Whatever user code has closed, no child goes on as a second zygote.
+            os._exit(status)
 
 
 def _survive_sigterm() -> None:
