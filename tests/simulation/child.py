@@ -14,6 +14,7 @@ from celeriac.store import contract as c
 from celeriac.worker.lane import SPAN
 from celeriac.worker.ledger import Held
 from celeriac.worker.pace import STUCK_SECONDS
+from celeriac.worker.port import Quota
 from tests.simulation.history import Violation
 from tests.simulation.loop import Process
 from tests.simulation.network import Connection
@@ -28,7 +29,10 @@ WAKE_SECONDS = 0.0002
 class SimulatedPort:
     """What `worker.port.Port` is to the core: `out`, and rules for what to give it."""
 
+    width = 1
+
     def __init__(self) -> None:
+        self.quota = Quota()
         self.out: dict[int, Held] = {}
         self.entries: deque[tuple[int, Held]] = deque()
         self.begun: set[int] = set()
@@ -87,6 +91,11 @@ class SimulatedChild:
         self._world = world
         self._worker = worker
         self._wake = wake
+
+    @property
+    def open(self) -> bool:
+        """Whether it may be given any message."""
+        return self.alive
 
     def lease_holds(self, lease: str, until: float) -> None:
         """Nothing begins later than this."""

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from celeriac.message import task as wire
 from celeriac.store import contract as c
-from celeriac.worker import distribute, reaping
+from celeriac.worker import distribute, fate
 from celeriac.worker.crew import Child
 from celeriac.worker.distribute import Shares
-from celeriac.worker.ledger import Held, Ledger
+from celeriac.worker.ledger import Failure, Held, Ledger
 from celeriac.worker.pace import STUCK_SECONDS, Pace
 from tests.simulation.child import WAKE_SECONDS, SimulatedChild, SimulatedPort
 from tests.simulation.loop import Process
@@ -23,7 +22,7 @@ from tests.simulation.loop import Process
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-_SHARES = Shares(concurrent=0, frame_bytes=1 << 18, has_sync=True, has_async=False)
+_SHARES = Shares(frame_bytes=1 << 18, has_sync=True, has_async=False)
 _TICK_SECONDS = STUCK_SECONDS + 2 * WAKE_SECONDS
 _STARVED_SECONDS = 0.05
 _CRASH_LIMIT = 3
@@ -207,13 +206,13 @@ class SimulatedDispatcher:
         self._news()
 
     def _charge(self, held: Held) -> None:
-        crashes = held.crashes + 1
-        advances = held.queue == c.ADVANCE_QUEUE
-        if advances or (not held.once and crashes < _CRASH_LIMIT):
-            self._ledger.give_back([held], wire.redelivered(held.raw, crashes=crashes))
-        else:
+        limit = 1 << 30 if held.queue == c.ADVANCE_QUEUE else _CRASH_LIMIT
+        decided = fate.child_died(held, "killed", held.crashes + 1, limit, self._world.wall())
+        if isinstance(decided, fate.Again):
+            self._ledger.give_back([held], decided.raw)
+        elif isinstance(decided, Failure):
             claim = c.Claim(held.claim, held.queue, held.raw, held.priority)
-            self._ledger.end(held, self.verdict(claim, reaping.failed(claim, self._world.wall())))
+            self._ledger.end(held, self.verdict(claim, fate.end(held, decided, self._world.wall())))
 
     def verdict(self, claim: c.Claim, outcome: c.Outcome) -> c.Outcome:
         """A member of a chord that failed without a word of its own fills its slot all the same."""

@@ -1,4 +1,4 @@
-"""A worker on virtual time: what `worker.core.Core` does, around the same ledger, watch, intake and reaping.
+"""A worker on virtual time: what `worker.core.Core` does, around the same ledger, watch, intake and fate.
 
 The real core is bound to sockets, shared memory and the machine's clock. This one follows it activity by
 activity and request by request; whoever changes the order of requests there changes it here.
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from celeriac.exceptions import LeaseLost, OperationalError
+from celeriac.exceptions import LeaseLost, MalformedMessage, OperationalError
 from celeriac.message import document
+from celeriac.message import task as wire
 from celeriac.store import contract as c
-from celeriac.worker import intake, reaping
-from celeriac.worker.ledger import Held, Ledger
+from celeriac.worker import fate, intake
+from celeriac.worker.ledger import Failure, Held, Ledger
 from tests.simulation.dispatcher import SimulatedDispatcher
 from tests.simulation.history import BEAT_SECONDS, LEASE_SECONDS, VALID_SECONDS
 from tests.simulation.loop import Flag, Future, Process
@@ -204,7 +205,9 @@ class SimulatedWorker:
                 self.ledger.add(Held(claim.id, claim.queue, claim.priority, claim.raw, "", "advance"))
                 continue
             item = intake.sort(claim, TASKS, self.world.wall())
-            if isinstance(item, Held):
+            if isinstance(item, Held) and item.failure is not None:
+                self.ledger.ended.append(self._ended(claim, item, item.failure))
+            elif isinstance(item, Held):
                 self.ledger.add(self.admitted(item))
             elif isinstance(item, c.Deferral):
                 self.ledger.deferrals.append(item)
@@ -212,6 +215,10 @@ class SimulatedWorker:
                 self.ledger.ended.append(self.dispatcher.verdict(claim, item))
             self._news.set()
         self.dispatcher.hand_out()
+
+    def _ended(self, claim: c.Claim, held: Held, failure: Failure) -> c.Outcome:
+        outcome = fate.end(held, failure, self.world.wall())
+        return self.dispatcher.verdict(claim, msgspec.structs.replace(outcome, claim=claim.id))
 
     def admitted(self, held: Held) -> Held:
         """A message that is to run."""
@@ -276,11 +283,22 @@ class SimulatedWorker:
         self.reaping = True  # closing the lease now would give back, as if new, what comes in with the reply
         reaped = await session.call(c.Reap(self.lease, peer, session.reserve(limit), limit))
         self.reaping = False
-        returns, outcomes = reaping.sort(reaped.claims, self.world.wall())
-        claims = {claim.id: claim for claim in reaped.claims}
-        self.ledger.returns += returns
-        self.ledger.ended.extend(self.dispatcher.verdict(claims[outcome.claim], outcome) for outcome in outcomes)
+        for claim in reaped.claims:
+            self._inherit(claim)
         self._news.set()
+
+    def _inherit(self, claim: c.Claim) -> None:
+        try:
+            headers = wire.read_headers(claim.raw)
+        except MalformedMessage:
+            self.ledger.returns.append(c.Return(claim.id))
+            return
+        held = intake.hold(claim, headers, TASKS)
+        decided = fate.worker_died(held, started=claim.started, losses=headers.losses + 1, limit=1 << 30)
+        if isinstance(decided, fate.Again):
+            self.ledger.returns.append(c.Return(claim.id, decided.raw))
+        elif isinstance(decided, Failure):
+            self.ledger.ended.append(self._ended(claim, held, decided))
 
     def _plan_promotion(self, next_due: int) -> None:
         self._due_count += 1

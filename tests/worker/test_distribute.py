@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,9 @@ from celeriac.worker.ledger import Held, Ledger
 from celeriac.worker.pace import BACKLOG_SECONDS, FRAME_SECONDS, FRAME_TASKS, STUCK_SECONDS, Pace
 from celeriac.worker.port import Port
 
-SHARES = Shares(concurrent=100, frame_bytes=1 << 18, has_sync=True, has_async=True)
-SYNC_ONLY = Shares(concurrent=100, frame_bytes=1 << 18, has_sync=True, has_async=False)
-ASYNC_ONLY = Shares(concurrent=100, frame_bytes=1 << 18, has_sync=False, has_async=True)
+SHARES = Shares(frame_bytes=1 << 18, has_sync=True, has_async=True)
+SYNC_ONLY = Shares(frame_bytes=1 << 18, has_sync=True, has_async=False)
+ASYNC_ONLY = Shares(frame_bytes=1 << 18, has_sync=False, has_async=True)
 NOW = 1000.0
 
 NewChild = Callable[[], Child]
@@ -32,12 +33,12 @@ def new_child() -> Iterator[NewChild]:
     with contextlib.closing(asyncio.new_event_loop()) as loop, contextlib.ExitStack() as sockets:
         lanes, slots = iter(allocate(8)), itertools.count()
 
-        def new_port() -> Port:
+        def new_port(width: int) -> Port:
             ours, theirs = socket.socketpair()
             sockets.enter_context(theirs)
-            return Port(next(lanes), sockets.enter_context(ours), loop)
+            return Port(next(lanes), sockets.enter_context(ours), loop, width)
 
-        yield lambda: Child(next(slots), new_port(), new_port(), -1)
+        yield lambda: Child(next(slots), new_port(1), new_port(100), -1)
 
 
 class Queue:
@@ -48,7 +49,7 @@ class Queue:
         self.pace = Pace()
         self._numbers = itertools.count()
 
-    def add(self, count: int, seconds: float = 0.0, *, queue: str = "q", size: int = 10, **fields: bool) -> None:
+    def add(self, count: int, seconds: float = 0.0, *, queue: str = "q", size: int = 10, **fields: Any) -> None:
         """So many messages of a task that takes so long."""
         name = f"takes {seconds}"
         self.pace.names[name] = seconds
@@ -219,12 +220,12 @@ def test_child_that_is_kept_free_gets_nothing_else(queue: Queue, new_child: NewC
 # -- event loops ------------------------------------------------------------------
 
 
-def test_loop_takes_as_many_as_it_may_run_and_some_to_follow(queue: Queue, new_child: NewChild) -> None:
+def test_loop_takes_as_many_as_it_may_run(queue: Queue, new_child: NewChild) -> None:
     queue.add(300, asynchronous=True)
     child = new_child()
     plan = queue.plan(child)
     assert {port for port, _ in plan} == {child.asynchronous}
-    assert sizes(plan) == [FRAME_TASKS, 125 - FRAME_TASKS]
+    assert sizes(plan) == [FRAME_TASKS, 100 - FRAME_TASKS]
     for port, items in plan:
         port.hand_over(items)
     assert queue.plan(child) == []
@@ -278,8 +279,8 @@ def test_idle_child_is_worth_a_claim_and_a_stuck_one_is_not(queue: Queue, new_ch
 
 
 def test_loops_claim_what_they_may_run(queue: Queue, new_child: NewChild) -> None:
-    assert queue.wanted(new_child(), new_child(), shares=ASYNC_ONLY) == 2 * 125
-    queue.add(240, asynchronous=True)
+    assert queue.wanted(new_child(), new_child(), shares=ASYNC_ONLY) == 2 * 100
+    queue.add(190, asynchronous=True)
     assert queue.wanted(new_child(), new_child(), shares=ASYNC_ONLY) == 10
 
 

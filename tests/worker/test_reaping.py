@@ -1,9 +1,8 @@
-"""Dead workers: what becomes of their claims, and how their neighbours notice."""
+"""Dead workers: how their neighbours notice."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -12,59 +11,8 @@ import msgspec
 import pytest
 
 from celeriac import ids
-from celeriac.exceptions import WorkerLostError
-from celeriac.message import document
 from celeriac.store import contract as c
 from celeriac.worker import reaping
-
-NOW = 1_795_231_005.25
-
-
-def message(**headers: object) -> bytes:
-    """A task message as far as the core reads it."""
-    whole = {"body": "", "headers": {"id": "i", "task": "t", **headers}, "properties": {"delivery_info": {}}}
-    return json.dumps(whole).encode()
-
-
-# -- claims -------------------------------------------------------------------------
-
-
-def test_what_may_run_again_returns_marked_as_delivered_before() -> None:
-    [item], outcomes = reaping.sort((c.Claim("e:1", "q", message()),), NOW)
-    assert outcomes == []
-    assert item.claim == "e:1"
-    assert item.raw is not None
-    back = json.loads(item.raw)
-    assert back["headers"]["redelivered"] is True
-    assert back["properties"]["delivery_info"]["redelivered"] is True
-    assert "x-celeriac-crashes" not in back["headers"], "a worker's death is not the task's fault"
-
-
-def test_what_may_run_once_and_had_begun_has_failed() -> None:
-    raw = message()
-    returns, [outcome] = reaping.sort((c.Claim("e:1", "q", raw, started=True),), NOW)
-    assert returns == []
-    assert (outcome.claim, outcome.task) == ("e:1", "i")
-    assert outcome.result is not None
-    found = document.read(outcome.result)
-    assert found.status == "FAILURE"
-    assert isinstance(found.result, WorkerLostError)
-    assert outcome.dead is not None
-    assert (outcome.dead.queue, outcome.dead.raw) == ("q", raw), "a person can replay it"
-
-
-def test_each_claim_goes_its_own_way_and_the_order_stays() -> None:
-    claims = tuple(c.Claim(f"e:{number}", "q", message(id=str(number)), started=number == 2) for number in range(4))
-    returns, outcomes = reaping.sort(claims, NOW)
-    assert [item.claim for item in returns] == ["e:0", "e:1", "e:3"]
-    assert [outcome.claim for outcome in outcomes] == ["e:2"]
-
-
-@pytest.mark.parametrize("raw", [b"chord-name", b"5", b"\xff\xfe", b"", b'{"headers": []}'])
-def test_what_is_no_message_returns_as_it_came(raw: bytes) -> None:
-    [item], _ = reaping.sort((c.Claim("e:1", c.ADVANCE_QUEUE, raw),), NOW)
-    assert item.raw == raw
-
 
 # -- neighbours -----------------------------------------------------------------------
 

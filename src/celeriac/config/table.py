@@ -228,6 +228,12 @@ _ROWS = (
         "The level of what tasks print.",
         aliases=("CELERY_REDIRECT_STDOUTS_LEVEL",),
     ),
+    Setting(
+        "worker_loss_limit",
+        int,
+        10,
+        "Deaths of workers that held the same task before it becomes a dead letter; they need not have run it.",
+    ),
     Setting("worker_claim_bytes", int, 1 << 20, "Claim no further message after so much in one step.", "bytes"),
     Setting("worker_frame_bytes", int, 1 << 18, "Hand a child no further message after so much at once.", "bytes"),
 )

@@ -24,6 +24,7 @@ from celeriac.message import compression, limits, values
 from celeriac.message.limits import USUAL, Limits
 
 CRASHES = "x-celeriac-crashes"
+LOSSES = "x-celeriac-losses"
 HELD = "x-celeriac-held"
 PARKED = "x-celeriac-parked"
 REQUEUES = "x-celeriac-requeues"
@@ -54,7 +55,9 @@ class CoreHeaders(Struct):
     retries: Count = 0
     eta: Moment | None = None
     ignore_result: bool | None = False
+    timelimit: list[Seconds | None] | None = None
     crashes: Count = field(default=0, name=CRASHES)
+    losses: Count = field(default=0, name=LOSSES)
     held: bool = field(default=False, name=HELD)
     parked: Seconds = field(default=0.0, name=PARKED)
 
@@ -265,11 +268,13 @@ def rewrite(raw: bytes, **headers: Any) -> bytes:
     return _write_again(envelope, headers)
 
 
-def redelivered(raw: bytes, *, crashes: int = 0) -> bytes:
-    """The message marked as delivered before, as kombu marks it, with its crashes counted."""
+def redelivered(raw: bytes, *, crashes: int = 0, losses: int = 0) -> bytes:
+    """The message marked as delivered before, as kombu marks it; deaths of its child and of its workers counted."""
     headers: dict[str, Any] = {"redelivered": True}
     if crashes:
         headers[CRASHES] = crashes
+    if losses:
+        headers[LOSSES] = losses
     try:
         envelope = _open(raw)
     except MalformedMessage:

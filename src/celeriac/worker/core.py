@@ -26,11 +26,12 @@ from msgspec import Struct
 
 from celeriac import ids
 from celeriac.clock import SYSTEM_CLOCK, Clock
-from celeriac.exceptions import LeaseLost, OperationalError
+from celeriac.exceptions import LeaseLost, MalformedMessage, OperationalError
 from celeriac.message import document
+from celeriac.message import task as wire
 from celeriac.store import contract as c
 from celeriac.store.lease import Watch
-from celeriac.worker import intake, reaping
+from celeriac.worker import fate, intake, reaping
 from celeriac.worker.dispatcher import Dispatcher
 from celeriac.worker.distribute import Shares
 from celeriac.worker.frame import Manifest
@@ -39,6 +40,7 @@ from celeriac.worker.ledger import Held, Ledger
 from celeriac.worker.options import WorkerOptions
 from celeriac.worker.port import monotonic
 from celeriac.worker.progress import Progress
+from celeriac.worker.revoked import Register
 
 logger = logging.getLogger("celeriac.worker")
 
@@ -72,23 +74,27 @@ class Core:
         self.manifest = manifest
         self.options = options
         self.stats = CoreStats()
-        self.ledger = Ledger()
+        self.stopping = False
         self.on_lease: Callable[[], None] = _nothing
         self._news = asyncio.Event()
-        self.dispatcher = Dispatcher(
-            self.ledger, Shares.of(manifest), int(manifest.settings["worker_crash_limit"]), clock, self._news.set
-        )
+        shares = Shares.of(manifest)
+        self.dispatchers = [
+            Dispatcher(pool, index, shares, clock, self._news.set) for index, pool in enumerate(options.pools)
+        ]
+        self.revoked = Register()
+        self._of_queue = {queue: dispatcher for dispatcher in self.dispatchers for queue in dispatcher.queues}
         self._clock = clock
         self._rules = intake.Rules.of(manifest.settings)
+        self._loss_limit = int(manifest.settings["worker_loss_limit"])
         self._claim_bytes = int(manifest.settings["worker_claim_bytes"])
         self._watch = Watch(store.lease_seconds, store.lease_seconds / 2)
         self._lease = self._new_lease()
         self._opened = False
         self._number = 1
         self._session: c.Session | None = None
-        self._empty = False
         self._hungry = asyncio.Event()
-        self._queues = options.queues
+        self._awaiting: list[Dispatcher] = []
+        self._reaping = False
         self._last_beat = 0.0
         self._beat_now = asyncio.Event()
         self._due = asyncio.Event()
@@ -108,7 +114,9 @@ class Core:
 
     def stop(self) -> None:
         """Claim nothing more, give back what has not begun, let the rest finish."""
-        self.dispatcher.stop()
+        self.stopping = True
+        for dispatcher in self.dispatchers:
+            dispatcher.stop()
         self._told_to_stop.set()
         self._news.set()
         if self._session is not None:
@@ -116,18 +124,25 @@ class Core:
 
     def abandon(self) -> None:
         """After `stop`: give back what runs as well. The children stand still from here on and are to be killed."""
-        self.stats.abandoned += self.dispatcher.abandon()
+        for dispatcher in self.dispatchers:
+            self.stats.abandoned += dispatcher.abandon()
         self._news.set()
 
     def look(self, health: Health) -> Health:
         """Fill in how the worker is."""
         now = monotonic()
-        health.children = len(self.dispatcher.children)
-        health.running = self.dispatcher.running()
+        health.children = sum([len(dispatcher.children) for dispatcher in self.dispatchers])
+        health.running = sum([dispatcher.running() for dispatcher in self.dispatchers])
         health.answered = round(now - self._last_beat, 3) if self._last_beat else None
         health.stalls = self.stats.stalls
-        lease = self._opened and self.dispatcher.lease_valid(now)
+        lease = self._opened and self.dispatchers[0].lease_valid(now)
         return judge(health, lease=lease, stalls_in_a_row=self._stalls_in_a_row)
+
+    def renew(self, manifest: Manifest) -> None:
+        """The app was imported anew."""
+        self.manifest = manifest
+        for dispatcher in self.dispatchers:
+            dispatcher.shares = Shares.of(manifest)
 
     # -- sessions -------------------------------------------------------------
 
@@ -140,7 +155,7 @@ class Core:
                 await self._work()
                 return
             except LeaseLost:
-                if self.dispatcher.stopping and self.ledger.empty:
+                if self.stopping and self._empty:
                     return  # a wait at the store crossed the end of the lease
                 self._forget_lease()
             except _Stalled as error:
@@ -163,23 +178,32 @@ class Core:
 
         What is then not reported runs again elsewhere, when the lease is reaped.
         """
-        if not self.dispatcher.stopping or self.ledger.out:
+        if not self.stopping or any(dispatcher.ledger.out for dispatcher in self.dispatchers):
             return False
-        return not self.ledger.known() or monotonic() - self._last_beat > 2 * self.store.lease_seconds
+        return not self._known() or monotonic() - self._last_beat > 2 * self.store.lease_seconds
+
+    @property
+    def _empty(self) -> bool:
+        """Whether nothing is held any more."""
+        return all(dispatcher.ledger.empty and not dispatcher.starting for dispatcher in self.dispatchers)
+
+    def _known(self) -> tuple[str, ...]:
+        return tuple(claim for dispatcher in self.dispatchers for claim in dispatcher.ledger.known())
 
     def _give_up(self) -> None:
-        self.stats.abandoned += len(self.ledger.ended)
-        logger.error("stopped without the store; %d outcomes are lost to it", len(self.ledger.ended))
+        lost = sum([len(dispatcher.ledger.ended) for dispatcher in self.dispatchers])
+        self.stats.abandoned += lost
+        logger.error("stopped without the store; %d outcomes are lost to it", lost)
 
     async def _told_to_stop_within(self, seconds: float) -> bool:
         """Whether a stop is asked for, now or before so many seconds are over; one known of before does not count."""
-        if self.dispatcher.stopping:
+        if self.stopping:
             await asyncio.sleep(seconds)
             return False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._told_to_stop.wait()
-        return self.dispatcher.stopping
+        return self.stopping
 
     async def _work(self) -> None:
         """One session, from connecting to its end."""
@@ -203,9 +227,11 @@ class Core:
         """Open the lease, or find out what became of what was under way."""
         sent = monotonic()
         if self._opened:
-            reply = await session.call(c.Reconcile(self._lease, self.ledger.known()))
-            self._take_in(self.ledger.reconcile(reply))
-            await session.call(c.Beat(self._lease))
+            reply = await session.call(c.Reconcile(self._lease, self._known()))
+            for dispatcher in self.dispatchers:
+                dispatcher.ledger.reconcile(reply)
+            beaten = await session.call(c.Beat(self._lease))
+            await self._take_in(session, reply.unknown, beaten.revision)
         else:
             await session.call(c.OpenLease(self._lease, reaping.own_record(self.options.queues)))
             self._opened = True
@@ -216,18 +242,26 @@ class Core:
             logger.warning("the store is back after %.1f s", monotonic() - self._away_since)
             self._away_since = 0.0
         self._pause = _RECONNECT_SECONDS[0]
-        self._empty = False
+        self._claim_anew()
+
+    def _claim_anew(self) -> None:
+        """There may be something in the queues."""
+        for dispatcher in self.dispatchers:
+            dispatcher.drained = False
         self._news.set()
 
     def _interrupted(self) -> None:
-        self.ledger.unsettle()
-        self.dispatcher.not_started()
+        for dispatcher in self.dispatchers:
+            dispatcher.ledger.unsettle()
+            dispatcher.not_started()
         self._watch.interrupted()
 
     def _forget_lease(self) -> None:
         self._interrupted()
-        self.dispatcher.take_everything_back()
-        count = self.ledger.lease_lost()
+        count = 0
+        for dispatcher in self.dispatchers:
+            dispatcher.take_everything_back()
+            count += dispatcher.ledger.lease_lost()
         logger.error("the lease was lost: %d claims belong to others now", count)
         self._lease = self._new_lease()
         self._opened = False
@@ -237,87 +271,124 @@ class Core:
 
     async def _exchange(self, session: c.Session) -> None:
         """Send what has ended, claim what is wanted: one request at a time, as many in it as there are."""
-        ledger, dispatcher = self.ledger, self.dispatcher
         while True:
             await self._news.wait()
             self._news.clear()
-            dispatcher.hand_out()
-            await self._give_back(session)
-            await self._start(session)
-            if dispatcher.stopping and ledger.empty and not dispatcher.starting:
+            for dispatcher in self.dispatchers:
+                await self._serve(session, dispatcher)
+            if self.stopping and self._empty and not self._reaping:
                 await session.call(c.CloseLease(self._lease))
                 return
-            outcomes = ledger.send(_FINISH_MOST, _FINISH_BYTES)
-            wanted = dispatcher.wanted()
-            if not outcomes and (not wanted or self._empty):
-                if wanted and dispatcher.has_idle_child():
-                    self._hungry.set()
-                continue
-            first = session.reserve(wanted + len(outcomes))
-            reply = await session.call(c.Finish(self._lease, outcomes, self._queues, wanted, self._claim_bytes, first))
-            # The first queue is served first: taking turns, no full one keeps the others waiting.
-            self._queues = (*self._queues[1:], *self._queues[:1])
-            self.stats.requests += 1
-            ledger.settle(reply.lost)
-            if wanted:
-                self._empty = not reply.claims
-                self._note_claim(len(reply.claims))
-            self._take_in(reply.claims)
-            self._plan_promotion(reply.next_due)
-            self._news.set()
 
-    async def _give_back(self, session: c.Session) -> None:
-        returns, deferrals = tuple(self.ledger.returns), tuple(self.ledger.deferrals)
+    async def _serve(self, session: c.Session, dispatcher: Dispatcher) -> None:
+        """The same for one pool, once."""
+        ledger = dispatcher.ledger
+        dispatcher.hand_out()
+        await self._give_back(session, ledger)
+        await self._start(session, dispatcher)
+        outcomes = ledger.send(_FINISH_MOST, _FINISH_BYTES)
+        wanted = dispatcher.wanted()
+        if not outcomes and (not wanted or dispatcher.drained):
+            if wanted and dispatcher.has_idle_child():
+                await self._listen_for(session, dispatcher)
+            return
+        first = session.reserve(wanted + len(outcomes))
+        queues = dispatcher.queues
+        reply = await session.call(c.Finish(self._lease, outcomes, queues, wanted, self._claim_bytes, first))
+        # The first queue is served first: taking turns, no full one keeps the others waiting.
+        dispatcher.queues = (*queues[1:], *queues[:1])
+        self.stats.requests += 1
+        ledger.settle(reply.lost)
+        if wanted:
+            dispatcher.drained = not reply.claims
+            self._note_claim(len(reply.claims))
+        await self._take_in(session, reply.claims, reply.revision)
+        self._plan_promotion(reply.next_due)
+        self._news.set()
+
+    async def _give_back(self, session: c.Session, ledger: Ledger) -> None:
+        returns, deferrals = tuple(ledger.returns), tuple(ledger.deferrals)
         if returns:
             await session.call(c.Release(self._lease, returns))
         if deferrals:
             await session.call(c.Defer(self._lease, deferrals))
-        self.ledger.given_back(len(returns), len(deferrals))
+        ledger.given_back(len(returns), len(deferrals))
 
-    async def _start(self, session: c.Session) -> None:
+    async def _start(self, session: c.Session, dispatcher: Dispatcher) -> None:
         """Mark tasks in the store before user code sees them."""
-        starting = [held for held, _ in self.dispatcher.starting]
+        starting = [held for held, _ in dispatcher.starting]
         if starting:
             begins = tuple(c.Begin(held.claim, held.task_id, self._started(held), held.once) for held in starting)
             reply = await session.call(c.Start(self._lease, begins))
-            self.dispatcher.started(len(starting), reply.lost)
+            dispatcher.started(len(starting), reply.lost)
 
     def _started(self, held: Held) -> bytes | None:
         if not held.tracked:
             return None
         return document.write_started(held.task_id, os.getpid(), self.options.name, self._clock.now())
 
-    def _take_in(self, claims: tuple[c.Claim, ...]) -> None:
-        """Let new claims go where they belong."""
-        if not claims:
-            return
-        dispatcher, tasks, now = self.dispatcher, self.manifest.tasks, self._clock.now()
-        for claim in claims:
-            item = intake.sort(claim, tasks, now, self._rules)
-            if isinstance(item, Held):
-                dispatcher.admit(item)
-                continue
-            if isinstance(item, c.Deferral):
-                self.ledger.deferrals.append(item)
+    async def _take_in(self, session: c.Session, claims: tuple[c.Claim, ...], revision: int) -> None:
+        """Let new claims go where they belong, once it is known what was revoked before they were taken."""
+        if revision > self.revoked.revision:
+            await self._learn(session)
+        if claims:
+            now = self._clock.now()
+            for claim in claims:
+                self._admit(claim, self._of_queue.get(claim.queue, self.dispatchers[0]), now)
+            for dispatcher in self.dispatchers:
+                dispatcher.hand_out()
+
+    def _admit(self, claim: c.Claim, dispatcher: Dispatcher, now: float) -> None:
+        item = intake.sort(claim, self.manifest.tasks, now, self._rules, dispatcher.pool.time_limit)
+        if isinstance(item, Held):
+            revocation = self.revoked.find(item.task_id) if self.revoked else None
+            if item.failure is not None:
+                dispatcher.warden.fail(item, item.failure)
+            elif revocation is not None:
+                dispatcher.end(item, c.Outcome("", item.task_id, revocation.result))
             else:
-                logger.error("a message of queue %s cannot run: %s", claim.queue, item.dead and item.dead.reason)
-                self.ledger.ended.append(item)
-            self._news.set()
-        dispatcher.hand_out()
+                dispatcher.admit(item)
+            return
+        if isinstance(item, c.Deferral):
+            dispatcher.ledger.deferrals.append(item)
+        else:
+            logger.error("a message of queue %s cannot run: %s", claim.queue, item.dead and item.dead.reason)
+            dispatcher.ledger.ended.append(item)
+        self._news.set()
+
+    async def _learn(self, session: c.Session) -> None:
+        """Read what was revoked since the last time, and end what can be ended."""
+        news = await session.call(c.Revocations(self.revoked.revision))
+        for entry in self.revoked.take_in(news, monotonic()):
+            for dispatcher in self.dispatchers:
+                dispatcher.warden.revoke(entry)
+
+    async def _listen_for(self, session: c.Session, dispatcher: Dispatcher) -> None:
+        """Wait for messages of this pool's queues, too."""
+        if self._awaiting and dispatcher not in self._awaiting:
+            await session.stop_waiting()
+        self._hungry.set()
 
     async def _listen(self, session: c.Session) -> None:
         """While children are free and the queues empty, wait at the store."""
         while True:
             await self._hungry.wait()
             self._hungry.clear()
-            wanted = self.dispatcher.wanted()
-            if not wanted:
+            hungry = [(each, count) for each in self.dispatchers if each.drained and (count := each.wanted())]
+            if not hungry:
                 continue
-            handed = await session.wait(self.options.queues, wanted)
-            self._empty = handed is not None and len(handed.claims) < wanted
+            self._awaiting = [dispatcher for dispatcher, _ in hungry]
+            wanted = min([count for _, count in hungry])
+            queues = tuple([queue for dispatcher in self._awaiting for queue in dispatcher.pool.queues])
+            try:
+                handed = await session.wait(queues, wanted)
+            finally:
+                awaited, self._awaiting = self._awaiting, []
+            for dispatcher in awaited:
+                dispatcher.drained = handed is not None and len(handed.claims) < wanted
             if handed is not None:
                 self._note_claim(len(handed.claims))
-            self._take_in(handed.claims if handed else ())
+                await self._take_in(session, handed.claims, handed.revision)
             self._news.set()
 
     def _note_claim(self, count: int) -> None:
@@ -334,8 +405,9 @@ class Core:
         while True:
             await asyncio.sleep(min(progress.pause, 86400))
             waiting = 0
-            if not progress.resumed(self.stats.claimed) and self.dispatcher.wanted():
-                waiting = sum([row.ready for row in await session.call(c.Stats(self.options.queues))])
+            wanting = tuple([queue for each in self.dispatchers if each.wanted() for queue in each.pool.queues])
+            if not progress.resumed(self.stats.claimed) and wanting:
+                waiting = sum([row.ready for row in await session.call(c.Stats(wanting))])
             now = monotonic()
             since = progress.look(now, waiting)
             if since is not None:
@@ -345,11 +417,12 @@ class Core:
 
     def _describe_stall(self, waiting: int, seconds: float) -> str:
         when, count = self._last_claim
+        wanted = sum([dispatcher.wanted() for dispatcher in self.dispatchers])
         last = (
             f"the last claim was answered {monotonic() - when:.1f} s ago with {count} messages" if when else "none was"
         )
         return (
-            f"{waiting} messages have been waiting for {seconds:.1f} s and more, {self.dispatcher.wanted()} more could "
+            f"{waiting} messages have been waiting for {seconds:.1f} s and more, {wanted} more could "
             f"be taken, and nothing came; {last}; building the session from nothing (stall {self.stats.stalls})"
         )
 
@@ -362,6 +435,8 @@ class Core:
             beaten = await session.call(c.Beat(self._lease))
             self._lease_holds_from(sent)
             self._plan_promotion(beaten.next_due)
+            if beaten.revision > self.revoked.revision:
+                await self._learn(session)
             self._news.set()
             peers = self._neighbours.judge(beaten.peers, self._lease.worker)
             for peer in self._watch.look(monotonic(), peers, self._lease.worker):
@@ -378,19 +453,37 @@ class Core:
         if self._last_beat:
             self.stats.longest_beat_gap = max(self.stats.longest_beat_gap, sent - self._last_beat)
         self._last_beat = sent
-        self.dispatcher.lease_holds(sent + 0.75 * self.store.lease_seconds if self.store.expiring else float("inf"))
+        until = sent + 0.75 * self.store.lease_seconds if self.store.expiring else float("inf")
+        for dispatcher in self.dispatchers:
+            dispatcher.lease_holds(until)
 
     async def _reap(self, session: c.Session, peer: c.Peer) -> None:
-        request = c.Reap(self._lease, peer, session.reserve(1024), 1024)
-        reaped = await session.call(request)
+        # To close the lease now would give back, as if nobody had begun it, what comes in with the reply.
+        self._reaping = True
+        try:
+            reaped = await session.call(c.Reap(self._lease, peer, session.reserve(1024), 1024))
+        finally:
+            self._reaping = False
+        self._news.set()
         if not reaped.claims:
             return
         logger.warning("worker %s is dead: %d claims taken over", peer.worker, len(reaped.claims))
         self.stats.reaped += len(reaped.claims)
-        returns, outcomes = reaping.sort(reaped.claims, self._clock.now())
-        self.ledger.returns += returns
-        self.ledger.ended.extend(outcomes)
+        for claim in reaped.claims:
+            self._inherit(claim, self._of_queue.get(claim.queue, self.dispatchers[0]))
         self._news.set()
+
+    def _inherit(self, claim: c.Claim, dispatcher: Dispatcher) -> None:
+        """A dead worker's claim goes back to its queue, unless it may not run again."""
+        try:
+            headers = wire.read_headers(claim.raw)
+        except MalformedMessage:
+            dispatcher.ledger.returns.append(c.Return(claim.id))
+            return
+        held = intake.hold(claim, headers, self.manifest.tasks)
+        losses = headers.losses + 1
+        decided = fate.worker_died(held, started=claim.started, losses=losses, limit=self._loss_limit)
+        dispatcher.warden.obey(held, decided)
 
     def _plan_promotion(self, next_due: int) -> None:
         """Wake up when the next delayed message is due."""
@@ -407,8 +500,8 @@ class Core:
             self._due.clear()
             promoted = await session.call(c.Promote())
             self._plan_promotion(promoted.next_due)
-            self._empty = self._empty and not promoted.count
-            self._news.set()
+            if promoted.count:
+                self._claim_anew()
 
 
 async def _until_first(main: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:

@@ -13,29 +13,24 @@ from celeriac.worker.ledger import Held, Ledger
 from celeriac.worker.pace import BACKLOG_SECONDS, FRAME_SECONDS, FRAME_TASKS, Pace
 from celeriac.worker.port import Port
 
-_ASYNC_AHEAD = 25
-"""Tasks a child's event loop has waiting, so that one that ends is followed at once."""
-
 Plan = list[tuple[Port, list[Held]]]
 
 
 class Shares(Struct, frozen=True):
-    """The limits that come from settings."""
+    """The limits that come from settings, and the kinds of tasks there are."""
 
-    concurrent: int
     frame_bytes: int
     has_sync: bool
     has_async: bool
+    crash_limit: int = 3
 
     @classmethod
     def of(cls, manifest: Manifest) -> Shares:
         """As the app sets them."""
         kinds = {spec.asynchronous for spec in manifest.tasks.values()}
+        settings = manifest.settings
         return cls(
-            int(manifest.settings.get("worker_async_concurrency", 100)),
-            int(manifest.settings.get("worker_frame_bytes", 1 << 18)),
-            False in kinds,
-            True in kinds,
+            int(settings["worker_frame_bytes"]), False in kinds, True in kinds, int(settings["worker_crash_limit"])
         )
 
 
@@ -47,17 +42,19 @@ def load(port: Port, pace: Pace) -> float:
     return len(out) * pace.overall
 
 
+def room(port: Port, now: float) -> int:
+    """How many more messages a port that runs several side by side can use."""
+    return max(0, min(port.width + port.ahead(now) - len(port.out), port.room() - 1, port.quota.left))
+
+
 def wanted(children: Iterable[Child], ledger: Ledger, pace: Pace, shares: Shares, now: float) -> int:
     """How many messages to claim."""
-    alive = [child for child in children if child.alive]
+    ready = [child for child in children if child.open]
     sync = asynchronous = 0
     if shares.has_sync:
-        free = [child.sync for child in alive if not child.sync.stuck(now) and not child.sync.reserved]
-        loads = [(len(port.out), load(port, pace)) for port in free]
-        sync = pace.wanted(loads, len(ledger.ready))
+        sync = _wanted_plain([child.sync for child in ready], len(ledger.ready), pace, now)
     if shares.has_async:
-        each = shares.concurrent + _ASYNC_AHEAD
-        asynchronous = sum(each - len(child.asynchronous.out) for child in alive) - len(ledger.ready_async)
+        asynchronous = sum([room(child.asynchronous, now) for child in ready]) - len(ledger.ready_async)
     if not shares.has_async:
         return sync
     if not shares.has_sync:
@@ -65,45 +62,63 @@ def wanted(children: Iterable[Child], ledger: Ledger, pace: Pace, shares: Shares
     return pace.split_wanted(sync, asynchronous)
 
 
+def _wanted_plain(ports: list[Port], waiting: int, pace: Pace, now: float) -> int:
+    """How many plain tasks to claim."""
+    if ports and ports[0].width > 1:
+        return max(0, min(sum([room(port, now) for port in ports]) - waiting, 4 * FRAME_TASKS))
+    free = [port for port in ports if not port.stuck(now) and not port.reserved]
+    claims = pace.wanted([(len(port.out), load(port, pace)) for port in free], waiting)
+    return min(claims, sum([port.quota.left for port in free]))
+
+
 def any_idle(children: Iterable[Child], shares: Shares) -> bool:
     """Whether a message that comes now could begin now."""
     for child in children:
-        if shares.has_sync and not child.sync.out:
+        if not child.open:
+            continue
+        if shares.has_sync and len(child.sync.out) < child.sync.width:
             return True
-        if shares.has_async and len(child.asynchronous.out) < shares.concurrent:
+        if shares.has_async and len(child.asynchronous.out) < child.asynchronous.width:
             return True
     return False
 
 
 def plan(children: Iterable[Child], ledger: Ledger, pace: Pace, shares: Shares, now: float) -> Plan:
-    """Take messages out of `ready` and say which child gets them, in frames."""
-    alive = [child for child in children if child.alive]
+    """Take messages out of `ready` and say which child gets them, in frames; they count against its quota."""
+    ready = [child for child in children if child.open]
     frames: Plan = []
     if ledger.ready:
-        ports = [child.sync for child in alive if not child.sync.reserved and not child.sync.stuck(now)]
+        ports = [child.sync for child in ready if not child.sync.stuck(now)]
         ports.sort(key=lambda port: len(port.out))
-        _plan_sync(frames, ports, ledger.ready, pace, shares)
+        if ports and ports[0].width > 1:
+            _plan_wide(frames, ports, ledger.ready, now)
+        else:
+            _plan_plain(frames, [port for port in ports if not port.reserved], ledger.ready, pace, shares)
     if ledger.ready_async:
-        _plan_async(frames, [child.asynchronous for child in alive], ledger.ready_async, shares)
+        ports = [child.asynchronous for child in ready]
+        ports.sort(key=lambda port: len(port.out))
+        _plan_wide(frames, ports, ledger.ready_async, now)
     return frames
 
 
-def _plan_sync(frames: Plan, ports: list[Port], ready: deque[Held], pace: Pace, shares: Shares) -> None:
+def _plan_plain(frames: Plan, ports: list[Port], ready: deque[Held], pace: Pace, shares: Shares) -> None:
     """Fill each child's backlog, sharing evenly what there is."""
     for index, port in enumerate(ports):
         share = -(-len(ready) // (len(ports) - index))
-        most = min(FRAME_TASKS, max(1, share))
         seconds, tasks = load(port, pace), len(port.out)
-        while ready and port.room() > FRAME_TASKS:
+        while ready and port.room() > FRAME_TASKS and port.quota.left > 0:
             head = ready[0]
             if head.needs_start:
                 if not tasks:
                     frames.append((port, [ready.popleft()]))
+                    port.quota.left -= 1
                 break
             if tasks and (seconds + pace.estimate(head.name) > BACKLOG_SECONDS or tasks >= 2 * FRAME_TASKS):
                 break
+            most = min(FRAME_TASKS, max(1, share), port.quota.left)
             frame, work = _next_frame(ready, most, pace, shares.frame_bytes)
             frames.append((port, frame))
+            port.quota.left -= len(frame)
             seconds, tasks = seconds + work, tasks + len(frame)
             if tasks >= share:
                 break
@@ -124,18 +139,17 @@ def _next_frame(ready: deque[Held], most: int, pace: Pace, most_bytes: int) -> t
     return frame, work
 
 
-def _plan_async(frames: Plan, ports: list[Port], ready: deque[Held], shares: Shares) -> None:
-    """Event loops take as many as they may run, and some to follow."""
-    most = shares.concurrent + _ASYNC_AHEAD
-    ports.sort(key=lambda port: len(port.out))
+def _plan_wide(frames: Plan, ports: list[Port], ready: deque[Held], now: float) -> None:
+    """Children that run several side by side take as many as they may run, and some to follow."""
     for port in ports:
-        free = min(most - len(port.out), port.room() - 1)
+        free = room(port, now)
         while ready and free > 0:
             head = ready[0]
             if head.needs_start:
                 if port.reserved:
                     break
                 frames.append((port, [ready.popleft()]))
+                port.quota.left -= 1
                 break
             frame = [ready.popleft()]
             while ready and len(frame) < min(free, FRAME_TASKS) and ready[0].queue == head.queue:
@@ -143,4 +157,5 @@ def _plan_async(frames: Plan, ports: list[Port], ready: deque[Held], shares: Sha
                     break
                 frame.append(ready.popleft())
             frames.append((port, frame))
+            port.quota.left -= len(frame)
             free -= len(frame)

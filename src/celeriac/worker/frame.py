@@ -81,6 +81,10 @@ class TaskSpec(Struct, array_like=True):
     """Whether it has code of its own to run when it fails."""
 
 
+UNKNOWN_TASK = TaskSpec()
+"""Nothing is known of it: it runs as tasks do by default."""
+
+
 class Manifest(Struct):
     """Zygote to core, after the import of the app: all that the core ever learns of user code."""
 
@@ -109,6 +113,8 @@ class Fork(Struct, tag=True):
     slot: int
     pool: int = 0
     """Which of the worker's pools it belongs to."""
+    concurrency: int = 0
+    """How many tasks it may run side by side where the pool has several in one child."""
 
 
 class Forked(Struct, tag=True):

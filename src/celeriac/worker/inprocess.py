@@ -96,34 +96,34 @@ class InProcessWorker:
         limits = Limits(conf.task_time_limit or 0.0, conf.task_soft_time_limit or 0.0)
         executor = Executor(self._app, self._options.name, limits)
         for slot in range(self._options.children):
-            core.dispatcher.children[slot] = self._start_child(core, slot, lanes[2 * slot : 2 * slot + 2], executor)
+            self._start_child(core, slot, lanes[2 * slot : 2 * slot + 2], executor)
         try:
             await core.run()
         finally:
-            for child in core.dispatcher.children.values():
+            for child in core.dispatchers[0].children.values():
                 for port in child.ports:
                     port.close()
 
-    def _start_child(self, core: Core, slot: int, lanes: list[Any], executor: Executor) -> Child:
+    def _start_child(self, core: Core, slot: int, lanes: list[Any], executor: Executor) -> None:
         loop = asyncio.get_running_loop()
         ours, theirs = zip(socket.socketpair(), socket.socketpair(), strict=True)
-        sync, asynchronous = (Port(lane, sock, loop) for lane, sock in zip(lanes, ours, strict=True))
+        limit = self._app.conf.worker_async_concurrency
+        sync, asynchronous = (
+            Port(lane, sock, loop, width) for lane, sock, width in zip(lanes, ours, (1, limit), strict=True)
+        )
 
         def notify() -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(core.dispatcher.outcomes_waiting)
+                loop.call_soon_threadsafe(core.dispatchers[0].outcomes_waiting)
 
         doors = [Door(lane, sock, notify) for lane, sock in zip(lanes, theirs, strict=True)]
-        limit = self._app.conf.worker_async_concurrency
         self._start_thread(
             f"celeriac-{slot}", doors[0], lambda door: run_plain(door, executor, ThreadGuard(self._watchdog))
         )
         self._start_thread(f"celeriac-async-{slot}", doors[1], lambda door: run_async(door, executor, limit))
         for port in (sync, asynchronous):
             loop.add_reader(port.fileno(), _read_large, loop, port, core)
-        child = Child(slot, sync, asynchronous, -1)
-        core.dispatcher.child_started(child)
-        return child
+        core.dispatchers[0].child_started(Child(slot, sync, asynchronous, -1))
 
     def _start_thread(self, name: str, door: Door, run: Callable[[Door], None]) -> None:
         def live() -> None:
@@ -145,6 +145,6 @@ class InProcessWorker:
 
 def _read_large(loop: asyncio.AbstractEventLoop, port: Port, core: Core) -> None:
     if port.read():
-        core.dispatcher.outcomes_waiting()
+        core.dispatchers[0].outcomes_waiting()
     else:
         loop.remove_reader(port.fileno())

@@ -16,9 +16,9 @@ from celeriac.message import values
 from celeriac.message.limits import USUAL, Limits, Named
 from celeriac.sender import read_time
 from celeriac.store import contract as c
-from celeriac.worker import reaping
+from celeriac.worker import fate
 from celeriac.worker.executor import refusal
-from celeriac.worker.frame import TaskSpec
+from celeriac.worker.frame import UNKNOWN_TASK, TaskSpec
 from celeriac.worker.ledger import Held
 
 logger = logging.getLogger("celeriac.worker")
@@ -43,20 +43,19 @@ USUAL_RULES = Rules()
 
 
 def sort(
-    claim: c.Claim, tasks: Mapping[str, TaskSpec], now: float, rules: Rules = USUAL_RULES
+    claim: c.Claim, tasks: Mapping[str, TaskSpec], now: float, rules: Rules = USUAL_RULES, time_limit: float = 0.0
 ) -> Held | c.Deferral | c.Outcome:
     """The claim as something to run, something to defer, or the end it comes to at once.
 
-    `now` is the wall clock: it decides only whether an ETA that a Celery producer wrote lies in the future,
-    and how long a task that is not known has been parked.
+    A message that had begun elsewhere and may not run again comes back with its failure. `time_limit` is that of
+    tasks without one. `now` is the wall clock: it decides only whether an ETA that a Celery producer wrote lies in
+    the future, and how long a task that is not known has been parked.
     """
     if claim.queue == c.ADVANCE_QUEUE:
         # Chords are completed by workers of a later version; this one leaves them to those.
         return c.Deferral(claim.id, claim.id, int(now * 1000) + _ADVANCE_LATER_MS)
-    if claim.started:
-        return reaping.failed(claim, now)
     try:
-        return _admit(claim, tasks, now, rules)
+        return _admit(claim, tasks, now, rules, time_limit)
     except (MalformedMessage, NotRegistered) as error:
         return refusal(claim.raw, claim.queue, error, now, claim.id)
     except Exception as error:
@@ -64,15 +63,26 @@ def sort(
         return refusal(claim.raw, claim.queue, MalformedMessage(repr(error)), now, claim.id)
 
 
-def _admit(claim: c.Claim, tasks: Mapping[str, TaskSpec], now: float, rules: Rules) -> Held | c.Deferral | c.Outcome:
+def _admit(
+    claim: c.Claim, tasks: Mapping[str, TaskSpec], now: float, rules: Rules, time_limit: float
+) -> Held | c.Deferral | c.Outcome:
     headers = wire.read_headers(claim.raw, rules.limits)
-    spec = tasks.get(headers.task)
-    if spec is None:
+    if claim.started:
+        held = hold(claim, headers, tasks, time_limit)
+        held.failure = fate.lost(held)
+        return held
+    if headers.task not in tasks:
         return _park(claim, headers, now, rules.unknown_seconds)
     if headers.eta and not headers.held:
         due = _milliseconds(headers.eta)
         if due > now * 1000:
             return c.Deferral(claim.id, headers.id, due, wire.rewrite(claim.raw, **{wire.HELD: True}))
+    return hold(claim, headers, tasks, time_limit)
+
+
+def hold(claim: c.Claim, headers: wire.CoreHeaders, tasks: Mapping[str, TaskSpec], time_limit: float = 0.0) -> Held:
+    """The claim with what its headers and its task say; a task that is not known is like any other."""
+    spec = tasks.get(headers.task, UNKNOWN_TASK)
     return Held(
         claim.id,
         claim.queue,
@@ -85,7 +95,15 @@ def _admit(claim: c.Claim, tasks: Mapping[str, TaskSpec], now: float, rules: Rul
         spec.once or spec.tracked,
         spec.once,
         spec.tracked and not headers.ignore_result,
+        retries=headers.retries,
+        time_limit=_own_limit(headers) or spec.time_limit or time_limit,
+        spec=spec,
     )
+
+
+def _own_limit(headers: wire.CoreHeaders) -> float:
+    """The hard limit that the message itself has."""
+    return (headers.timelimit[0] if headers.timelimit else None) or 0.0
 
 
 def _park(claim: c.Claim, headers: wire.CoreHeaders, now: float, seconds: float) -> c.Deferral | c.Outcome:

@@ -28,6 +28,8 @@ from celeriac.worker.zygote import EXIT_IMPORT, run_zygote
 _SIGNALS = (signal.SIGCHLD, signal.SIGHUP, *STOP_SIGNALS)
 _PAUSE_SECONDS = (0.2, 5.0)
 _EXIT_ABANDONED = 1
+SPARE_CHILDREN = 8
+"""Places beyond twice the number of children: those that end and those that follow are there at once."""
 
 
 def launch(options: WorkerOptions) -> int:
@@ -44,7 +46,7 @@ class Launcher:
     def __init__(self, options: WorkerOptions, log: Log) -> None:
         self._options = options
         self._log = log
-        self._lanes: list[Lane] = allocate(2 * options.children)
+        self._lanes: list[Lane] = allocate(2 * (2 * options.children + SPARE_CHILDREN))
         self._core = 0
         self._zygotes: list[int] = []
         """Those that live, the newest last."""

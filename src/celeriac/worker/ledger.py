@@ -13,13 +13,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct
 
 from celeriac.store.contract import Claim, Deferral, Outcome, Reconciled, Return
+from celeriac.worker.frame import UNKNOWN_TASK, TaskSpec
+
+
+class Failure(Struct, frozen=True):
+    """How a message ended without its child's word: an error, by its name in `celeriac.exceptions`.
+
+    `dead`: a dead letter is left. `signal` and `memory` (bytes) are those of the child's death.
+    """
+
+    error: str
+    reason: str
+    dead: bool = True
+    signal: str = ""
+    memory: int = 0
 
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A claim and what its headers say. `stale`: the lease it was claimed under is over."""
+    """A claim and what its headers say. `stale`: the lease it was claimed under is over.
+
+    `once`: it may not run again. `suspect`: its child may die of it, so nothing may run beside it. `time_limit`
+    is in seconds, 0 for none; `spec` is what is known of its task.
+    """
 
     claim: str
     queue: str
@@ -33,6 +52,12 @@ class Held:
     once: bool = False
     tracked: bool = False
     stale: bool = False
+    suspect: bool = False
+    retries: int = 0
+    time_limit: float = 0.0
+    spec: TaskSpec = UNKNOWN_TASK
+    failure: Failure | None = None
+    """It has failed, and a child has it to run what its task has for that."""
 
 
 @dataclass(slots=True)
@@ -41,6 +66,9 @@ class Ledger:
 
     ready: deque[Held] = field(default_factory=deque)
     ready_async: deque[Held] = field(default_factory=deque)
+    suspects: deque[Held] = field(default_factory=deque)
+    failed: deque[Held] = field(default_factory=deque)
+    """They have failed, and wait for a child to run what their task has for that."""
     out: dict[str, Held] = field(default_factory=dict)
     ended: deque[Outcome] = field(default_factory=deque)
     sent: tuple[Outcome, ...] = ()
@@ -51,7 +79,39 @@ class Ledger:
 
     def add(self, held: Held) -> None:
         """A claim has come in."""
-        (self.ready_async if held.asynchronous else self.ready).append(held)
+        self._line_of(held).append(held)
+
+    def _line_of(self, held: Held) -> deque[Held]:
+        if held.failure is not None:
+            return self.failed
+        if held.suspect:
+            return self.suspects
+        return self.ready_async if held.asynchronous else self.ready
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a claim waits for a child that begins it."""
+        return bool(self.ready or self.ready_async or self.suspects)
+
+    def fail(self, held: Held, failure: Failure) -> None:
+        """A claim has failed without its child's word."""
+        self.out.pop(held.claim, None)
+        held.failure = failure
+        if not held.stale:
+            self.failed.append(held)
+
+    def find(self, task_id: str) -> list[Held]:
+        """The claims of a task: in a child, or waiting for one."""
+        places = (self.ready, self.ready_async, self.suspects, self.out.values())
+        return [held for place in places for held in place if held.task_id == task_id and not held.stale]
+
+    def withdraw(self, held: Held) -> bool:
+        """Take a claim out of those that wait for a child; False when it is not among them."""
+        line = self._line_of(held)
+        if held not in line:
+            return False
+        line.remove(held)
+        return True
 
     def hand_out(self, held: Held) -> None:
         """A child gets it."""
@@ -62,7 +122,7 @@ class Ledger:
         for held in reversed(list(items)):
             self.out.pop(held.claim, None)
             if not held.stale:
-                (self.ready_async if held.asynchronous else self.ready).appendleft(held)
+                self._line_of(held).appendleft(held)
 
     def end(self, held: Held, outcome: Outcome) -> None:
         """A claim has ended as this. What was held under a lease that is over has no end that anybody wants."""
@@ -89,10 +149,9 @@ class Ledger:
 
     def give_back_ready(self) -> None:
         """All that no child has is to return to the store."""
-        self.give_back(self.ready)
-        self.ready.clear()
-        self.give_back(self.ready_async)
-        self.ready_async.clear()
+        for line in (self.ready, self.ready_async, self.suspects):
+            self.give_back(line)
+            line.clear()
 
     def given_back(self, returns: int, deferrals: int) -> None:
         """The store has taken the first so many of each."""
@@ -102,9 +161,8 @@ class Ledger:
     @property
     def empty(self) -> bool:
         """Whether nothing is held any more."""
-        return not (
-            self.ready or self.ready_async or self.out or self.ended or self.sent or self.returns or self.deferrals
-        )
+        in_hand = self.waiting or self.failed or self.out
+        return not (in_hand or self.ended or self.sent or self.returns or self.deferrals)
 
     def send(self, most: int, most_bytes: int) -> tuple[Outcome, ...]:
         """The outcomes for the next request; nothing is sent while a request is under way."""
@@ -132,6 +190,8 @@ class Ledger:
         return (
             *(held.claim for held in self.ready),
             *(held.claim for held in self.ready_async),
+            *(held.claim for held in self.suspects),
+            *(held.claim for held in self.failed),
             *(held.claim for held in self.out.values() if not held.stale),
             *(outcome.claim for outcome in self.ended),
             *(item.claim for item in self.returns),
@@ -145,6 +205,8 @@ class Ledger:
             self.ended = deque(outcome for outcome in self.ended if outcome.claim not in missing)
             self.ready = deque(held for held in self.ready if held.claim not in missing)
             self.ready_async = deque(held for held in self.ready_async if held.claim not in missing)
+            self.suspects = deque(held for held in self.suspects if held.claim not in missing)
+            self.failed = deque(held for held in self.failed if held.claim not in missing)
             for claim in missing & self.out.keys():
                 self.out[claim].stale = True
         return reply.unknown
@@ -155,6 +217,8 @@ class Ledger:
         self.lost += len(self.ended) + len(self.sent)
         self.ready.clear()
         self.ready_async.clear()
+        self.suspects.clear()
+        self.failed.clear()
         self.ended.clear()
         self.returns.clear()
         self.deferrals.clear()

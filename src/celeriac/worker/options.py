@@ -49,6 +49,11 @@ class Pool(Struct, frozen=True):
         return self.concurrency if self.kind in (Kind.THREADS, Kind.GEVENT) else 1
 
     @property
+    def coroutines(self) -> int:
+        """How many coroutines one child runs side by side; 0 means as many as the app's settings say."""
+        return self.concurrency if self.kind is Kind.ASYNCIO else 0
+
+    @property
     def shared(self) -> bool:
         """Whether a child's death ends several plain tasks at once."""
         return self.width > 1

@@ -6,14 +6,28 @@ import asyncio
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from celeriac.worker.frame import Frame, LargeOutcome, Splitter, cut, decode_outcome
+from celeriac.worker.frame import Cancel, Frame, LargeOutcome, Splitter, Verdict, cut, decode_outcome
 from celeriac.worker.lane import SPAN, Lane
-from celeriac.worker.ledger import Held
+from celeriac.worker.ledger import Failure, Held
 from celeriac.worker.pace import STUCK_SECONDS
 
 Arrival = tuple[Held, float, int, bytes]
 """An outcome with the claim it belongs to: claim, seconds, kind, data."""
+
+_AHEAD_MOST = 25
+_AHEAD_SHARE = 4
+_WINDOW_SECONDS = 0.1
+OBEY_SECONDS = 0.5
+"""How long a task that shares its child with others may take to end when it was told to."""
+
+
+@dataclass(slots=True)
+class Quota:
+    """How many messages a child may still be given; its two ports share one."""
+
+    left: int = 1 << 62
 
 
 class Port:
@@ -21,12 +35,29 @@ class Port:
 
     `out` are the messages handed over and not heard of, by sequence number, oldest first. A port from
     which messages were taken back gets nothing new until its running task has ended: it could pile up
-    messages that will never begin there.
+    messages that will never begin there. `width` is how many run side by side; a wide port is given some
+    more to follow only while many end.
     """
 
-    def __init__(self, lane: Lane, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        sock: socket.socket,
+        loop: asyncio.AbstractEventLoop,
+        width: int = 1,
+        quota: Quota | None = None,
+    ) -> None:
         self.lane = lane
+        self.width = width
+        self.quota = quota or Quota()
+        self.ended = 0
         self.out: dict[int, Held] = {}
+        self.cancelled: dict[int, str] = {}
+        """Running messages that were told to end, and why."""
+        self._deadlines: dict[int, float] = {}
+        """Until when a message with a limit may run; 0 while it has not begun."""
+        self._window = 0.0
+        self._in_window = self._in_last_window = 0
         self.load = 0.0
         self.reserved = False
         self._sock = sock
@@ -47,9 +78,41 @@ class Port:
         for first, part in self._numbered(items):
             for number, held in enumerate(part, first):
                 self.out[number] = held
+                if held.time_limit:
+                    self._deadlines[number] = 0.0
             self._next = first + len(part)
             self.lane.post(first, len(part))
             self._write(cut(Frame(first, part[0].queue, [held.raw for held in part])))
+
+    def hand_over_verdict(self, held: Held, failure: Failure) -> None:
+        """Let the child deal with a message that has failed elsewhere."""
+        [(number, _)] = self._numbered([held])
+        self.out[number] = held
+        self._next = number + 1
+        self.lane.post(number, 1)
+        self._write(cut(Verdict(number, held.queue, held.raw, failure.error, failure.reason, failure.dead)))
+
+    def cancel(self, number: int, reason: str, now: float) -> None:
+        """Tell a message that runs beside others to end; `overdue` names it when it does not."""
+        self.cancelled[number] = reason
+        self._deadlines[number] = now
+        self._write(cut(Cancel(number, reason)))
+
+    def overdue(self, now: float) -> list[int]:
+        """The running messages whose limit is over, and that had the time to obey where they can."""
+        grace = 0.0 if self.width == 1 else OBEY_SECONDS
+        found = []
+        for number, deadline in list(self._deadlines.items()):
+            held = self.out.get(number)
+            if held is None:
+                del self._deadlines[number]
+                self.cancelled.pop(number, None)
+            elif deadline:
+                if now > deadline + grace:
+                    found.append(number)
+            elif self.lane.begun[number % SPAN]:
+                self._deadlines[number] = (self.lane.since or now) + held.time_limit
+        return found
 
     def _numbered(self, items: list[Held]) -> Iterator[tuple[int, list[Held]]]:
         """The messages with the number of the first, in runs that use no flag which is still in use.
@@ -124,7 +187,25 @@ class Port:
             if held is not None:
                 arrivals.append((held, large.seconds, large.kind, large.data))
         self._large.clear()
+        if arrivals:
+            self.ended += len(arrivals)
+            if self.width > 1:
+                self._count(len(arrivals), time.monotonic())
         return arrivals
+
+    def _count(self, ended: int, now: float) -> None:
+        """Note how many end in a tenth of a second."""
+        if now - self._window > _WINDOW_SECONDS:
+            recent = now - self._window < 2 * _WINDOW_SECONDS
+            self._in_last_window = self._in_window if recent else 0
+            self._window, self._in_window = now, 0
+        self._in_window += ended
+
+    def ahead(self, now: float) -> int:
+        """How many messages to have waiting in the child, so that one that ends is followed at once."""
+        if now - self._window > 2 * _WINDOW_SECONDS:
+            return 0
+        return min(_AHEAD_MOST, max(self._in_window, self._in_last_window) // _AHEAD_SHARE)
 
     def running_for(self, now: float) -> float:
         """How long the task that runs there has been running; 0 when none does."""
@@ -136,10 +217,21 @@ class Port:
         numbers = self.lane.take_back(list(self.out))
         if numbers:
             self._stuck_at = self.lane.since
+            self.quota.left += len(numbers)
         return [self.out.pop(number) for number in numbers]
+
+    def find(self, held: Held) -> int:
+        """The number under which the child has it; -1 when it has not."""
+        return next((number for number, item in self.out.items() if item is held), -1)
+
+    def has_begun(self, number: int) -> bool:
+        """Whether the child has begun an outstanding message, as far as it is known here."""
+        return bool(self.lane.begun[number % SPAN])
 
     def stuck(self, now: float) -> bool:
         """Whether to give it nothing now: its task is long, or it was just relieved of what waited."""
+        if self.width > 1:
+            return len(self.out) >= self.width + self.ahead(now)
         since = self.lane.since
         if not since:
             return False

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
 from celeriac.stores.open import open_store
 from celeriac.worker.core import Core
-from celeriac.worker.crew import Child, Crew
+from celeriac.worker.crew import Cause, Child, Crew
 from celeriac.worker.frame import Manifest
 from celeriac.worker.health import Health, HealthServer
 from celeriac.worker.lane import Lane
@@ -63,7 +63,7 @@ class CoreProcess:
         self._patience = Patience()
         self._working: asyncio.Task[None] | None = None
         self._health = HealthServer(self.look)
-        self.crew = Crew(lanes, options.children, self)
+        self.crew = Crew(lanes, options.pools, self)
 
     def attach(self, launcher: socket.socket) -> None:
         """Listen to the launcher."""
@@ -119,11 +119,12 @@ class CoreProcess:
         self._working = asyncio.ensure_future(core.run())
         with contextlib.suppress(asyncio.CancelledError):
             await self._working
-        core.dispatcher.log.flush()
+        for dispatcher in core.dispatchers:
+            dispatcher.log.flush()
         self.crew.stop()
         core.store.close()
-        stats, dispatched = core.stats, core.dispatcher.stats
-        logger.info("worker %s stopped; %d tasks done", self._options.name, dispatched.done)
+        stats, done = core.stats, sum([dispatcher.stats.done for dispatcher in core.dispatchers])
+        logger.info("worker %s stopped; %d tasks done", self._options.name, done)
         logger.info("at most %.3f s between heartbeats", stats.longest_beat_gap)
         if stats.abandoned:
             logger.warning("%d tasks were cut off; others run them", stats.abandoned)
@@ -135,7 +136,8 @@ class CoreProcess:
             return
         self._stopped = True
         if self._core is not None:
-            logger.info("stopping: nothing new; %d tasks in hand", self._core.dispatcher.running())
+            running = sum([dispatcher.running() for dispatcher in self._core.dispatchers])
+            logger.info("stopping: nothing new; %d tasks in hand", running)
             self._core.stop()
             if self._patience.grace is not None:
                 asyncio.get_running_loop().call_later(self._patience.grace, self._cut_off)
@@ -157,8 +159,9 @@ class CoreProcess:
     def zygote_ready(self, manifest: Manifest) -> None:
         """Open the store that the app names, and begin; a later zygote only brings a new manifest."""
         use_settings(manifest.settings, self._options)
+        self.crew.coroutines = int(manifest.settings["worker_async_concurrency"])
         if self._core is not None:
-            self._core.manifest = manifest
+            self._core.renew(manifest)
         elif not self._stopped:
             try:
                 self._patience = Patience.of(manifest.settings, os.environ)
@@ -167,7 +170,8 @@ class CoreProcess:
                 self._failure, self._code = f"celeriac: {error}", EXIT_FAILED
             else:
                 self._core = Core(store, manifest, self._options)
-                self._core.dispatcher.children = self.crew.children
+                for dispatcher in self._core.dispatchers:
+                    dispatcher.warden.keeper = self.crew
                 _announce(self._options, store, manifest)
         self._ready.set()
 
@@ -183,17 +187,18 @@ class CoreProcess:
     def child_started(self, child: Child) -> None:
         """Pass on."""
         if self._core is not None:
-            self._core.dispatcher.child_started(child)
+            self._core.dispatchers[child.pool].child_started(child)
 
     def outcomes_waiting(self) -> None:
         """Pass on."""
         if self._core is not None:
-            self._core.dispatcher.outcomes_waiting()
+            for dispatcher in self._core.dispatchers:
+                dispatcher.outcomes_waiting()
 
-    def child_died(self, child: Child, cause: str) -> None:
+    def child_died(self, child: Child, cause: Cause) -> None:
         """Pass on."""
         if self._core is not None:
-            self._core.dispatcher.child_died(child, cause)
+            self._core.dispatchers[child.pool].child_died(child, cause)
 
 
 def _open(manifest: Manifest) -> Any:

@@ -1,4 +1,4 @@
-"""Dead workers: seeing at once that one on this machine died, and what becomes of its claims."""
+"""Seeing at once that a worker on this machine died."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from collections.abc import Callable
 import msgspec
 
 from celeriac import ids
-from celeriac.exceptions import WorkerLostError
-from celeriac.message import document
-from celeriac.message import task as wire
 from celeriac.store import contract as c
 
 
@@ -73,26 +70,3 @@ class Neighbours:
         """Watch nobody any more."""
         for worker in list(self._watched):
             self._unwatch(worker)
-
-
-def sort(claims: tuple[c.Claim, ...], now: float) -> tuple[list[c.Return], list[c.Outcome]]:
-    """What becomes of a dead worker's claims: pure.
-
-    What had not begun, or may run again, returns to the front of its queue, marked as delivered before.
-    What may run only once and had begun has failed.
-    """
-    returns, outcomes = [], []
-    for claim in claims:
-        if claim.started:
-            outcomes.append(failed(claim, now))
-        else:
-            returns.append(c.Return(claim.id, wire.redelivered(claim.raw)))
-    return returns, outcomes
-
-
-def failed(claim: c.Claim, now: float) -> c.Outcome:
-    """The end of a task that may run only once and whose worker died over it; a person can replay it."""
-    headers = wire.read_headers(claim.raw)
-    error = WorkerLostError(f"the worker running {headers.task}[{headers.id}] died")
-    dead = c.DeadLetter(headers.id, claim.queue, claim.raw, str(error))
-    return c.Outcome(claim.id, headers.id, document.write_failure(headers.id, error, now), dead=dead)

@@ -140,12 +140,12 @@ def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
 def _report_ended(control: socket.socket) -> None:
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, usage = os.wait3(os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
             return
-        send_news(control, Exited(pid, status))
+        send_news(control, Exited(pid, status, usage.ru_maxrss))
 
 
 def _become_child(zygote: int, control: socket.socket, pipe: tuple[int, int], live: Callable[[], None]) -> NoReturn:
