@@ -10,6 +10,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, over
 
 from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.config import Settings
+from celeriac.control import Control
 from celeriac.exceptions import NotRegistered
 from celeriac.result import AsyncResult
 from celeriac.sender import Call, Sender
@@ -71,6 +72,7 @@ class Celeriac:
         self.clock: Clock = SYSTEM_CLOCK
         self.sender = Sender(self._open_store, self.conf, self.clock)
         self._runtime = Runtime(self.sender, self._open_store)
+        self.control = Control(self._open_store)
 
     @property
     def store(self) -> Store:

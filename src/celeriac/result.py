@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from celeriac import states
 from celeriac.exceptions import TimeoutError
 from celeriac.message import document
+from celeriac.revoke import revoke
 from celeriac.store.contract import Forget, ReadResults, Store
 
 R_co = TypeVar("R_co", covariant=True)
@@ -86,6 +87,10 @@ class AsyncResult(Generic[R_co]):
     def failed(self) -> bool:
         """Whether the task ended with an exception."""
         return self._read().status == states.FAILURE
+
+    def revoke(self, terminate: bool = False, signal: str | int | None = None) -> None:
+        """Let the task not run; with `terminate`, also end it if it runs. See `app.control.revoke`."""
+        revoke(self._store(), (self.id,), terminate, signal)
 
     def forget(self) -> None:
         """Delete the result."""

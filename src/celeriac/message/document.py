@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from celeriac import states
 from celeriac.clock import utc_datetime
+from celeriac.exceptions import TaskRevokedError
 from celeriac.message import failure, values
 
 KEY_PREFIX = "celery-task-meta-"
@@ -62,6 +63,11 @@ def write_failure(
 ) -> bytes:
     """The document of a task that failed."""
     return write(task_id, states.FAILURE, values.encode(failure.to_dict(error)), now, traceback, family)
+
+
+def write_revoked(task_id: str, reason: str, now: float) -> bytes:
+    """The document of a task that was revoked; the reasons are Celery's words: revoked, terminated, expired."""
+    return write(task_id, states.REVOKED, values.encode(failure.to_dict(TaskRevokedError(reason))), now)
 
 
 def write_started(task_id: str, pid: int, hostname: str, now: float) -> bytes:
