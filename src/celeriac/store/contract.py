@@ -33,18 +33,57 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from celeriac.store.delays import (
+    AdjustDelayed,
+    Adjustment,
+    CancelDelayed,
+    Cancellation,
+    Delayed,
+    DelayedMessage,
+    DelayedPage,
+    ReadDelayed,
+)
+from celeriac.store.letters import Attempt, Cause, DeadLetter, DeadLetters, DropDead, ReadDead, Replay, Revival
+from celeriac.store.request import Request
+
+# What is asked about delayed messages and dead letters stands beside, and belongs here like the rest.
+__all__ = [
+    "AdjustDelayed",
+    "Adjustment",
+    "Attempt",
+    "CancelDelayed",
+    "Cancellation",
+    "Cause",
+    "DeadLetter",
+    "DeadLetters",
+    "Delayed",
+    "DelayedMessage",
+    "DelayedPage",
+    "DropDead",
+    "ReadDead",
+    "ReadDelayed",
+    "Replay",
+    "Request",
+    "Revival",
+]
+
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 
 ADVANCE_QUEUE = "celeriac.advance"
 """The queue of chords that are complete and whose body is not yet enqueued; every worker serves it."""
 
 REVOKE_MEMORY_SECONDS = 10_800
 """How long a revocation is remembered unless it says otherwise; as long as a Celery worker does."""
+
+DEAD_LETTER_LIMIT = 10_000
+"""How many dead letters a store keeps unless it is told otherwise."""
+
+DEAD_LETTER_SECONDS = 30 * 86_400.0
+"""And for how long."""
 
 ENQUEUE_MEMORY_SECONDS = 300
 """A store remembers an accepted message id at least this long, and at most twice as long."""
@@ -102,15 +141,6 @@ class Slot(Struct, frozen=True):
     value: bytes
 
 
-class DeadLetter(Struct, frozen=True):
-    """A message set aside for a person: why, and the bytes as they were."""
-
-    id: str
-    queue: str
-    raw: bytes
-    reason: str
-
-
 class Outcome(Struct, frozen=True):
     """What a claim ended as: everything here happens with the end of the claim, or nothing does."""
 
@@ -159,20 +189,6 @@ class Peer(Struct, frozen=True):
     beat: int = 0
     dead: bool | None = None
     record: WorkerRecord = WorkerRecord()
-
-
-class Request(Struct, Generic[R_co], frozen=True):
-    """Base of everything a store can be asked; the parameter is the type of the reply."""
-
-    @property
-    def durable(self) -> bool:
-        """Whether the reply promises that the change survives a loss of power (where the store can)."""
-        return False
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether a request whose reply was lost can simply be sent again."""
-        return True
 
 
 class Enqueued(Struct, frozen=True):
@@ -439,12 +455,6 @@ class Stats(Request[tuple[QueueStats, ...]], frozen=True):
     """Count what is in queues; with none named, in all that the store knows."""
 
     queues: tuple[str, ...] = ()
-
-
-class DeadLetters(Request[tuple[DeadLetter, ...]], frozen=True):
-    """The newest messages set aside."""
-
-    limit: int = 100
 
 
 class Handed(Struct, frozen=True):

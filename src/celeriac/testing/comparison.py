@@ -3,7 +3,7 @@
 The requests are drawn from what the memory store knows at that moment, so that most of them hit something;
 some name claims, leases and ids that are gone. What depends on the clock or on the store is compared in part:
 of the time until a message is due only whether there is one (delays are none or an hour), of peers only who
-they are, of dead letters set aside in the same moment not the order, of all queues those that are not empty.
+they are, of dead letters and delayed messages not the time, of all queues those that are not empty.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any
+
+import msgspec
 
 from celeriac.exceptions import LeaseLost
 from celeriac.store import contract as c
@@ -59,6 +61,8 @@ class Comparison:
             (3, self._start),
             (2, self._promote),
             (2, self._revoke),
+            (2, self._change_delayed),
+            (2, self._change_dead),
             (2, self._open),
             (1, self._close),
             (1, self._reap),
@@ -75,6 +79,7 @@ class Comparison:
         self._both(c.Stats(_QUEUES))
         self._both(c.Stats())
         self._both(c.DeadLetters(limit=1000))
+        self._both(c.Delayed(limit=1000))
         self._both(c.ReadResults(_TASKS))
         self._both(c.Revocations())
         for chord in _CHORDS:
@@ -124,9 +129,16 @@ class Comparison:
         value = b"value %d" % next(self._numbers)
         clears = choice(("", "", "", *_CHORDS))
         slot = c.Slot(choice(_CHORDS), draw(_CHORD_SIZE), _CHORD_SIZE, value) if draw(2) and not clears else None
-        dead = c.DeadLetter(f"m{next(self._numbers)}", choice(_QUEUES), value, "why") if not draw(5) else None
+        dead = self._letter(value) if not draw(3) else None
         result = b"document %d" % next(self._numbers) if draw(3) else None
         return c.Outcome(claim, choice(_TASKS), result, successors, slot, dead, clears)
+
+    def _letter(self, raw: bytes) -> c.DeadLetter:
+        """Of an id that another may have."""
+        choice, draw = self._random.choice, self._random.randrange
+        attempts = tuple(c.Attempt(float(number), "w1", "E", "line\nline") for number in range(draw(3)))
+        cause = choice(tuple(c.Cause))
+        return c.DeadLetter(f"m{draw(8)}", choice(_QUEUES), raw, "why\nso", draw(9), cause, "task", attempts=attempts)
 
     def _release(self) -> None:
         lease = self._some_lease()
@@ -163,6 +175,34 @@ class Comparison:
         result = b'{"status": "REVOKED"} %d' % next(self._numbers)
         self._both(c.Revoke(tuple(c.Revocation(task, result, self._random.random() < 0.3) for task in tasks)))
         self._both(c.Revocations(self._random.randrange(self._model.revision + 1)))
+
+    def _change_delayed(self) -> None:
+        choice, draw = self._random.choice, self._random.randrange
+        ids = [choice([*self._model.delayed_by_id, "stranger"]) for _ in range(draw(1, 4))]
+        self._both(c.ReadDelayed(tuple(ids)))
+        if draw(3):
+            self._both(c.AdjustDelayed(tuple(self._adjustment(id) for id in ids)))
+        else:
+            self._both(c.CancelDelayed(tuple(c.Cancellation(id, choice(_TASKS), b"cancelled") for id in ids)))
+        self._both(c.Delayed(choice(("", *_QUEUES)), choice(("", "i", "id1", "s")), limit=1000))
+
+    def _adjustment(self, id: str) -> c.Adjustment:
+        choice = self._random.choice
+        return c.Adjustment(id, choice((None, 0, _HOUR)), self._some_raw(), choice((None, *_QUEUES)))
+
+    def _change_dead(self) -> None:
+        choice, draw = self._random.choice, self._random.randrange
+        ids = [choice([*self._model.dead, "stranger"]) for _ in range(draw(1, 4))]
+        self._both(c.ReadDead(ids[0]))
+        if draw(2):
+            self._both(c.Replay(tuple(self._revival(id) for id in ids)))
+        else:
+            self._both(c.DropDead(tuple(ids)))
+        self._both(c.DeadLetters(limit=draw(1, 20)))
+
+    def _revival(self, id: str) -> c.Revival:
+        choice = self._random.choice
+        return c.Revival(id, b"%d" % next(self._numbers), choice(_QUEUES), choice(_PRIORITIES), choice(_TASKS))
 
     def _open(self) -> None:
         if self._leases and self._random.randrange(2):
@@ -252,8 +292,14 @@ def _comparable(request: c.Request[Any], reply: Any) -> Any:
             return sorted((peer.worker, peer.epoch, peer.record.host) for peer in peers), next_due >= 0, revision
         case c.Revoked(revision, entries):
             return revision, [(entry.task, entry.result, entry.terminate, entry.signal) for entry in entries]
-        case (c.DeadLetter(), *_):
-            return sorted(reply, key=lambda letter: letter.id)
+        case c.DeadLetter():
+            return msgspec.structs.replace(reply, when=0.0, number=0)
+        case c.DelayedMessage():
+            return msgspec.structs.replace(reply, due=0)
+        case (c.DeadLetter() | c.DelayedMessage() | None, *_):
+            return [_comparable(request, item) for item in reply]
+        case c.DelayedPage(messages, after):
+            return sorted((m.id, m.queue, m.raw, m.priority) for m in messages), bool(after)
         case c.Reconciled(unknown, missing):
             return sorted((claim.id, claim.raw, claim.started) for claim in unknown), missing
     return reply

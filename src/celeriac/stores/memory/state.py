@@ -51,14 +51,17 @@ class Remembered(NamedTuple):
 class State:
     """All that a store knows, and one method per request."""
 
-    def __init__(self) -> None:
+    def __init__(self, dead_limit: int = c.DEAD_LETTER_LIMIT, dead_seconds: float = c.DEAD_LETTER_SECONDS) -> None:
         self.queues: dict[str, dict[int, deque[bytes]]] = defaultdict(lambda: defaultdict(deque))
         self.leases: dict[str, OpenedLease] = {}
         self.delayed: list[tuple[int, int, c.Message]] = []
         self.delayed_by_id: dict[str, tuple[int, int, c.Message]] = {}
         self.results: dict[str, bytes] = {}
         self.chords: dict[str, Chord] = defaultdict(Chord)
-        self.dead: list[c.DeadLetter] = []
+        self.dead: dict[str, c.DeadLetter] = {}
+        self._dead_limit = dead_limit
+        self._dead_seconds = dead_seconds
+        self._buried = 0
         self.revision = 0
         self.revocations: dict[str, Remembered] = {}
         self._remembered: dict[str, int] = {}
@@ -155,7 +158,7 @@ class State:
         for message in outcome.successors:
             self._push(message, now)
         if outcome.dead is not None:
-            self.dead.append(outcome.dead)
+            self._bury(outcome.dead, now)
         if outcome.clears:
             self.chords.pop(outcome.clears, None)
         if outcome.slot is None:
@@ -282,7 +285,7 @@ class State:
     def _Stats(self, request: c.Stats, now: int) -> tuple[c.QueueStats, ...]:
         claimed = [claim.queue for lease in self.leases.values() for claim in lease.claims.values()]
         delayed = [message.queue for _, _, message in self.delayed]
-        dead = [letter.queue for letter in self.dead]
+        dead = [letter.queue for letter in self.dead.values()]
         ready = {name: sum(map(len, levels.values())) for name, levels in self.queues.items()}
         known = {name for name, count in ready.items() if count} | {*claimed, *delayed, *dead}
         names = request.queues or tuple(sorted(known - {c.ADVANCE_QUEUE}))
@@ -291,8 +294,96 @@ class State:
             for name in names
         )
 
+    def _bury(self, letter: c.DeadLetter, now: int) -> None:
+        self._buried += 1
+        name = free_name(letter.id, self.dead)
+        self.dead[name] = msgspec.structs.replace(letter, id=name, when=now / 1000, number=self._buried)
+        self._forget_dead(now)
+
+    def _forget_dead(self, now: int) -> None:
+        """Let the oldest fall out."""
+        oldest = now / 1000 - self._dead_seconds
+        while self.dead and (len(self.dead) > self._dead_limit or next(iter(self.dead.values())).when <= oldest):
+            del self.dead[next(iter(self.dead))]
+
     def _DeadLetters(self, request: c.DeadLetters, now: int) -> tuple[c.DeadLetter, ...]:
-        return tuple(reversed(self.dead[-request.limit :]))
+        self._forget_dead(now)
+        page: list[c.DeadLetter] = []
+        for letter in reversed(self.dead.values()):
+            if len(page) >= request.limit or sum(len(other.raw) for other in page) >= request.max_bytes:
+                break
+            if not request.after or letter.number < request.after:
+                page.append(letter)
+        return tuple(page)
+
+    def _ReadDead(self, request: c.ReadDead, now: int) -> c.DeadLetter | None:
+        self._forget_dead(now)
+        return self.dead.get(request.id)
+
+    def _Replay(self, request: c.Replay, now: int) -> tuple[str, ...]:
+        replayed = []
+        for item in request.revivals:
+            if self.dead.pop(item.id, None) is not None:
+                self.queues[item.queue][item.priority].append(item.raw)
+                self.results.pop(item.task, None)
+                replayed.append(item.id)
+        return tuple(replayed)
+
+    def _DropDead(self, request: c.DropDead, now: int) -> tuple[str, ...]:
+        return tuple(id for id in request.ids if self.dead.pop(id, None) is not None)
+
+    def _Delayed(self, request: c.Delayed, now: int) -> c.DelayedPage:
+        """The mark of a page is where the last message looked at stands in the order."""
+        if request.prefix:
+            order = sorted(("", id) for id in self.delayed_by_id if id.startswith(request.prefix))
+        else:
+            order = sorted((f"{due:020}", message.id) for due, _, message in self.delayed)
+        head, _, tail = request.after.partition("\n")
+        after = (head, tail)
+        messages: list[c.DelayedMessage] = []
+        looked, size = 0, 0
+        for due, id in order:
+            if (due, id) <= after:
+                continue
+            if looked >= request.limit or size >= request.max_bytes:
+                return c.DelayedPage(tuple(messages), "\n".join(after))
+            after, looked = (due, id), looked + 1
+            found = self._delayed_message(id)
+            if found is not None and request.queue in ("", found.queue):
+                messages.append(found)
+                size += len(found.raw)
+        return c.DelayedPage(tuple(messages))
+
+    def _delayed_message(self, id: str) -> c.DelayedMessage | None:
+        if id not in self.delayed_by_id:
+            return None
+        due, _, message = self.delayed_by_id[id]
+        return c.DelayedMessage(id, message.queue, message.raw, message.priority, due)
+
+    def _ReadDelayed(self, request: c.ReadDelayed, now: int) -> tuple[c.DelayedMessage | None, ...]:
+        return tuple(self._delayed_message(id) for id in request.ids)
+
+    def _AdjustDelayed(self, request: c.AdjustDelayed, now: int) -> tuple[bool, ...]:
+        return tuple(self._adjust(item, now) for item in request.adjustments)
+
+    def _adjust(self, item: c.Adjustment, now: int) -> bool:
+        if item.id not in self.delayed_by_id:
+            return False
+        due, _, old = self._undelay(item.id)
+        raw = old.raw if item.raw is None else item.raw
+        queue = old.queue if item.queue is None else item.queue
+        self._delay(c.Message(old.id, queue, raw, old.priority), due if item.delay is None else now + item.delay)
+        return True
+
+    def _CancelDelayed(self, request: c.CancelDelayed, now: int) -> tuple[bool, ...]:
+        return tuple(self._cancel(item) for item in request.cancellations)
+
+    def _cancel(self, item: c.Cancellation) -> bool:
+        if item.id not in self.delayed_by_id:
+            return False
+        self._undelay(item.id)
+        self._write_unless_final(item.task, item.result)
+        return True
 
 
 def free_name(id: str, taken: Container[str]) -> str:

@@ -13,7 +13,10 @@ from celeriac.stores.memory.state import State
 
 R = TypeVar("R")
 
-_WAKES = (c.Enqueue, c.Finish, c.Release, c.Promote, c.CloseLease, c.Defer, c.Revoke)
+_WAKES = (
+    *(c.Enqueue, c.Finish, c.Release, c.Promote, c.CloseLease, c.Defer),
+    *(c.Revoke, c.Replay, c.AdjustDelayed, c.CancelDelayed),
+)
 
 
 class MemoryStore:
@@ -24,9 +27,15 @@ class MemoryStore:
     expiring = False
     shared = False
 
-    def __init__(self, url: str = "memory://") -> None:
+    def __init__(
+        self,
+        url: str = "memory://",
+        *,
+        dead_limit: int = c.DEAD_LETTER_LIMIT,
+        dead_seconds: float = c.DEAD_LETTER_SECONDS,
+    ) -> None:
         self.url = url
-        self.state = State()
+        self.state = State(dead_limit, dead_seconds)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._waiting: set[MemorySession] = set()

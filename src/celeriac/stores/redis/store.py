@@ -48,6 +48,8 @@ class RedisStore:
         *,
         lease_seconds: float = 10.0,
         result_seconds: int = 86400,
+        dead_limit: int = c.DEAD_LETTER_LIMIT,
+        dead_seconds: float = c.DEAD_LETTER_SECONDS,
     ) -> None:
         self.url = url
         self.lease_seconds = lease_seconds
@@ -57,7 +59,7 @@ class RedisStore:
         if results.server != self._address.server:
             raise ImproperlyConfigured("queues and results on two different servers: not supported yet")
         results_db = None if results.db == self._address.db else results.db
-        self._place = verbs.Place(self._address.db, results_db, result_seconds)
+        self._place = verbs.Place(self._address.db, results_db, result_seconds, dead_limit, dead_seconds)
         self._links: dict[int, deque[BlockingLink]] = defaultdict(deque)
         self._loop_links = LoopLinks(self._address)
         _STORES.add(self)

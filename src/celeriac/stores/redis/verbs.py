@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from celeriac.store import contract as c
+from celeriac.store import letters
 from celeriac.stores.redis import layout
 from celeriac.stores.redis.scripts import script
 
@@ -26,6 +27,13 @@ class Place(Struct, frozen=True):
     db: int = 0
     results_db: int | None = None
     result_seconds: int = 86400
+    dead_limit: int = c.DEAD_LETTER_LIMIT
+    dead_seconds: float = c.DEAD_LETTER_SECONDS
+
+    @property
+    def dead_ms(self) -> bytes:
+        """How long dead letters live."""
+        return b"%d" % (self.dead_seconds * 1000)
 
     @property
     def other_db(self) -> bytes:
@@ -79,6 +87,8 @@ def _finish(request: c.Finish, place: Place) -> Command:
         place.other_db,
         b"%d" % place.db,
         b"%d" % place.result_seconds,
+        b"%d" % place.dead_limit,
+        place.dead_ms,
         b"%d" % len(request.outcomes),
     ]
     for outcome in request.outcomes:
@@ -100,7 +110,7 @@ def _extras(outcome: c.Outcome) -> Command:
         words += (b"S", layout.chord_key(slot.chord), b"%d" % slot.index, b"%d" % slot.size, slot.value)
     if outcome.dead is not None:
         dead = outcome.dead
-        words += (b"D", dead.id.encode(), dead.queue.encode(), dead.reason.replace("\n", " ").encode(), dead.raw)
+        words += (b"D", dead.id.encode(), dead.queue.encode(), letters.pack(dead), dead.raw)
     if outcome.clears:
         words += (b"C", layout.chord_key(outcome.clears), b"", b"", b"")
     return words
@@ -219,7 +229,53 @@ def _stats(request: c.Stats, place: Place) -> Command:
 
 
 def _dead_letters(request: c.DeadLetters, place: Place) -> Command:
-    return script("letters").call((layout.DEAD, layout.DEAD_LETTERS), [b"%d" % request.limit])
+    after = b"%d" % request.after if request.after else b""
+    arguments = [b"%d" % request.limit, after, b"%d" % request.max_bytes, place.dead_ms]
+    return script("letters").call(_DEAD_KEYS[:2], arguments)
+
+
+def _read_dead(request: c.ReadDead, place: Place) -> Command:
+    return script("letter").call(_DEAD_KEYS[:2], [request.id.encode(), place.dead_ms])
+
+
+def _replay(request: c.Replay, place: Place) -> Command:
+    arguments = [place.other_db, b"%d" % place.db]
+    for item in request.revivals:
+        key = layout.list_key(item.queue, item.priority)
+        arguments += (item.id.encode(), key, item.queue.encode(), b"%d" % item.priority, item.raw)
+        arguments.append(layout.result_key(item.task))
+    return script("replay").call((*_DEAD_KEYS, layout.QUEUES), arguments)
+
+
+def _drop_dead(request: c.DropDead, place: Place) -> Command:
+    return script("drop_dead").call(_DEAD_KEYS, [id.encode() for id in request.ids])
+
+
+def _delayed(request: c.Delayed, place: Place) -> Command:
+    due, _, id = request.after.partition("\n")
+    words = (str(request.limit), str(request.max_bytes), request.prefix, due, id)
+    lists = [layout.list_key(request.queue, step) for step in layout.STEPS] if request.queue else []
+    return script("delayed_page").call(_DELAYED_KEYS, [word.encode() for word in words] + lists)
+
+
+def _read_delayed(request: c.ReadDelayed, place: Place) -> Command:
+    return script("delayed_read").call(_DELAYED_KEYS[:2], [id.encode() for id in request.ids])
+
+
+def _adjust_delayed(request: c.AdjustDelayed, place: Place) -> Command:
+    arguments: Command = []
+    for item in request.adjustments:
+        delay = b"" if item.delay is None else b"%d" % item.delay
+        changed = b"" if item.raw is None else b"1"
+        arguments += (item.id.encode(), delay, changed, item.raw or b"", (item.queue or "").encode())
+    return script("delayed_adjust").call((*_DELAYED_KEYS, layout.QUEUES), arguments)
+
+
+def _cancel_delayed(request: c.CancelDelayed, place: Place) -> Command:
+    arguments = [place.other_db, b"%d" % place.db, b"%d" % place.result_seconds]
+    for item in request.cancellations:
+        arguments += (item.id.encode(), layout.result_key(item.task), item.result)
+    return script("delayed_cancel").call(_DELAYED_KEYS, arguments)
 
 
 def _claim_of(id: bytes, value: bytes) -> c.Claim:
@@ -244,7 +300,7 @@ def _read_finished(request: c.Finish, reply: Any) -> c.Finished:
 
 
 def _read_lost(request: c.Request[Any], reply: Any) -> c.Lost:
-    return c.Lost(tuple(id.decode() for id in reply))
+    return c.Lost(_read_ids(request, reply))
 
 
 def _read_beaten(request: c.Beat, reply: Any) -> c.Beaten:
@@ -273,11 +329,37 @@ def _read_reconciled(request: c.Reconcile, reply: Any) -> c.Reconciled:
 
 
 def _read_letters(request: c.DeadLetters, reply: Any) -> tuple[c.DeadLetter, ...]:
-    letters = []
-    for id, value in _pairs(reply):
-        queue, reason, raw = value.split(b"\n", 2)
-        letters.append(c.DeadLetter(id.decode(), queue.decode(), raw, reason.decode()))
-    return tuple(letters)
+    return tuple(_letter_of(*words) for words in zip(reply[::3], reply[1::3], reply[2::3], strict=True))
+
+
+def _letter_of(id: bytes, number: bytes, value: bytes) -> c.DeadLetter:
+    queue, known, raw = value.split(b"\n", 2)
+    return letters.unpack(id.decode(), queue.decode(), raw, known, int(number) / 1000, int(number))
+
+
+def _read_page(request: c.Delayed, reply: Any) -> c.DelayedPage:
+    found, last = reply
+    messages = (_delayed_of(found[at], found[at + 1 : at + 4]) for at in range(0, len(found), 4))
+    return c.DelayedPage(tuple(messages), b"\n".join(last).decode())
+
+
+def _delayed_of(id: bytes, words: list[bytes]) -> c.DelayedMessage:
+    due, key, raw = words
+    queue, priority = layout.read_list_key(key)
+    return c.DelayedMessage(id.decode(), queue, raw, priority, int(due))
+
+
+def _read_each_delayed(request: c.ReadDelayed, reply: Any) -> tuple[c.DelayedMessage | None, ...]:
+    pairs = zip(request.ids, reply, strict=True)
+    return tuple(_delayed_of(id.encode(), words) if words else None for id, words in pairs)
+
+
+def _read_truths(request: c.Request[Any], reply: Any) -> tuple[bool, ...]:
+    return tuple(number == 1 for number in reply)
+
+
+def _read_ids(request: c.Request[Any], reply: Any) -> tuple[str, ...]:
+    return tuple(id.decode() for id in reply)
 
 
 def _read_stats(request: c.Stats, reply: Any) -> tuple[c.QueueStats, ...]:
@@ -307,9 +389,16 @@ _ENCODERS: dict[type, Callable[[Any, Place], Command]] = {
     c.ReadSlots: _read_slots,
     c.Stats: _stats,
     c.DeadLetters: _dead_letters,
+    c.ReadDead: _read_dead,
+    c.Replay: _replay,
+    c.DropDead: _drop_dead,
+    c.Delayed: _delayed,
+    c.ReadDelayed: _read_delayed,
+    c.AdjustDelayed: _adjust_delayed,
+    c.CancelDelayed: _cancel_delayed,
 }
 _DECODERS: dict[type, Callable[[Any, Any], Any]] = {
-    c.Enqueue: lambda request, reply: c.Enqueued(tuple(number == 1 for number in reply)),
+    c.Enqueue: lambda request, reply: c.Enqueued(_read_truths(request, reply)),
     c.Finish: _read_finished,
     c.Start: _read_lost,
     c.Release: _read_lost,
@@ -320,13 +409,20 @@ _DECODERS: dict[type, Callable[[Any, Any], Any]] = {
     c.Reap: lambda request, reply: c.Reaped(tuple(_claim_of(id, value) for id, value in _pairs(reply))),
     c.Reconcile: _read_reconciled,
     c.Promote: lambda request, reply: c.Promoted(int(reply[0]), int(reply[1])),
-    c.Revoke: lambda request, reply: c.Ended(tuple(task.decode() for task in reply)),
+    c.Revoke: lambda request, reply: c.Ended(_read_ids(request, reply)),
     c.Revocations: _read_revoked,
     c.ReadResults: lambda request, reply: tuple(reply[: len(request.tasks)]),
     c.Forget: _nothing,
     c.ReadSlots: lambda request, reply: tuple(reply),
     c.Stats: _read_stats,
     c.DeadLetters: _read_letters,
+    c.ReadDead: lambda request, reply: _letter_of(*reply) if reply else None,
+    c.Replay: _read_ids,
+    c.DropDead: _read_ids,
+    c.Delayed: _read_page,
+    c.ReadDelayed: _read_each_delayed,
+    c.AdjustDelayed: _read_truths,
+    c.CancelDelayed: _read_truths,
 }
 RESULT_REQUESTS = (c.ReadResults, c.Forget)
 """Requests that go to the database of the results."""

@@ -14,7 +14,7 @@ from celeriac.stores.sqlite.connection import Connection, translated
 from celeriac.stores.sqlite.journal import Journal
 from celeriac.stores.sqlite.lockfile import LockFile
 from celeriac.stores.sqlite.requests import perform
-from celeriac.stores.sqlite.transaction import Transaction
+from celeriac.stores.sqlite.transaction import Keeping, Transaction
 
 R = TypeVar("R")
 
@@ -49,11 +49,11 @@ class _CommitFailed(Exception):
 class Committer:
     """Changes a database, for whoever holds the writer lock."""
 
-    def __init__(self, path: str, lock: LockFile, clock: Clock, result_seconds: int) -> None:
+    def __init__(self, path: str, lock: LockFile, clock: Clock, keeping: Keeping) -> None:
         self._path = path
         self._lock = lock
         self._clock = clock
-        self._result_seconds = result_seconds
+        self._keeping = keeping
         self._connection = Connection(path)
         self._journal: Journal | None = None
         self._synced = True
@@ -101,7 +101,7 @@ class Committer:
     def _transact(self, entries: list[Entry[Any]]) -> Transaction:
         connection = self._ready(any(entry.request.durable for entry in entries))
         now = int(self._clock.now() * 1000)
-        transaction = Transaction(connection, self._lock, now, self._result_seconds)
+        transaction = Transaction(connection, self._lock, now, self._keeping)
         connection.execute("BEGIN IMMEDIATE")
         try:
             for entry in entries:
@@ -138,12 +138,13 @@ class Committer:
     def _purge(self, connection: sqlite3.Connection) -> None:
         """Delete a slice of the results that have expired and of the ids that need not be remembered."""
         now = int(self._clock.now() * 1000)
-        tx = Transaction(connection, self._lock, now, self._result_seconds)
+        tx = Transaction(connection, self._lock, now, self._keeping)
         with connection:
             connection.execute("BEGIN IMMEDIATE")
             for _ in range(_RESULT_SLICES):
                 if tx.do("expire_results", now=now // 1000, limit=_RESULT_SLICE) < _RESULT_SLICE:
                     break
+            tx.do("expire_dead", oldest=tx.oldest_letter, limit=self._keeping.dead_limit)
             tx.do("forget_accepted", oldest=now // (c.ENQUEUE_MEMORY_SECONDS * 1000) - 1, limit=_ACCEPTED_SLICE)
 
     def _explained(self, error: Exception, request: c.Request[Any]) -> Exception:

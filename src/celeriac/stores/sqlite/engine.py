@@ -14,7 +14,7 @@ from celeriac.stores.sqlite.connection import Connection, translated
 from celeriac.stores.sqlite.filesystem import check_place, match_mode
 from celeriac.stores.sqlite.lockfile import open_lock_file
 from celeriac.stores.sqlite.requests import only_reads, perform
-from celeriac.stores.sqlite.transaction import Transaction
+from celeriac.stores.sqlite.transaction import Keeping, Transaction
 from celeriac.stores.sqlite.wake import Bells
 from celeriac.stores.sqlite.writer import Writer
 
@@ -27,14 +27,15 @@ class Engine:
     It belongs to one process and to one file: after a fork, or when the file was replaced, there is another.
     """
 
-    def __init__(self, path: Path, clock: Clock, result_seconds: int) -> None:
+    def __init__(self, path: Path, clock: Clock, keeping: Keeping) -> None:
         check_place(path)
         self.pid = os.getpid()
         self.bells = Bells(str(path), clock)
         self._path = str(path)
         self._clock = clock
+        self._keeping = keeping
         self._lock = open_lock_file(f"{path}-lock")
-        self.writer = Writer(self._lock, Committer(str(path), self._lock, clock, result_seconds), self.bells.ring)
+        self.writer = Writer(self._lock, Committer(str(path), self._lock, clock, keeping), self.bells.ring)
         self._reader = Connection(str(path))
         self._file: tuple[int, int] | None = None
 
@@ -79,7 +80,7 @@ class Engine:
     def _read(self, connection: sqlite3.Connection, request: c.Request[R]) -> R:
         connection.execute("BEGIN")
         try:
-            return perform(Transaction(connection, self._lock, int(self._clock.now() * 1000), 0), request)
+            return perform(Transaction(connection, self._lock, int(self._clock.now() * 1000), self._keeping), request)
         finally:
             connection.execute("COMMIT")
 

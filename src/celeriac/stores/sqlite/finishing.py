@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from celeriac.store import contract as c
+from celeriac.stores.sqlite.burying import bury
 from celeriac.stores.sqlite.claims import held
 from celeriac.stores.sqlite.queues import put
 from celeriac.stores.sqlite.results import settle_chord, write_results
@@ -32,8 +33,7 @@ def _settle(tx: Transaction, outcomes: list[c.Outcome]) -> list[str]:
     """Do what the outcomes say; the chords that they complete."""
     write_results(tx, ((outcome.task, outcome.result) for outcome in outcomes))
     put(tx, [message for outcome in outcomes for message in outcome.successors])
-    letters = [outcome.dead for outcome in outcomes if outcome.dead is not None]
-    tx.do_each("bury", ((dead.id, dead.queue, dead.raw, dead.reason) for dead in letters))
+    bury(tx, (outcome.dead for outcome in outcomes if outcome.dead is not None))
     if any(outcome.result is not None for outcome in outcomes):
         tx.rings.add(READER)
     return [chord for outcome in outcomes if (chord := settle_chord(tx, outcome))]

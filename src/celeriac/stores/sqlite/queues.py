@@ -1,13 +1,12 @@
-"""Requests about messages in queues, held back, given back, set aside."""
+"""Requests about messages in queues: how they come, return, wait for their time, and become ready."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from itertools import count
 
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.claims import held
+from celeriac.stores.sqlite.delaying import delay
 from celeriac.stores.sqlite.transaction import Transaction, array
 from celeriac.stores.sqlite.wake import WORKER
 
@@ -62,41 +61,6 @@ def _place(tx: Transaction, rows: list[tuple[str, int, int]], edge: str, step: i
     tx.rings.add(WORKER)
 
 
-def delay(tx: Transaction, rows: list[tuple[int, int, str, int, str]]) -> None:
-    """Due time, number, queue, priority and id of messages, among the delayed."""
-    if rows:
-        names = free_names(tx, "delayed_ids", [id for *_, id in rows])
-        tx.insert("delay", [(*row, name) for (*row, _), name in zip(rows, names, strict=True)])
-        tx.rings.add(WORKER)
-
-
-def free_names(tx: Transaction, statement: str, ids: list[str]) -> Iterator[str]:
-    """Each id, or the first of `id#2`, `id#3`... that is free; the statement tells those of some ids that are not."""
-    taken = {id for (id,) in tx.rows(statement, ids=array(ids))}
-    for id in ids:
-        name, copies = id, count(2)
-        while name in taken or (name != id and tx.rows(statement, ids=array([name]))):
-            name = f"{id}#{next(copies)}"
-        taken.add(name)
-        yield name
-
-
-def undelay(tx: Transaction, task: str) -> bool:
-    """Drop the delayed messages of a task; whether there was one."""
-    rows = [(number, message) for number, message, id in tx.rows("attempts", task=task) if _is_attempt(id, task)]
-    if rows:
-        tx.do("drop_delayed", numbers=array(number for number, _ in rows))
-        tx.do("drop_messages", numbers=array(message for _, message in rows))
-    return bool(rows)
-
-
-def _is_attempt(id: str, task: str) -> bool:
-    return _ATTEMPT.fullmatch(id, len(task)) is not None
-
-
-_ATTEMPT = re.compile(r"(:\d+)?(#\d+)?", re.ASCII)
-
-
 def release(tx: Transaction, request: c.Release) -> c.Lost:
     """Give claims back to the front."""
     lease = tx.lease(request.lease)
@@ -130,8 +94,3 @@ def stats(tx: Transaction, request: c.Stats) -> tuple[c.QueueStats, ...]:
     counted = {row[0]: c.QueueStats(*row) for row in tx.rows("stats")}
     names = request.queues or tuple(name for name in counted if name != c.ADVANCE_QUEUE)
     return tuple(counted.get(name) or c.QueueStats(name) for name in names)
-
-
-def dead_letters(tx: Transaction, request: c.DeadLetters) -> tuple[c.DeadLetter, ...]:
-    """The newest first."""
-    return tuple(c.DeadLetter(*row) for row in tx.rows("dead", limit=request.limit))

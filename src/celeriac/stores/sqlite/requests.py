@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from celeriac.store import contract as c
-from celeriac.stores.sqlite import finishing, leases, queues, results, revocations
+from celeriac.stores.sqlite import burying, delaying, finishing, leases, queues, results, revocations
 from celeriac.stores.sqlite.transaction import Transaction
 
 R = TypeVar("R")
@@ -18,7 +18,10 @@ _READ: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.ReadSlots: results.read_slots,
     c.Revocations: revocations.revocations,
     c.Stats: queues.stats,
-    c.DeadLetters: queues.dead_letters,
+    c.DeadLetters: burying.page,
+    c.ReadDead: burying.read,
+    c.Delayed: delaying.page,
+    c.ReadDelayed: delaying.read,
 }
 _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.Enqueue: queues.enqueue,
@@ -30,6 +33,10 @@ _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.Defer: queues.defer,
     c.Promote: queues.promote,
     c.Reap: leases.reap,
+    c.Replay: burying.replay,
+    c.DropDead: burying.drop,
+    c.AdjustDelayed: delaying.adjust,
+    c.CancelDelayed: delaying.cancel,
     c.Revoke: revocations.revoke,
     c.Forget: results.forget,
 }

@@ -10,8 +10,9 @@ from celeriac.stores.sqlite.wake import READER
 
 
 def write_results(tx: Transaction, results: Iterable[tuple[str, bytes | None]]) -> None:
-    """Write the documents of tasks where there is one; they expire `result_seconds` from now."""
-    expires = tx.now // 1000 + tx.result_seconds if tx.result_seconds else None
+    """Write the documents of tasks where there is one; they expire some time from now."""
+    seconds = tx.keeping.result_seconds
+    expires = tx.now // 1000 + seconds if seconds else None
     tx.insert("write_results", [(task, expires, document) for task, document in results if document is not None])
 
 

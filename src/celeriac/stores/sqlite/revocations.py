@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from celeriac.store import contract as c
-from celeriac.stores.sqlite.queues import undelay
+from celeriac.stores.sqlite.delaying import undelay
 from celeriac.stores.sqlite.results import write_verdicts
 from celeriac.stores.sqlite.transaction import Transaction
 from celeriac.stores.sqlite.wake import NEWS

@@ -25,7 +25,7 @@ def repeated(name: str, rows: int) -> str:
 
 def _load() -> dict[str, str]:
     statements: dict[str, str] = {}
-    for file in ("queues.sql", "leases.sql", "results.sql", "revocations.sql"):
+    for file in ("queues.sql", "delayed.sql", "dead.sql", "leases.sql", "results.sql", "revocations.sql"):
         statements |= split((_FOLDER / file).read_text())
     return statements
 

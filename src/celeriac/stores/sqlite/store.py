@@ -16,6 +16,7 @@ from celeriac.store import contract as c
 from celeriac.stores.sqlite.engine import Engine
 from celeriac.stores.sqlite.requests import only_reads
 from celeriac.stores.sqlite.session import SQLiteSession
+from celeriac.stores.sqlite.transaction import Keeping
 from celeriac.stores.sqlite.waiting import wait_for_results
 from celeriac.stores.sqlite.wake import NEWS, WORKER
 
@@ -38,13 +39,19 @@ class SQLiteStore:
     shared = True
 
     def __init__(
-        self, path: str | os.PathLike[str], *, result_seconds: int = 86400, clock: Clock = SYSTEM_CLOCK
+        self,
+        path: str | os.PathLike[str],
+        *,
+        result_seconds: int = 86400,
+        dead_limit: int = c.DEAD_LETTER_LIMIT,
+        dead_seconds: float = c.DEAD_LETTER_SECONDS,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         if os.fspath(path) in ("", ":memory:"):
             raise ImproperlyConfigured("the SQLite store needs a file; for a store in memory use memory://")
         self.path = Path(path).absolute()
         self.url = f"sqlite:///{self.path}"
-        self._result_seconds = result_seconds
+        self._keeping = Keeping(result_seconds, dead_limit, dead_seconds)
         self._clock = clock
         self._open: Engine | None = None
 
@@ -126,7 +133,7 @@ class SQLiteStore:
             # After a fork the old one is the parent's: its connections were closed before, the rest is left alone.
             if old is not None and old.pid == os.getpid():
                 old.close()
-            self._open = Engine(self.path, self._clock, self._result_seconds)
+            self._open = Engine(self.path, self._clock, self._keeping)
             return self._open
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,17 +18,25 @@ _WIDTHS = (128, 16, 1)
 """How many rows go into one statement; few widths, so that the prepared statements stay few."""
 
 
+class Keeping(NamedTuple):
+    """How long, in seconds, and how many: results (0 is for ever) and dead letters."""
+
+    result_seconds: int = 86400
+    dead_limit: int = c.DEAD_LETTER_LIMIT
+    dead_seconds: float = c.DEAD_LETTER_SECONDS
+
+
 @dataclass(slots=True)
 class Transaction:
     """A connection within a transaction, the time of it, and what is to follow once it is committed.
 
-    `now` is in milliseconds, `result_seconds` is 0 when results never expire.
+    `now` is in milliseconds.
     """
 
     connection: sqlite3.Connection
     lock: LockFile
     now: int
-    result_seconds: int
+    keeping: Keeping
     rings: set[str] = field(default_factory=set)
     """The kinds of bells to ring after the commit."""
     after: list[Callable[[], None]] = field(default_factory=list)
@@ -75,6 +83,11 @@ class Transaction:
         """The number and the epoch of the open lease of a worker."""
         rows = self.rows("lease", worker=worker)
         return (rows[0][0], rows[0][1]) if rows else None
+
+    @property
+    def oldest_letter(self) -> int:
+        """When the dead letters came that are forgotten now."""
+        return self.now - int(self.keeping.dead_seconds * 1000)
 
     def next_due(self) -> int:
         """Milliseconds until a delayed message is due, or -1."""

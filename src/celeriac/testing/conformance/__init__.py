@@ -20,8 +20,11 @@ from __future__ import annotations
 
 import pytest
 
-_PARTS = ("enqueuing", "claiming", "finishing", "chords", "leases", "reaping", "delaying", "revoking", "results")
-pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in (*_PARTS, "sessions")))
+_PARTS = (
+    *("enqueuing", "claiming", "finishing", "chords", "leases", "reaping", "delaying", "delayed", "letters"),
+    *("revoking", "results", "sessions"),
+)
+pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 
 from celeriac.testing.conformance.suite import StoreConformance  # noqa: E402
 

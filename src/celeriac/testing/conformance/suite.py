@@ -10,17 +10,21 @@ from celeriac.store import contract as c
 from celeriac.testing.comparison import compare
 from celeriac.testing.conformance.chords import Chords
 from celeriac.testing.conformance.claiming import Claiming
+from celeriac.testing.conformance.delayed import Delayed
 from celeriac.testing.conformance.delaying import Delaying
 from celeriac.testing.conformance.enqueuing import Enqueuing
 from celeriac.testing.conformance.finishing import Finishing
 from celeriac.testing.conformance.leases import Leases
+from celeriac.testing.conformance.letters import Letters
 from celeriac.testing.conformance.reaping import Reaping
 from celeriac.testing.conformance.results import Results
 from celeriac.testing.conformance.revoking import Revoking
 from celeriac.testing.conformance.sessions import Sessions
 
 
-class StoreConformance(Enqueuing, Claiming, Finishing, Chords, Leases, Reaping, Delaying, Revoking, Results, Sessions):
+class StoreConformance(
+    Enqueuing, Claiming, Finishing, Chords, Leases, Reaping, Delaying, Delayed, Letters, Revoking, Results, Sessions
+):
     """Every sentence of the contract as a test. A subclass gives the fixture `store`: a fresh, empty store."""
 
     @pytest.fixture

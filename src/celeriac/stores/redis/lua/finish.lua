@@ -3,13 +3,15 @@
 --       10 advance list  11 floors, then the lists to claim from, in pairs: where to take messages, and the list
 --       they count as
 -- ARGV  1 worker  2 epoch  3 count  4 max bytes  5 first number  6 results db ('' = this one)  7 this db
---       8 seconds that results live  9 number of outcomes, then for each outcome:
+--       8 seconds that results live  9 most dead letters  10 ms that they live
+--       11 number of outcomes, then for each outcome:
 --       claim id, result key ('' = none), document, number of extras, and for each extra five words:
---         E list delay-ms id raw | S chord-key index size value | D id queue reason raw | C chord-key '' '' ''
+--         E list delay-ms id raw | S chord-key index size value | D id queue known raw | C chord-key '' '' ''
 -- Returns {lost claim ids}, {list, raw, list, raw, ... of the new claims, numbered from `first`}, ms to the
 --       next due, revision
 -- An outcome whose claim is not held any more does nothing at all: that is the fence.
 -- include: delayed
+-- include: bury
 
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
   return redis.error_reply('LEASELOST the lease is not open')
@@ -41,15 +43,14 @@ local function extra(kind, a, b, c, d)
       take(KEYS[10], string.sub(a, #'celeriac:chord:' + 1))
     end
   elseif kind == 'D' then
-    if redis.call('ZADD', KEYS[7], now_ms(), a) == 1 then redis.call('HINCRBY', KEYS[9], b, 1) end
-    redis.call('HSET', KEYS[8], a, b .. '\n' .. c .. '\n' .. d)
+    bury(7, a, b, c, d, now_ms(), tonumber(ARGV[9]), tonumber(ARGV[10]))
   else
     redis.call('UNLINK', a)
   end
 end
 
-local at = 10
-for _ = 1, tonumber(ARGV[9]) do
+local at = 12
+for _ = 1, tonumber(ARGV[11]) do
   local extras = tonumber(ARGV[at + 3])
   if redis.call('HDEL', KEYS[2], ARGV[at]) == 1 then
     if ARGV[at + 1] ~= '' then results[#results + 1] = at + 1 end

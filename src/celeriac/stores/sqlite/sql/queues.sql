@@ -39,36 +39,6 @@ WHERE ready.queue = :queue ORDER BY ready.priority, ready.position LIMIT :limit;
 -- Up to and including the message at this priority and position.
 DELETE FROM ready WHERE queue = :queue AND (priority, position) <= (:priority, :position);
 
--- name: delay
-INSERT INTO delayed (due, message, queue, priority, id) VALUES (?, ?, ?, ?, ?);
-
--- name: delayed_ids
--- Those of the ids that delayed messages have.
-SELECT id FROM delayed WHERE id IN (SELECT value FROM json_each(:ids));
-
--- name: attempts
--- The ids of a task's delayed messages, and perhaps others that begin alike.
-SELECT number, message, id FROM delayed
-WHERE id = :task OR (id > :task || '#' AND id < :task || '$') OR (id > :task || ':' AND id < :task || ';');
-
--- name: next_due
-SELECT min(due) FROM delayed;
-
--- name: horizon
-SELECT (SELECT min(due) FROM delayed), (SELECT number FROM revision);
-
--- name: due
-SELECT number, queue, priority, message FROM delayed WHERE due <= :now ORDER BY due, number LIMIT :limit;
-
--- name: drop_delayed
-DELETE FROM delayed WHERE number IN (SELECT value FROM json_each(:numbers));
-
--- name: bury
-INSERT INTO dead (id, queue, raw, reason) VALUES (?, ?, ?, ?);
-
--- name: dead
-SELECT id, queue, raw, reason FROM dead ORDER BY number DESC LIMIT :limit;
-
 -- name: stats
 SELECT queue, sum(ready), sum(delayed), sum(claimed), sum(dead) FROM (
     SELECT queue, count(*) AS ready, 0 AS delayed, 0 AS claimed, 0 AS dead FROM ready GROUP BY queue

@@ -24,7 +24,7 @@ CREATE TABLE delayed (
     priority INTEGER NOT NULL,
     id TEXT                         -- filled in all that version 2 writes
 );
-CREATE INDEX delayed_due ON delayed (due);
+CREATE INDEX delayed_due ON delayed (due, id);
 CREATE UNIQUE INDEX delayed_id ON delayed (id);
 
 CREATE TABLE revocation (
@@ -83,8 +83,11 @@ CREATE TABLE dead (
     id TEXT NOT NULL,
     queue TEXT NOT NULL,
     raw BLOB NOT NULL,
-    reason TEXT NOT NULL
+    reason BLOB NOT NULL,           -- all that is known, as JSON; version 1 kept plain text
+    buried INTEGER NOT NULL         -- milliseconds since 1970
 );
+CREATE UNIQUE INDEX dead_id ON dead (id);
+CREATE INDEX dead_buried ON dead (buried);
 
 -- The ids of accepted messages, by the period of ENQUEUE_MEMORY_SECONDS in which they came.
 CREATE TABLE accepted (

@@ -1,0 +1,74 @@
+"""Delayed messages: what can be asked about those that are held back. Part of `celeriac.store.contract`."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from celeriac.store.request import Change, Request
+
+
+class DelayedMessage(Struct, frozen=True):
+    """A message held back until `due`, in milliseconds since 1970 on the store's clock."""
+
+    id: str
+    queue: str
+    raw: bytes
+    priority: int
+    due: int
+
+
+class DelayedPage(Struct, frozen=True):
+    """Some delayed messages, and what to ask for the next page with; empty when nothing follows."""
+
+    messages: tuple[DelayedMessage, ...]
+    after: str = ""
+
+
+class Delayed(Request[DelayedPage], frozen=True):
+    """A page of the delayed messages, in the order in which they are due, of one moment in that of their ids.
+
+    With a `prefix`, those whose ids begin with it, in the order of the ids. With a `queue`, those of the queue.
+    No more than `limit` messages are looked at for a page, so one may be empty and yet not the last, and no
+    further one is added once `max_bytes` of messages are reached.
+    """
+
+    queue: str = ""
+    prefix: str = ""
+    after: str = ""
+    limit: int = 100
+    max_bytes: int = 1 << 24
+
+
+class ReadDelayed(Request[tuple[DelayedMessage | None, ...]], frozen=True):
+    """Delayed messages by their ids, None where there is none."""
+
+    ids: tuple[str, ...]
+
+
+class Adjustment(Struct, frozen=True):
+    """What is to change in a delayed message: due in `delay` milliseconds, another message, another queue."""
+
+    id: str
+    delay: int | None = None
+    raw: bytes | None = None
+    queue: str | None = None
+
+
+class AdjustDelayed(Change[tuple[bool, ...]], frozen=True):
+    """Change delayed messages; whether each was there."""
+
+    adjustments: tuple[Adjustment, ...]
+
+
+class Cancellation(Struct, frozen=True):
+    """A delayed message to be dropped, and the document of its task, written unless there is a final one."""
+
+    id: str
+    task: str
+    result: bytes
+
+
+class CancelDelayed(Change[tuple[bool, ...]], frozen=True):
+    """Drop delayed messages; whether each was there. Nothing is remembered of those that were not."""
+
+    cancellations: tuple[Cancellation, ...]

@@ -1,0 +1,33 @@
+-- Included in front of scripts that change dead letters.
+-- Needs three KEYS from `at` on: dead (ZSET id -> number, the ms at which it came, made unique),
+-- letters (HASH id -> queue \n what is known of it \n raw), counts (HASH queue -> number).
+
+-- Delete a letter; its queue, or nil when it is not there.
+local function forget_letter(at, id)
+  local value = redis.call('HGET', KEYS[at + 1], id)
+  redis.call('ZREM', KEYS[at], id)
+  if not value then return nil end
+  redis.call('HDEL', KEYS[at + 1], id)
+  local queue = string.match(value, '^([^\n]*)\n')
+  if redis.call('HINCRBY', KEYS[at + 2], queue, -1) <= 0 then redis.call('HDEL', KEYS[at + 2], queue) end
+  return queue
+end
+
+-- Keep a letter under its id, or where that is taken under another, and let the oldest fall out.
+local function bury(at, id, queue, known, raw, now, limit, ms)
+  local name, copy = id, 1
+  while redis.call('HSETNX', KEYS[at + 1], name, queue .. '\n' .. known .. '\n' .. raw) == 0 do
+    copy = copy + 1
+    name = id .. '#' .. copy
+  end
+  local last = redis.call('ZRANGE', KEYS[at], 0, 0, 'REV', 'WITHSCORES')
+  redis.call('ZADD', KEYS[at], math.max(now, (last[2] or 0) + 1), name)
+  redis.call('HINCRBY', KEYS[at + 2], queue, 1)
+  local over = redis.call('ZCARD', KEYS[at]) - limit
+  if over > 0 then
+    for _, old in ipairs(redis.call('ZRANGE', KEYS[at], 0, over - 1)) do forget_letter(at, old) end
+  end
+  for _, old in ipairs(redis.call('ZRANGE', KEYS[at], '-inf', now - ms, 'BYSCORE', 'LIMIT', 0, 1000)) do
+    forget_letter(at, old)
+  end
+end

@@ -1,0 +1,113 @@
+"""Dead letters: kept, read, put back, dropped."""
+
+from __future__ import annotations
+
+from celeriac.store import contract as c
+from celeriac.testing.conformance.hand import Hand, all_raws, document, put
+
+FULL = c.DeadLetter(
+    "full",
+    "q",
+    b"\xff\n\x00raw",
+    "it died\nover two lines",
+    priority=3,
+    cause=c.Cause.CRASHED,
+    task="proj.add",
+    worker="celery@here",
+    signal="SIGKILL",
+    memory=1 << 33,
+    error="WorkerLostError",
+    place="proj.py:7 in add",
+    attempts=(c.Attempt(1.5, "celery@here", "KeyError: 'x'", "Traceback\n  line\n"), c.Attempt(2.5)),
+)
+
+
+class Letters:
+    """Part of `StoreConformance`."""
+
+    def test_a_letter_keeps_all_it_says(self, store: c.Store) -> None:
+        _bury(store, FULL)
+        [letter] = store.run(c.DeadLetters())
+        assert letter.when > 0
+        assert letter == store.run(c.ReadDead("full"))
+        assert _bare(letter) == FULL
+        assert letter.fingerprint == FULL.fingerprint
+
+    def test_a_letter_that_is_not_there_is_none(self, store: c.Store) -> None:
+        assert store.run(c.ReadDead("nobody")) is None
+        assert store.run(c.DeadLetters()) == ()
+
+    def test_letters_come_in_pages_the_newest_first(self, store: c.Store) -> None:
+        ids = [f"m{number}" for number in range(10)]
+        _bury(store, *(c.DeadLetter(id, "q", bytes(1000), "why") for id in ids))
+        seen: list[str] = []
+        after = 0
+        while page := store.run(c.DeadLetters(limit=3, after=after)):
+            assert len(page) == 3 or len(seen) == 9
+            seen += [letter.id for letter in page]
+            after = page[-1].number
+        assert seen == ids[::-1]
+        assert [letter.id for letter in store.run(c.DeadLetters(max_bytes=1500))] == ["m9", "m8"]
+
+    def test_no_letter_takes_the_place_of_another(self, store: c.Store) -> None:
+        _bury(store, *(c.DeadLetter("same", "q", raw, "why") for raw in (b"a", b"b", b"c")))
+        kept = [(letter.id, letter.raw) for letter in store.run(c.DeadLetters())]
+        assert kept == [("same#3", b"c"), ("same#2", b"b"), ("same", b"a")]
+        assert store.run(c.Stats(("q",))) == (c.QueueStats("q", dead=3),)
+
+    def test_a_replayed_letter_waits_behind_the_others_with_its_priority(self, store: c.Store) -> None:
+        _bury(store, FULL, c.DeadLetter("other", "q", b"x", "why"))
+        put(store, b"waiting", priority=3)
+        assert store.run(c.Replay((c.Revival("full", FULL.raw, "q", 3),))) == ("full",)
+        assert all_raws(store) == [b"waiting", FULL.raw]
+        assert [letter.id for letter in store.run(c.DeadLetters())] == ["other"]
+        assert store.run(c.Stats(("q",))) == (c.QueueStats("q", ready=2, dead=1),)
+
+    def test_a_letter_is_replayed_once_however_often_it_is_asked_for(self, store: c.Store) -> None:
+        _bury(store, FULL)
+        revival = c.Revival("full", b"raw", "q")
+        assert store.run(c.Replay((revival, revival, c.Revival("nobody", b"x", "q")))) == ("full",)
+        assert store.run(c.Replay((revival,))) == ()
+        assert all_raws(store) == [b"raw"]
+
+    def test_a_replay_may_change_the_message_and_the_queue(self, store: c.Store) -> None:
+        _bury(store, FULL)
+        store.run(c.Replay((c.Revival("full", b"edited", "other", 6),)))
+        [claim] = Hand(store).claim(1, "other")
+        assert (claim.raw, claim.priority) == (b"edited", 6)
+        assert [stats.queue for stats in store.run(c.Stats()) if stats.claimed] == ["other"]
+
+    def test_the_result_of_what_is_replayed_is_forgotten(self, store: c.Store) -> None:
+        _bury(store, FULL, result=document("FAILURE"))
+        assert store.run(c.ReadResults(("task of full",))) == (document("FAILURE"),)
+        store.run(c.Replay((c.Revival("full", b"x", "q", task="task of full"),)))
+        assert store.run(c.ReadResults(("task of full",))) == (None,)
+
+    def test_a_replayed_message_that_dies_again_is_a_letter_again(self, store: c.Store) -> None:
+        _bury(store, FULL)
+        store.run(c.Replay((c.Revival("full", FULL.raw, "q"),)))
+        hand = Hand(store)
+        [claim] = hand.claim()
+        hand.finish(c.Outcome(claim.id, dead=FULL))
+        assert [letter.id for letter in store.run(c.DeadLetters())] == ["full"]
+
+    def test_letters_are_dropped_by_id(self, store: c.Store) -> None:
+        _bury(store, *(c.DeadLetter(id, "q", b"x", "why") for id in ("a", "b", "c")))
+        assert store.run(c.DropDead(("a", "nobody", "c", "a"))) == ("a", "c")
+        assert [letter.id for letter in store.run(c.DeadLetters())] == ["b"]
+        assert store.run(c.Stats(("q",))) == (c.QueueStats("q", dead=1),)
+
+
+def _bury(store: c.Store, *letters: c.DeadLetter, result: bytes | None = None) -> None:
+    """Set messages aside, as a worker does."""
+    hand = Hand(store, "gravedigger")
+    for letter in letters:
+        put(store, b"x", queue="digging")
+        [claim] = hand.claim(1, "digging")
+        hand.finish(c.Outcome(claim.id, f"task of {letter.id}", result, dead=letter))
+    hand.close()
+
+
+def _bare(letter: c.DeadLetter) -> c.DeadLetter:
+    """A letter without what the store fills in."""
+    return c.DeadLetter(*(getattr(letter, name) for name in c.DeadLetter.__struct_fields__[:-2]))
