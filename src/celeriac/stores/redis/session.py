@@ -74,7 +74,8 @@ class RedisSession:
                 return await self._link.call(command)
         except (LinkLost, TimeoutError) as error:
             self._link.abort()
-            raise OperationalError(f"no reply from Redis: {str(error) or 'timeout'}") from error
+            reason = str(error) or f"within {self.reply_seconds:g} s"
+            raise OperationalError(f"no reply from Redis: {reason}") from error
 
     def _note_lists(self, claims: tuple[c.Claim, ...]) -> None:
         """Lists of other priorities are waited on once something came from them."""
@@ -91,7 +92,12 @@ class RedisSession:
     async def wait(self, queues: tuple[str, ...], count: int) -> c.Handed | None:
         """Let Redis move the next message and claim in the same write; nothing stays under way."""
         sources = sorted({layout.list_key(queue, 0) for queue in queues} | self._lists_seen)
-        waiters = [await self._waiter(source) for source in sources]
+        try:
+            async with asyncio.timeout(self.reply_seconds):
+                waiters = [await self._waiter(source) for source in sources]
+        except (LinkLost, TimeoutError) as error:
+            self._link.abort()
+            raise OperationalError(f"cannot wait at Redis: {str(error) or 'timeout'}") from error
         if not self._woken:
             self._stirred.clear()
         requests = [c.Finish(self._lease, queues=queues, count=count, first=self.reserve(count)) for _ in sources]
