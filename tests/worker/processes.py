@@ -70,6 +70,12 @@ class Worker:
         return next((pid for pid in _children(self.launcher) if pid != core and is_alive(pid)), 0)
 
     @property
+    def zygotes(self) -> list[int]:
+        """The pids of all zygotes, the newest last."""
+        core = self.core
+        return [pid for pid in _children(self.launcher) if pid != core and is_alive(pid)]
+
+    @property
     def children(self) -> list[int]:
         """The pids of the children."""
         zygote = self.zygote

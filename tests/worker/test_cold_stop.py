@@ -76,7 +76,7 @@ def test_a_task_that_may_run_once_fails_and_can_be_replayed(scene: Scene) -> Non
     scene.ledger.wait_for_starts(1, 1)
     quit_worker(worker)
     assert worker.wait(3) == 1
-    with pytest.raises(WorkerLostError, match="was stopped"):
+    with pytest.raises(WorkerLostError, match="worker stopped"):
         result.get(timeout=10)
     (letter,) = scene.app.store.run(c.DeadLetters())
     assert letter.id == result.id

@@ -210,6 +210,7 @@ class Crew:
             self._fill(pool)
         if earlier is not None:
             logger.info("the new code is in use")
+            self._leave_zygote(earlier)
 
     # -- sizes ----------------------------------------------------------------
 

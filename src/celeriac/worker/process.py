@@ -75,6 +75,8 @@ class CoreProcess:
         match word:
             case Word.ZYGOTE:
                 self.crew.attach(socket.socket(fileno=descriptors[0]))
+            case Word.RELOAD:
+                logger.info("told to read the code anew: a second zygote imports %s", self._options.app)
             case Word.WARM:
                 self.stop()
             case Word.COLD:

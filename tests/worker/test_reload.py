@@ -1,0 +1,150 @@
+"""SIGHUP: a new zygote imports the code anew, its children take over, the old ones finish what they run."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from celeriac.result import gather
+from tests.guard import Guard
+from tests.worker.ledger import wait_until
+from tests.worker.processes import ROOT, START_SECONDS, Worker, is_alive
+from tests.worker.scene import Scene, open_gate
+
+pytestmark = pytest.mark.slow
+
+SOURCE = """
+from tests.worker.tasks import app, gate as _
+
+VERSION = {version}
+
+@app.task(name="version")
+def version():
+    return VERSION
+
+@app.task(name="version_after")
+def version_after(number, fifo):
+    _.run(number, fifo)
+    return VERSION
+"""
+
+
+class Changing:
+    """A worker whose code is in a file that changes."""
+
+    def __init__(self, scene: Scene, children: int = 2) -> None:
+        self._file = scene.folder / "changing.py"
+        self.write(SOURCE.format(version=1))
+        # Two versions of one second and size would be one to the cache of compiled code.
+        environment = {"PYTHONDONTWRITEBYTECODE": "1"}
+        self.worker: Worker = scene.ready_worker(children, app="changing", environment=environment)
+
+    def write(self, source: str) -> None:
+        """Replace the code."""
+        self._file.write_text(source)
+
+    def reload(self, version: int) -> None:
+        """Write another version and return when it is in use."""
+        times = self.worker.log.read_bytes().count(b"the new code is in use")
+        self.write(SOURCE.format(version=version))
+        self.worker.tell(signal.SIGHUP)
+        wait_until(
+            lambda: self.worker.log.read_bytes().count(b"the new code is in use") > times, START_SECONDS, "new code"
+        )
+
+
+def test_new_tasks_run_new_code_and_old_ones_end_in_the_old(scene: Scene) -> None:
+    gate = scene.new_gate()
+    changing = Changing(scene)
+    worker, old = changing.worker, changing.worker.zygote
+    running = scene.send("version_after", 1, str(gate))
+    scene.ledger.wait_for_starts(1)
+    changing.reload(2)
+    assert gather([scene.send("version") for _ in range(8)], timeout=10) == [2] * 8
+    assert is_alive(old)
+    open_gate(gate)
+    assert running.get(timeout=10) == 1
+    wait_until(lambda: not is_alive(old), 5, "end of the old zygote")
+    assert worker.stop() == 0
+
+
+def test_code_that_cannot_be_imported_changes_nothing(scene: Scene) -> None:
+    changing = Changing(scene, 1)
+    worker, zygote = changing.worker, changing.worker.zygote
+    changing.write("raise RuntimeError('half written')")
+    worker.tell(signal.SIGHUP)
+    wait_until(lambda: worker.said("RuntimeError: half written"), START_SECONDS, "the reason")
+    assert worker.said("Traceback")
+    assert scene.send("version").get(timeout=10) == 1
+    assert worker.zygote == zygote
+    changing.reload(2)
+    assert scene.send("version").get(timeout=10) == 2
+    os.kill(worker.children[0], signal.SIGKILL)
+    assert scene.send("version").get(timeout=10) == 2
+    assert worker.stop() == 0
+
+
+def test_the_new_zygote_is_replaced_when_it_dies(scene: Scene) -> None:
+    gate = scene.new_gate()
+    changing = Changing(scene, 1)
+    running = scene.send("version_after", 1, str(gate))
+    scene.ledger.wait_for_starts(1)
+    old = changing.worker.zygote
+    changing.reload(2)
+    new = changing.worker.zygotes[-1]
+    assert new != old
+    os.kill(new, signal.SIGKILL)
+    assert scene.send("version").get(timeout=10) == 2
+    open_gate(gate)
+    assert running.get(timeout=10) == 1
+    assert changing.worker.stop() == 0
+
+
+def test_work_goes_on_without_a_gap_through_many_reloads(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    changing = Changing(scene)
+    results = scene.send_many("slow", [(number, 0.01) for number in range(500)])
+    for version in range(2, 6):
+        scene.ledger.wait_for_starts(60 * version)
+        changing.reload(version)
+    reloaded = time.monotonic_ns()
+    assert gather(results, timeout=30) == list(range(500))
+    starts = scene.ledger.starts()
+    assert len(starts) == 500
+    during = [record.when for record in starts if record.when < reloaded]
+    gap = max(after - before for before, after in pairwise(during)) / 1e9
+    with capsys.disabled():
+        print(f"\n  longest pause between two tasks in four reloads: {gap * 1000:.0f} ms, {len(during)} tasks")
+    assert gap < 0.5
+    assert changing.worker.stop() == 0
+
+
+def test_a_terminal_that_goes_away_stops_the_worker(scene: Scene) -> None:
+    ours, theirs = pty.openpty()
+    log = scene.folder / "terminal.log"
+    environment = {"TEST_BROKER": scene.url, "TEST_LEDGER": str(scene.folder / "ledger")}
+    with log.open("wb") as stderr:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "celeriac", "-A", "tests.worker.tasks", "worker", "-c", "1", "-l", "INFO"],
+            env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", **environment},
+            cwd=scene.folder,
+            stdin=theirs,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    guard = Guard(worker.pid)
+    os.close(theirs)
+    assert scene.send("quick", 1).get(timeout=20) == 1
+    worker.send_signal(signal.SIGHUP)
+    assert worker.wait(10) == 0
+    guard.dismiss()
+    os.close(ours)
+    assert b"stopping" in Path(log).read_bytes()
