@@ -7,19 +7,18 @@ touched. Where the app's own handlers stay, all loggers reach them as they alway
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from msgspec import Struct
+from typing import Any, Protocol
 
 from celeriac.config import TABLE
 from celeriac.log import NO_TASK, TASK, WORKER, JsonFormatter, TaskFormatter, add_task
 from celeriac.worker.options import WorkerOptions
-from celeriac.worker.pen import LONGEST, Pen
+from celeriac.worker.pen import LONGEST
 from celeriac.worker.redirect import Redirected
 
 JSON = "json"
@@ -30,16 +29,10 @@ _OF_TASKS = (TASK.name, REDIRECTED.name)
 _MESSAGE = "%(message)s"
 
 
-class AboutTask(Struct, gc=False):
-    """A line of the worker about a task: `Task name[id] text`."""
+AboutTask = tuple[str, str, str]
+"""A line of the worker about a task: its name, its id, and what comes after `Task name[id]`."""
 
-    name: str
-    task_id: str
-    text: str
-
-    def __str__(self) -> str:
-        line = f"Task {self.name}[{self.task_id}] {self.text}"
-        return line if "\n" not in line else line.replace("\n", "\\n")
+_quote = json.encoder.encode_basestring_ascii
 
 
 class Layout:
@@ -48,9 +41,10 @@ class Layout:
     def __init__(self, settings: Mapping[str, Any], given: str | None, *, colored: bool) -> None:
         form = given or settings["worker_log_format"]
         self._json = JsonFormatter() if form == JSON else None
-        self._plain = TaskFormatter(form, colored, settings["worker_log_datefmt"])
+        plain = None if form == JSON else form
+        self._plain = TaskFormatter(plain, colored, settings["worker_log_datefmt"])
         self._task = TaskFormatter(settings["worker_task_log_format"], colored, settings["worker_task_log_datefmt"])
-        self._bulk = self._json is None and form.count(_MESSAGE) == 1
+        self._alike = form.count(_MESSAGE) == 1
 
     def format(self, record: logging.LogRecord) -> bytes:
         """A record as lines of the log."""
@@ -66,15 +60,30 @@ class Layout:
         return text.encode("utf-8", "backslashreplace") + b"\n"
 
     def format_many(self, lines: Sequence[AboutTask], now: float) -> bytes:
-        """Lines about tasks, all of one moment: what is before and after the message is made once."""
-        if not self._bulk:
-            return b"".join(self.format(_record(line, line, now)) for line in lines)
-        nowhere = AboutTask(NO_TASK, NO_TASK, "")
-        before, after = self._plain.format(_record("\0", nowhere, now)).split("\0")
-        return (before + f"{after}\n{before}".join(map(str, lines)) + after + "\n").encode("utf-8", "backslashreplace")
+        """Lines about tasks, all of one moment: what is the same in all of them is made once."""
+        if self._json is not None:
+            return self._format_many_json(self._json.format(_record("", now)).removesuffix('""}'), lines)
+        if not self._alike:
+            return b"".join(self.format(_record(about(line), now, line)) for line in lines)
+        before, after = self._plain.format(_record("\0", now)).split("\0")
+        text = before + f"{after}\n{before}".join(map(about, lines)) + after + "\n"
+        return text.encode("utf-8", "backslashreplace")
+
+    def _format_many_json(self, before: str, lines: Sequence[AboutTask]) -> bytes:
+        return "".join(
+            f'{before}{_quote(about(line))}, "task_name": {_quote(line[0])}, "task_id": {_quote(line[1])}}}\n'
+            for line in lines
+        ).encode()
 
 
-def _record(message: Any, task: AboutTask, now: float) -> logging.LogRecord:
+def about(line: AboutTask) -> str:
+    """The message of a line about a task; it stays one line whatever the id is."""
+    name, task_id, text = line
+    message = f"Task {name}[{task_id}] {text}"
+    return message if "\n" not in message else message.replace("\n", "\\n")
+
+
+def _record(message: str, now: float, task: AboutTask = (NO_TASK, NO_TASK, "")) -> logging.LogRecord:
     fields = {
         "name": "celeriac.worker",
         "msg": message,
@@ -82,8 +91,8 @@ def _record(message: Any, task: AboutTask, now: float) -> logging.LogRecord:
         "levelno": logging.INFO,
         "created": now,
         "msecs": int(now % 1 * 1000),
-        "task_id": task.task_id,
-        "task_name": task.name,
+        "task_name": task[0],
+        "task_id": task[1],
     }
     return logging.makeLogRecord(fields)
 
@@ -94,10 +103,20 @@ def check_format(form: str) -> None:
         TaskFormatter(form)
 
 
+class Writer(Protocol):
+    """A pen, or the desk."""
+
+    def write(self, record: bytes) -> bool:
+        """Write one record; False when there was no room."""
+
+    def write_lines(self, text: bytes) -> int:
+        """Write lines that need not stay together; how many there was no room for."""
+
+
 class PenHandler(logging.Handler):
     """Writes records into the worker's log, and drops, counts and reports what there is no room for."""
 
-    def __init__(self, pen: Pen, layout: Layout) -> None:
+    def __init__(self, pen: Writer, layout: Layout) -> None:
         super().__init__()
         self._pen = pen
         self.layout = layout
@@ -145,7 +164,7 @@ class PenHandler(logging.Handler):
         self._lost += not self._pen.write(text.encode("utf-8", "backslashreplace"))
 
 
-def set_up_core(pen: Pen, options: WorkerOptions) -> None:
+def set_up_core(pen: Writer, options: WorkerOptions) -> None:
     """Let the core's own records, and no others, go into the log."""
     WORKER.addHandler(PenHandler(pen, _layout({name: row.default for name, row in TABLE.items()}, options)))
     WORKER.setLevel(options.log_level)
@@ -158,7 +177,7 @@ def use_settings(settings: Mapping[str, Any], options: WorkerOptions) -> None:
         handler.layout = _layout(settings, options)
 
 
-def set_up_zygote(pen: Pen, options: WorkerOptions, settings: Mapping[str, Any]) -> None:
+def set_up_zygote(pen: Writer, options: WorkerOptions, settings: Mapping[str, Any]) -> None:
     """Set logging up after the app's import, once for all children forked later."""
     handler = PenHandler(pen, _layout(settings, options))
     root = logging.getLogger()

@@ -235,7 +235,7 @@ def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions,
     """The life of the core's process, in a process forked for it."""
     die_with_parent(parent)
     log.start()
-    set_up_core(log.pen, options)
+    set_up_core(log.desk, options)
     # What came with the fork stays for good: leave it out of every collection.
     gc.freeze()
     code = 70

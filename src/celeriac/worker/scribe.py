@@ -21,7 +21,7 @@ CAPACITY = 1 << 20
 (pipe(7)); where the system grants less, it is what the system gives, 64 KiB on Linux."""
 
 _CUT = b"... [cut: the rest was lost]\n"
-_TURN_SECONDS = 0.005
+_TURN_SECONDS = 0.02
 _UNFINISHED_SECONDS = 1.0
 
 
@@ -111,6 +111,38 @@ def _open(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
+class Desk:
+    """The pen of the scribe's own process: no pipe lies between, and what waits is text in memory."""
+
+    def __init__(self, pen: Pen) -> None:
+        self._pen = pen
+        self._lock = threading.Lock()
+        self._texts: list[bytes] = []
+        self._size = 0
+
+    def write(self, record: bytes) -> bool:
+        """Leave a record there; False when too much is there already."""
+        with self._lock:
+            if self._size + len(record) > CAPACITY:
+                return False
+            self._texts.append(record)
+            self._size += len(record)
+            alone = len(self._texts) == 1
+        if alone:
+            self._pen.write(b"")
+        return True
+
+    def write_lines(self, text: bytes) -> int:
+        """Leave lines there; how many there was no room for: none or all."""
+        return 0 if self.write(text) else text.count(b"\n")
+
+    def take(self) -> bytes:
+        """All that is there."""
+        with self._lock:
+            texts, self._texts, self._size = self._texts, [], 0
+        return b"".join(texts)
+
+
 class Log:
     """A worker's log: made by the launcher before it forks, inherited by all.
 
@@ -129,7 +161,11 @@ class Log:
         self._assembly = Assembly()
         self._thread: threading.Thread | None = None
         self._ending = False
+        self._capacity = fcntl.fcntl(self.descriptor, fcntl.F_GETPIPE_SZ)
         self.pen = Pen(self.descriptor)
+        """For the processes that children are forked from."""
+        self.desk = Desk(self.pen)
+        """For the core."""
 
     def start(self) -> None:
         """Let the scribe begin, in this process."""
@@ -161,11 +197,12 @@ class Log:
                 data = self._read()
             except BlockingIOError:
                 break
-            self._sink.write(self._assembly.feed(data) if data else self._assembly.give_up())
-            if len(data) < CAPACITY // 4:
+            text = self._assembly.feed(data) if data else self._assembly.give_up()
+            self._sink.write(text + self.desk.take())
+            if len(data) < self._capacity // 4 and not self._ending:
                 # Many small records cost no more than one: the core wants the interpreter too.
                 time.sleep(_TURN_SECONDS)
-        self._sink.write(self._assembly.give_up())
+        self._sink.write(self._assembly.give_up() + self.desk.take())
 
     def _read(self) -> bytes:
         """What has come; nothing when the rest of a record is overdue."""

@@ -13,7 +13,7 @@ from celeriac.clock import Clock
 from celeriac.context import Context
 from celeriac.exceptions import Ignore, Reject, Retry
 from celeriac.message import values
-from celeriac.worker.logsetup import AboutTask, PenHandler
+from celeriac.worker.logsetup import AboutTask, PenHandler, about
 
 logger = logging.getLogger("celeriac.worker")
 
@@ -32,7 +32,7 @@ class TaskLog:
 
     def received(self, name: str, task_id: str) -> None:
         """A message has come in."""
-        self._add(AboutTask(name, task_id, "received"))
+        self._add((name, task_id, "received"))
 
     def _add(self, line: AboutTask) -> None:
         """Keep a line until what is under way has been sent: nobody waits for a log."""
@@ -50,7 +50,7 @@ class TaskLog:
             shown = document[start:end].decode(errors="replace") if end > 0 else "..."
         else:
             return
-        self._add(AboutTask(name, task_id, f"succeeded in {seconds:.9g}s: {shown}"))
+        self._add((name, task_id, f"succeeded in {seconds:.9g}s: {shown}"))
 
     def flush(self) -> None:
         """Write what was collected."""
@@ -62,7 +62,7 @@ class TaskLog:
             handlers[0].emit_many(lines, self._clock.now())
         else:
             for line in lines:
-                logger.info("%s", line, extra={"task_id": line.task_id, "task_name": line.name})
+                logger.info("%s", about(line), extra={"task_name": line[0], "task_id": line[1]})
 
 
 def say_error(context: Context, throws: tuple[type[BaseException], ...], error: BaseException) -> None:
@@ -76,8 +76,8 @@ def say_error(context: Context, throws: tuple[type[BaseException], ...], error: 
         level, text = logging.WARNING, f"reject requeue={error.requeue}: {error.reason}"
     elif isinstance(error, throws):
         level, text, trace = logging.INFO, f"raised expected: {values.short_repr(error)}", False
-    about = AboutTask(context.task or "", context.id or "", text)
-    logger.log(level, "%s", about, exc_info=error if trace else None)
+    line = about((context.shadow or context.task or "", context.id or "", text))
+    logger.log(level, "%s", line, exc_info=error if trace else None)
 
 
 def say_discarded(name: str, task_id: str) -> None:
