@@ -178,21 +178,20 @@ class Log:
         return self.pen
 
     def end(self, seconds: float = 1.0) -> None:
-        """Stop the scribe; what it has read is written, unless that takes longer than this."""
+        """Let the scribe write what has been said so far, and stop; no longer than this."""
         if self._thread is not None:
             self._ending = True
+            os.set_blocking(self._source, False)
             self.pen.write(b"")
             self._thread.join(seconds)
 
     def finish(self, seconds: float = 1.0) -> None:
-        """Write what is in the pipe, as far as that is possible in this time; for when everybody else has ended."""
-        os.set_blocking(self._source, False)
+        """Write what nobody has written, once all others have ended; no longer than this."""
         self.start()
-        assert self._thread is not None
-        self._thread.join(seconds)
+        self.end(seconds)
 
     def _run(self) -> None:
-        while not self._ending:
+        while True:
             try:
                 data = self._read()
             except BlockingIOError:
@@ -206,6 +205,8 @@ class Log:
 
     def _read(self) -> bytes:
         """What has come; nothing when the rest of a record is overdue."""
-        if self._assembly.unfinished and not select.select([self._source], [], [], _UNFINISHED_SECONDS)[0]:
-            return b""
+        if self._assembly.unfinished and not self._ending:
+            ready, _, _ = select.select([self._source], [], [], _UNFINISHED_SECONDS)
+            if not ready:
+                return b""
         return os.read(self._source, CAPACITY)

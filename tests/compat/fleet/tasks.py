@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import time
@@ -16,7 +17,31 @@ def declare(app: Any) -> Any:
     _declare_plain(app)
     _declare_failing(app)
     _declare_observing(app)
+    _declare_logging(app)
     return app
+
+
+def _declare_logging(app: Any) -> None:
+    library = os.environ.get("LIBRARY", "celeriac")
+    logger = importlib.import_module(f"{library}.utils.log").get_task_logger(__name__)
+    exceptions = importlib.import_module(f"{library}.exceptions")
+
+    @app.task(name="ends", bind=True, max_retries=1, throws=(KeyError,))
+    def ends(self: Any, how: str) -> int:
+        """Log a line and end in one of the ways that have a line of their own."""
+        logger.warning("about to %s", how)
+        match how:
+            case "fail":
+                raise OutOfStock("tea")
+            case "throw":
+                raise KeyError("expected")
+            case "ignore":
+                raise exceptions.Ignore
+            case "reject":
+                raise exceptions.Reject("unwanted", requeue=False)
+            case "retry":
+                raise self.retry(exc=OutOfStock("tea"), countdown=0)
+        return 5
 
 
 def _declare_plain(app: Any) -> None:
