@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_lines_about_tasks_are_those_of_celery(
         )
         with worker:
             ids = send_all(ours)
-            wait_until(lambda log=log: complete(log), 30, f"lines of {library}")
+            wait_until(partial(complete, log), 30, f"lines of {library}")
         said.append(lines_of(log, ids))
     theirs, own = said
     assert own == theirs

@@ -37,7 +37,7 @@ def start(scene: Scene, *options: str, config: dict[str, Any] | None = None, **s
     return scene.ready_worker(2, *options, app=APP, environment=environment)
 
 
-def lines_after(scene: Scene, worker: Worker, *tasks: tuple[str, Any]) -> list[str]:
+def lines_after(scene: Scene, worker: Worker, *tasks: tuple[Any, ...]) -> list[str]:
     """Run these tasks, end the worker, and return its log."""
     gather([scene.send(name, *arguments) for name, *arguments in tasks], timeout=20)
     assert worker.stop() == 0

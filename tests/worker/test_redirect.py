@@ -56,4 +56,4 @@ def test_a_handler_that_prints_there_itself_does_not_go_round(stream: Redirected
 
 
 def test_a_program_can_be_started_with_it(stream: Redirected):
-    subprocess.run([sys.executable, "-c", ""], stdout=stream, check=True)
+    subprocess.run([sys.executable, "-c", ""], stdout=stream.fileno(), check=True)

@@ -13,7 +13,7 @@ from celeriac.task import Task
 from celeriac.worker.limits import Limits
 
 DOCUMENT, REPORT = 0, 1
-"""Kinds of outcomes: a result document (empty: none is kept), or an `Outcome` in msgpack."""
+"""Kinds of outcomes: a result document (empty: a success of which none is kept), or an `Outcome` in msgpack."""
 
 Judged = tuple[int, bytes]
 
@@ -40,7 +40,10 @@ class Attempt(Struct):
 def report(
     task_id: str, result: bytes | None, successors: tuple[Message, ...] = (), dead: DeadLetter | None = None
 ) -> Judged:
-    """An outcome; as a plain document where it is nothing else."""
-    if not successors and dead is None:
-        return DOCUMENT, result or b""
+    """An outcome; as a plain document where it is nothing else.
+
+    `result` is empty for a task that succeeded and keeps none, and None for one that keeps none and did not.
+    """
+    if result is not None and not successors and dead is None:
+        return DOCUMENT, result
     return REPORT, _encode(Outcome("", task_id, result, successors, dead=dead))

@@ -165,16 +165,19 @@ class Dispatcher:
     def collect_port(self, port: Port) -> None:
         """Take in the outcomes of one port."""
         observe, end = self._pace.observe, self.ledger.end_with_document
+        result: bytes | None
         for held, seconds, kind, data in port.collect():
             self.stats.done += 1
             if not held.asynchronous:
                 observe(held.name, seconds)
             if kind == DOCUMENT:
-                end(held, data)
+                end(held, result := data)
             else:
-                self.ledger.end(held, self.warden.complete(held, decode_report(data)))
-            if self.log.enabled and kind == DOCUMENT:
-                self.log.ended(held.name, held.task_id, seconds, data)
+                outcome = self.warden.complete(held, decode_report(data))
+                self.ledger.end(held, outcome)
+                result = outcome.result
+            if self.log.enabled and result is not None:
+                self.log.ended(held.name, held.task_id, seconds, result)
 
     def _tick(self) -> None:
         """While children are busy: fetch what ended, and relieve those whose task turns out to be long."""

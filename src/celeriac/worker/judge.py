@@ -65,7 +65,7 @@ class Judge:
     def verdict(self, attempt: Attempt, verdict: Verdict) -> Judged:
         """What becomes of a task that could not say so itself; see `frame.Verdict`."""
         error = _named_error(verdict)
-        tasklog.say_error(attempt.context, (type(error),), error)
+        tasklog.say_error(attempt.context, (TaskRevokedError,), error)
         dead = f"{verdict.error}: {verdict.reason}" if verdict.dead else ""
         if isinstance(error, TaskRevokedError):
             return self._revoked(attempt, error)
@@ -113,7 +113,7 @@ class Judge:
     def _revoked(self, attempt: Attempt, error: TaskRevokedError) -> Judged:
         """Cancelled: no failure, so neither hooks nor errbacks are called, as in Celery."""
         if attempt.context.ignore_result:
-            return DOCUMENT, b""
+            return report(attempt.id, None)
         return DOCUMENT, self._write(attempt, states.REVOKED, values.encode(failure.to_dict(error)))
 
     def _write(self, attempt: Attempt, status: str, result: bytes, trace: str | None = None) -> bytes:

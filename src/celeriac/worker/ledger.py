@@ -130,7 +130,7 @@ class Ledger:
         if held.stale:
             self.lost += 1
         else:
-            self.ended.append(msgspec.structs.replace(outcome, claim=held.claim))
+            self.ended.append(msgspec.structs.replace(outcome, claim=held.claim, result=outcome.result or None))
 
     def end_with_document(self, held: Held, document: bytes) -> None:
         """The usual end: a result and nothing else (hot: builds the outcome in one step)."""
