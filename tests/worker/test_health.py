@@ -59,7 +59,7 @@ class Probed:
     def __init__(self, scene: Scene, runtime: Path, port: int, children: int = 1) -> None:
         self.port = port
         settings = json.dumps({"worker_health_bind": f"127.0.0.1:{port}"})
-        self.environment = {"XDG_RUNTIME_DIR": str(runtime), "TEST_SETTINGS": settings}
+        self.environment = {"CELERIAC_RUNTIME_DIR": str(runtime), "TEST_SETTINGS": settings}
         self.worker: Worker = scene.ready_worker(children, environment=self.environment)
 
     def get(self, path: str) -> tuple[int, dict[str, Any]]:
@@ -118,7 +118,7 @@ def test_a_worker_that_works_and_one_that_stops(scene: Scene, runtime: Path, por
     assert probed.worker.wait() == 0
     done = probed.command()
     assert (done.returncode, done.stderr) == (NOBODY, "celeriac: no worker answers here\n")
-    assert list((runtime / "celeriac").iterdir()) == []
+    assert list(runtime.iterdir()) == []
 
 
 @pytest.mark.slow
@@ -157,7 +157,7 @@ def test_an_address_that_cannot_be_had_is_said_at_the_start(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = json.dumps({"worker_health_bind": bind.format(taken.getsockname()[1])})
-        worker = scene.worker("-c", "1", environment={"XDG_RUNTIME_DIR": str(runtime), "TEST_SETTINGS": settings})
+        worker = scene.worker("-c", "1", environment={"CELERIAC_RUNTIME_DIR": str(runtime), "TEST_SETTINGS": settings})
         assert worker.wait() == 1
     assert worker.said("worker_health_bind")
     assert worker.said(complaint)
@@ -169,9 +169,9 @@ def test_what_a_killed_worker_leaves_is_swept_away(scene: Scene, runtime: Path, 
     probed = Probed(scene, runtime, port)
     probed.worker.tell_all(signal.SIGKILL)
     probed.worker.wait()
-    assert len(list((runtime / "celeriac").iterdir())) == 1
+    assert len(list(runtime.iterdir())) == 1
     assert probed.command().returncode == NOBODY
-    assert list((runtime / "celeriac").iterdir()) == []
+    assert list(runtime.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -5,14 +5,14 @@ that needs no restart: it waits for a store that is away, and it may take its ti
 that holds a lease, has children, and takes new work.
 
 One small HTTP/1.0 server speaks on both. Nothing a client sends is kept for longer than `_SECONDS`, nor more
-of it than `_HEAD_BYTES`, and no more than `_CONNECTIONS` are open at a time.
+of it than `_HEAD_BYTES`, and no more than `_CONNECTIONS` of an address are open at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -68,11 +68,10 @@ class HealthServer:
         self._look = look
         self._servers: list[asyncio.Server] = []
         self._path: Path | None = None
-        self._open = 0
 
     async def listen_here(self, path: Path) -> None:
         """For probes on this machine; raises `OSError`."""
-        self._servers.append(await asyncio.start_unix_server(self._serve, str(path), limit=_HEAD_BYTES))
+        self._servers.append(await asyncio.start_unix_server(self._door(), str(path), limit=_HEAD_BYTES))
         self._path = path
 
     async def listen(self, bind: str) -> None:
@@ -81,7 +80,7 @@ class HealthServer:
         if not host or not port.isdecimal() or int(port) > 65535:
             raise ImproperlyConfigured(f"worker_health_bind is {bind!r} and not host:port")
         try:
-            server = await asyncio.start_server(self._serve, host.strip("[]"), int(port), limit=_HEAD_BYTES)
+            server = await asyncio.start_server(self._door(), host.strip("[]"), int(port), limit=_HEAD_BYTES)
         except OSError as error:
             raise ImproperlyConfigured(f"worker_health_bind {bind} cannot be had: {error.strerror or error}") from error
         self._servers.append(server)
@@ -93,19 +92,26 @@ class HealthServer:
         if self._path is not None:
             self._path.unlink(missing_ok=True)
 
+    def _door(self) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+        """What answers the clients of one address; those of another take no place away from them."""
+        places = asyncio.Semaphore(_CONNECTIONS)
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                if not places.locked():
+                    async with places:
+                        await self._serve(reader, writer)
+            finally:
+                writer.transport.abort()
+
+        return serve
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
-        try:
-            if self._open <= _CONNECTIONS:
-                async with asyncio.timeout(_SECONDS):
-                    writer.write(self._answer(await _read_head(reader)))
-                    writer.close()
-                    await writer.wait_closed()
-        except (OSError, TimeoutError):
-            pass
-        finally:
-            self._open -= 1
-            writer.transport.abort()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_SECONDS):
+                writer.write(self._answer(await _read_head(reader)))
+                writer.close()
+                await writer.wait_closed()
 
     def _answer(self, head: bytes) -> bytes:
         """The response to a request of which only the first line counts."""

@@ -17,7 +17,14 @@ _NAME_LENGTH = 48
 
 
 def candidates() -> Iterator[Path]:
-    """The folders that may be it, the preferred one first: a service and a login do not see the same."""
+    """The folders that may be it, the preferred one first: a service and a login do not see the same.
+
+    CELERIAC_RUNTIME_DIR names the only one, for where /tmp cannot be written to.
+    """
+    named = os.environ.get("CELERIAC_RUNTIME_DIR")
+    if named:
+        yield Path(named)
+        return
     ours = os.environ.get("XDG_RUNTIME_DIR")
     if ours and os.path.isdir(ours):
         yield Path(ours, "celeriac")
