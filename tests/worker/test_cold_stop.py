@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from celeriac.worker.stopping import ECHO_SECONDS
 from tests.worker.ledger import wait_until
 from tests.worker.processes import Worker, freeze, wait_gone, watch
 from tests.worker.scene import Scene, open_gate
+from tools.servers.redis import RedisServer
 
 pytestmark = pytest.mark.slow
 
@@ -142,6 +144,19 @@ def test_a_third_signal_ends_even_a_core_that_does_not_move(scene: Scene) -> Non
         wait_gone(ends, 0.5)
     scene.ready_worker(1)
     assert result.get(timeout=20) == 1
+
+
+def test_without_its_store_it_ends_as_well(redis_server: RedisServer, tmp_path: Path) -> None:
+    with Scene(redis_server.url, tmp_path) as scene:
+        worker = scene.ready_worker(1)
+        result = scene.send("slow", 1, 1.0)
+        scene.ledger.wait_for_starts(1)
+        redis_server.freeze()
+        quit_worker(worker)
+        assert worker.wait(5) == 1
+        redis_server.thaw()
+        scene.ready_worker(1)
+        assert result.get(timeout=20) == 1
 
 
 def test_a_kill_after_the_grace_loses_nothing(scene: Scene) -> None:
