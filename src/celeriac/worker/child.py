@@ -15,6 +15,7 @@ from celeriac.worker.door import Door
 from celeriac.worker.executor import Executor
 from celeriac.worker.forms.coroutines import run_async
 from celeriac.worker.forms.plain import run_plain
+from celeriac.worker.forms.threads import run_threads
 from celeriac.worker.guards.main_thread import MainThreadGuard
 from celeriac.worker.guards.watchdog import Watchdog
 from celeriac.worker.limits import Limits
@@ -31,5 +32,9 @@ def run_child(app: Celeriac, worker: str, pool: Pool, sync: Door, asynchronous: 
         coroutines = pool.concurrency if pool.kind is Kind.ASYNCIO else app.conf.worker_async_concurrency
         arguments = (asynchronous, executor, coroutines, memory)
         threading.Thread(target=run_async, args=arguments, name="async", daemon=True).start()
-    run_plain(sync, executor, MainThreadGuard(Watchdog()), memory)
+    watchdog = Watchdog()
+    if pool.kind is Kind.THREADS:
+        run_threads(sync, executor, pool.width, watchdog, memory)
+    else:
+        run_plain(sync, executor, MainThreadGuard(watchdog), memory)
     os._exit(0)

@@ -21,8 +21,7 @@ from celeriac.worker.crew import Child
 from celeriac.worker.door import Door
 from celeriac.worker.executor import Executor
 from celeriac.worker.forms.coroutines import run_async
-from celeriac.worker.forms.plain import run_plain
-from celeriac.worker.guards.thread import ThreadGuard
+from celeriac.worker.forms.threads import run_alone
 from celeriac.worker.guards.watchdog import Watchdog
 from celeriac.worker.lane import allocate
 from celeriac.worker.limits import Limits
@@ -117,9 +116,7 @@ class InProcessWorker:
                 loop.call_soon_threadsafe(core.dispatchers[0].outcomes_waiting)
 
         doors = [Door(lane, sock, notify) for lane, sock in zip(lanes, theirs, strict=True)]
-        self._start_thread(
-            f"celeriac-{slot}", doors[0], lambda door: run_plain(door, executor, ThreadGuard(self._watchdog))
-        )
+        self._start_thread(f"celeriac-{slot}", doors[0], lambda door: run_alone(door, executor, self._watchdog))
         self._start_thread(f"celeriac-async-{slot}", doors[1], lambda door: run_async(door, executor, limit))
         for port in (sync, asynchronous):
             loop.add_reader(port.fileno(), _read_large, loop, port, core)

@@ -17,9 +17,10 @@ The protocol, as checked over all interleavings in `tests/worker/test_handover_m
 from __future__ import annotations
 
 import mmap
-import multiprocessing
+import os
 import struct
-from multiprocessing.synchronize import Semaphore
+
+from celeriac.worker.semaphore import ROOM, Semaphore, semaphore_in
 
 SIZE = 1 << 20
 SPAN = 2048
@@ -27,6 +28,9 @@ SPAN = 2048
 
 _CONTROL = 8192
 _RING = SIZE - _CONTROL
+_WORDS = 512
+_TOKENS = _WORDS
+_COMPLETE = _TOKENS + ROOM
 _TAKEN = 1024
 _BEGUN = _TAKEN + SPAN
 _RECORD = struct.Struct("<IQdB")
@@ -36,22 +40,40 @@ LARGEST = _RING // 4
 _SINCE, _VALID_UNTIL, _HEAD, _RETIRING = 0, 1, 2, 3
 
 
-def allocate(count: int) -> list[Lane]:
-    """Lanes in memory shared with every process forked from here on; pages cost nothing until they are used."""
-    memory = mmap.mmap(-1, count * SIZE)
-    return [Lane(memoryview(memory)[index * SIZE : (index + 1) * SIZE]) for index in range(count)]
+def allocate(count: int, descriptor: int = -1) -> list[Lane]:
+    """Lanes in memory shared with every process forked from here on; pages cost nothing until they are used.
+
+    With a descriptor made by `new_memory` they are also shared with whoever attaches to that.
+    """
+    return _lanes_in(mmap.mmap(descriptor, count * SIZE), new=True)
+
+
+def new_memory(count: int) -> int:
+    """A descriptor of memory for so many lanes (memfd_create(2)), for processes that are not forked from here."""
+    descriptor = os.memfd_create("celeriac-lanes")
+    os.ftruncate(descriptor, count * SIZE)
+    return descriptor
+
+
+def attach(descriptor: int) -> list[Lane]:
+    """The lanes that another process has allocated there."""
+    return _lanes_in(mmap.mmap(descriptor, 0), new=False)
+
+
+def _lanes_in(memory: mmap.mmap, *, new: bool) -> list[Lane]:
+    view = memoryview(memory)
+    return [Lane(view[start : start + SIZE], new=new) for start in range(0, len(view), SIZE)]
 
 
 class Lane:
     """One lane. The methods of the core and those of the child are marked as such."""
 
-    def __init__(self, view: memoryview) -> None:
-        context = multiprocessing.get_context("fork")
-        self.tokens: Semaphore = context.Semaphore(0)
-        self.complete: Semaphore = context.Semaphore(0)
+    def __init__(self, view: memoryview, *, new: bool = True) -> None:
+        self.tokens: Semaphore = semaphore_in(view[_TOKENS : _TOKENS + ROOM], new=new)
+        self.complete: Semaphore = semaphore_in(view[_COMPLETE : _COMPLETE + ROOM], new=new)
         self._view = view
-        self._times = view[:1024].cast("d")
-        self._words = view[:1024].cast("Q")
+        self._times = view[:_WORDS].cast("d")
+        self._words = view[:_WORDS].cast("Q")
         self.taken = view[_TAKEN : _TAKEN + SPAN]
         self.begun = view[_BEGUN : _BEGUN + SPAN]
         self._ring = view[_CONTROL:]
@@ -95,7 +117,8 @@ class Lane:
             while semaphore.acquire(False):
                 pass
         valid = self.valid_until
-        self._view[:_CONTROL] = bytes(_CONTROL)
+        self._view[:_WORDS] = bytes(_WORDS)
+        self._view[_TAKEN:_CONTROL] = bytes(_CONTROL - _TAKEN)
         self.valid_until = valid
         self._tail = self._head = 0
 
