@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import celeriac
 from celeriac import ids
 from celeriac.cli.health import health
+from celeriac.cli.pool_options import pool_options
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from celeriac.worker.options import Given
 
 EXIT_FAILED = 1
 EXIT_UNAVAILABLE = 69
@@ -54,8 +58,7 @@ def _app_name(context: click.Context) -> str:
 
 
 @cli.command()
-@click.option("-c", "--concurrency", type=click.IntRange(1, 512), help="Children; one a core by default.")
-@click.option("-Q", "--queues", default="celery", show_default=True, help="Queues to serve, with commas between.")
+@pool_options
 @click.option("-n", "--hostname", default="celery@%h", show_default=True, help="Name of the worker; %h is the host.")
 @click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR, CRITICAL.")
 @click.option("-f", "--logfile", help="Log into a file; %n, %h, %d, %p are the worker's name and its parts.")
@@ -63,8 +66,8 @@ def _app_name(context: click.Context) -> str:
 @click.pass_context
 def worker(
     context: click.Context,
-    concurrency: int | None,
-    queues: str,
+    given: Given,
+    start_method: str | None,
     hostname: str,
     loglevel: str,
     logfile: str | None,
@@ -72,17 +75,15 @@ def worker(
 ) -> None:
     """Run tasks until told to stop (SIGTERM or Ctrl-C)."""
     from celeriac.worker.launcher import launch
-    from celeriac.worker.options import Pool, WorkerOptions
+    from celeriac.worker.options import WorkerOptions
+    from celeriac.worker.pools import before_import
 
     if loglevel.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
         raise click.UsageError(f"no log level is called {loglevel!r}")
-    names = tuple(name.strip() for name in queues.split(",") if name.strip())
-    if not names:
-        raise click.UsageError("name at least one queue")
     name = hostname.replace("%h", ids.hostname())
-    pool = Pool(concurrency=concurrency or os.cpu_count() or 1, queues=names)
+    pools = before_import(given)
     log = _log_options(name, log_format, logfile)
-    options = WorkerOptions(_app_name(context), name, (pool,), loglevel.upper(), *log)
+    options = WorkerOptions(_app_name(context), name, pools, loglevel.upper(), *log, given, start_method)
     sys.exit(launch(options))
 
 

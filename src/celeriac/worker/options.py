@@ -59,6 +59,19 @@ class Pool(Struct, frozen=True):
         return self.width > 1
 
 
+class Given(Struct, frozen=True):
+    """What the command line says; None where it says nothing. `more` are further pools."""
+
+    kind: Kind | None = None
+    concurrency: int | None = None
+    queues: tuple[str, ...] | None = None
+    time_limit: float | None = None
+    soft_time_limit: float | None = None
+    most_tasks: int | None = None
+    most_memory: int | None = None
+    more: tuple[Pool, ...] = ()
+
+
 class WorkerOptions(Struct, frozen=True):
     """What the command line says of a worker."""
 
@@ -70,6 +83,10 @@ class WorkerOptions(Struct, frozen=True):
     """Before what the settings say: a format, or `json`."""
     log_file: str | None = None
     """Where the log goes; unset, to standard error."""
+    given: Given | None = None
+    """What the command line says of the pools, until the settings of the app have completed them."""
+    start_method: str | None = None
+    """`fork` or `spawn`; unset, what the settings say."""
 
     @property
     def queues(self) -> tuple[str, ...]:
