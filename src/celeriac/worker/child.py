@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from celeriac.app import Celeriac
 from celeriac.worker.door import Door
 from celeriac.worker.executor import Executor
 from celeriac.worker.forms.coroutines import run_async
+from celeriac.worker.forms.greenlets import run_greenlets, start_native_thread
 from celeriac.worker.forms.plain import run_plain
 from celeriac.worker.forms.threads import run_threads
 from celeriac.worker.guards.main_thread import MainThreadGuard
@@ -23,18 +25,23 @@ from celeriac.worker.memory import Memory
 from celeriac.worker.options import Kind, Pool
 
 
-def run_child(app: Celeriac, worker: str, pool: Pool, sync: Door, asynchronous: Door | None) -> NoReturn:
-    """The life of a child of this pool; ends with the process. `asynchronous` is None where nothing needs it."""
+def run_child(app: Celeriac, worker: str, pool: Pool, sync: Door, asynchronous: Door) -> NoReturn:
+    """The life of a child of this pool; ends with the process."""
     executor = Executor(app, worker, Limits(pool.time_limit, pool.soft_time_limit))
-    doors = (sync,) if asynchronous is None else (sync, asynchronous)
-    memory = Memory(pool.most_memory, doors) if pool.most_memory else None
-    if asynchronous is not None:
+    memory = Memory(pool.most_memory, (sync, asynchronous)) if pool.most_memory else None
+    if any(task.asynchronous for task in app.tasks.values()):
         coroutines = pool.concurrency if pool.kind is Kind.ASYNCIO else app.conf.worker_async_concurrency
-        arguments = (asynchronous, executor, coroutines, memory)
-        threading.Thread(target=run_async, args=arguments, name="async", daemon=True).start()
+        start = start_native_thread if pool.kind is Kind.GEVENT else _start_thread
+        start(run_async, asynchronous, executor, coroutines, memory)
     watchdog = Watchdog()
-    if pool.kind is Kind.THREADS:
+    if pool.kind is Kind.GEVENT:
+        run_greenlets(sync, executor, pool.width, memory)
+    elif pool.kind is Kind.THREADS:
         run_threads(sync, executor, pool.width, watchdog, memory)
     else:
         run_plain(sync, executor, MainThreadGuard(watchdog), memory)
     os._exit(0)
+
+
+def _start_thread(run: Callable[..., Any], *arguments: Any) -> None:
+    threading.Thread(target=run, args=arguments, name="async", daemon=True).start()

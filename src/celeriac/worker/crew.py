@@ -143,6 +143,15 @@ class Crew:
         self._wanted = False
         self._early = [0] * len(pools)
 
+    @property
+    def places(self) -> int:
+        """How many children there can be at once, those that are being replaced included."""
+        return len(self._lanes) // 2
+
+    def plan(self, pools: tuple[Pool, ...]) -> None:
+        """Have these pools; before there is any child."""
+        self.pools, self._early = list(pools), [0] * len(pools)
+
     # -- zygotes --------------------------------------------------------------
 
     def attach(self, control: socket.socket) -> None:
@@ -266,7 +275,7 @@ class Crew:
         descriptors = array.array("i", [*(sock.fileno() for sock in theirs), notify])
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)]
         try:
-            self._control.sendmsg([encode(Fork(slot, pool, self.pools[pool].concurrency))], ancillary)
+            self._control.sendmsg([encode(Fork(slot, self.pools[pool]))], ancillary)
         except OSError:
             self._control = None  # its end is heard of next
             self._bury(child, Cause(_ORPHANED))

@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from celeriac.worker.options import Pool
+
 _LENGTH = struct.Struct("<I")
 _PACKET = 1 << 16
 _IN_FILE = b"file"
@@ -111,10 +113,8 @@ class Fork(Struct, tag=True):
     """Core to zygote: fork a child for this slot. The sockets and event descriptors travel along."""
 
     slot: int
-    pool: int = 0
-    """Which of the worker's pools it belongs to."""
-    concurrency: int = 0
-    """How many tasks it may run side by side where the pool has several in one child."""
+    pool: Pool
+    """What it belongs to, as that is now."""
 
 
 class Forked(Struct, tag=True):

@@ -22,12 +22,14 @@ from celeriac.worker.lane import Lane, allocate
 from celeriac.worker.options import WorkerOptions
 from celeriac.worker.process import Word, run_core
 from celeriac.worker.scribe import Log
+from celeriac.worker.solo import Solo
 from celeriac.worker.stopping import STOP_SIGNALS, Escalation, Stage
 from celeriac.worker.zygote import EXIT_IMPORT, run_zygote
 
 _SIGNALS = (signal.SIGCHLD, signal.SIGHUP, *STOP_SIGNALS)
 _PAUSE_SECONDS = (0.2, 5.0)
 _EXIT_ABANDONED = 1
+_UNSAID_CHILDREN = 64
 SPARE_CHILDREN = 8
 """Places beyond twice the number of children: those that end and those that follow are there at once."""
 
@@ -35,7 +37,7 @@ SPARE_CHILDREN = 8
 def launch(options: WorkerOptions) -> int:
     """Run a worker until it ends; its exit code. `stopping` says what each signal means."""
     log = Log(options.log_file)
-    code = Launcher(options, log).run()
+    code = Solo(options, log).run() if options.alone else Launcher(options, log).run()
     log.finish()
     return code
 
@@ -46,7 +48,7 @@ class Launcher:
     def __init__(self, options: WorkerOptions, log: Log) -> None:
         self._options = options
         self._log = log
-        self._lanes: list[Lane] = allocate(2 * (2 * options.children + SPARE_CHILDREN))
+        self._lanes: list[Lane] = allocate(2 * places_for(options))
         self._core = 0
         self._zygotes: list[int] = []
         """Those that live, the newest last."""
@@ -161,6 +163,12 @@ class Launcher:
             os.kill(zygote, signal.SIGKILL)
         for zygote in self._zygotes:
             os.waitpid(zygote, 0)
+
+
+def places_for(options: WorkerOptions) -> int:
+    """How many children there may be at once: each may be being replaced, and the app may yet ask for more."""
+    unsaid = options.given is not None and options.given.concurrency is None
+    return 2 * max(options.children, _UNSAID_CHILDREN if unsaid else 0) + SPARE_CHILDREN
 
 
 def _deafen() -> None:

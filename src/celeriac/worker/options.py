@@ -89,6 +89,11 @@ class WorkerOptions(Struct, frozen=True):
     """`fork` or `spawn`; unset, what the settings say."""
 
     @property
+    def alone(self) -> bool:
+        """Whether it is one process, without children."""
+        return any(pool.kind is Kind.SOLO for pool in self.pools)
+
+    @property
     def queues(self) -> tuple[str, ...]:
         """The queues of all its pools."""
         return tuple(queue for pool in self.pools for queue in pool.queues)

@@ -98,9 +98,8 @@ class Port:
         self._deadlines[number] = now
         self._write(cut(Cancel(number, reason)))
 
-    def overdue(self, now: float) -> list[int]:
-        """The running messages whose limit is over, and that had the time to obey where they can."""
-        grace = 0.0 if self.width == 1 else OBEY_SECONDS
+    def overdue(self, now: float, grace: float) -> list[int]:
+        """The running messages whose limit is over, and that had so many seconds to obey."""
         found = []
         for number, deadline in list(self._deadlines.items()):
             held = self.out.get(number)

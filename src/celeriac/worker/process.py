@@ -16,6 +16,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, NoReturn
 
+import msgspec
+
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
 from celeriac.stores.open import open_store
 from celeriac.worker.core import Core
@@ -25,6 +27,7 @@ from celeriac.worker.health import Health, HealthServer
 from celeriac.worker.lane import Lane
 from celeriac.worker.logsetup import set_up_core, use_settings
 from celeriac.worker.options import WorkerOptions
+from celeriac.worker.pools import completed
 from celeriac.worker.runtime_directory import new_socket, sweep
 from celeriac.worker.scribe import Log
 from celeriac.worker.stopping import Patience
@@ -104,7 +107,7 @@ class CoreProcess:
         finally:
             self._health.close()
             if self._failure:
-                print(self._failure, file=sys.stderr)
+                print(self._failure, file=sys.__stderr__)
 
     async def _open_socket(self) -> None:
         try:
@@ -166,6 +169,7 @@ class CoreProcess:
             self._core.renew(manifest)
         elif not self._stopped:
             try:
+                self._plan(manifest)
                 self._patience = Patience.of(manifest.settings, os.environ)
                 store = _open(manifest)
             except (CeleriacError, ValueError) as error:
@@ -173,9 +177,22 @@ class CoreProcess:
             else:
                 self._core = Core(store, manifest, self._options)
                 for dispatcher in self._core.dispatchers:
-                    dispatcher.warden.keeper = self.crew
+                    if self._options.alone:
+                        dispatcher.warden.on_stuck = self._cut_off
+                    else:
+                        dispatcher.warden.keeper = self.crew
                 _announce(self._options, store, manifest)
         self._ready.set()
+
+    def _plan(self, manifest: Manifest) -> None:
+        """Settle what the command line has left open of the pools."""
+        if self._options.given is None:
+            return
+        pools = completed(self._options.given, manifest.settings)
+        self._options = msgspec.structs.replace(self._options, pools=pools)
+        if self._options.children > self.crew.places // 2 and not self._options.alone:
+            raise ImproperlyConfigured(f"{self._options.children} children must be asked for with --concurrency")
+        self.crew.plan(pools)
 
     def zygote_failed(self, reason: str, found: bool) -> None:
         """The app's own error, as it is; an app that is not there is an error of the command line."""
@@ -240,8 +257,8 @@ def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions,
     gc.freeze()
     code = 70
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            code = runner.run(_main(launcher, lanes, options))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            code = runner.run(serve_launcher(launcher, lanes, options))
     except BaseException:
         logger.critical("worker %s ends on an error of its own", options.name, exc_info=True)
     finally:
@@ -250,13 +267,14 @@ def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions,
         os._exit(code)
 
 
-async def _main(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions) -> int:
+async def serve_launcher(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions) -> int:
+    """Be the core of a worker until it ends; its exit code."""
     process = CoreProcess(options, lanes)
     process.attach(launcher)
     return await process.run()
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop where it is installed: a tenth less CPU a task."""
     try:
         import uvloop  # noqa: PLC0415

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -77,6 +78,7 @@ class Warden:
 
     def __init__(self, desk: Desk, crash_limit: int, clock: Clock) -> None:
         self.keeper: Keeper | None = None
+        self.on_stuck: Callable[[], None] = _nothing
         self._desk = desk
         self._crash_limit = crash_limit
         self._clock = clock
@@ -179,7 +181,8 @@ class Warden:
     def enforce(self, child: Child, now: float) -> None:
         """End what runs longer than it may."""
         for port in child.ports:
-            for number in port.overdue(now):
+            alone = self.keeper is not None and port.width == 1
+            for number in port.overdue(now, 0.0 if alone else OBEY_SECONDS):
                 held = port.out[number]
                 cancelled = port.cancelled.get(number)
                 failure = None if cancelled else fate.timed_out(held)
@@ -201,10 +204,19 @@ class Warden:
             return
         # Whatever the child says of it from now on is not listened to.
         del port.out[number]
-        self._conclude(held, failure)
-        if self.keeper is not None:
+        if self.keeper is None:
+            self._end_alone(held, failure)
+        else:
+            self._conclude(held, failure)
             self._doomed[child] = asyncio.get_running_loop().time() + DRAIN_SECONDS
             self.keeper.retire(child, at_once=True)
+
+    def _end_alone(self, held: Held, failure: Failure | None) -> None:
+        """Nobody can end what runs, nor take over from it: its outcome is known, and `on_stuck` is told."""
+        now = self._clock.now()
+        ended = fate.revoked(held.task_id, "terminated", now) if failure is None else fate.end(held, failure, now)
+        self._desk.end(held, ended)
+        self.on_stuck()
 
     def _conclude(self, held: Held, failure: Failure | None) -> None:
         if failure is None:
@@ -311,6 +323,10 @@ class Warden:
         for held in running:
             held.stale = True
         return len(running)
+
+
+def _nothing() -> None:
+    """Inside a test's process nobody can end a thread that does not obey."""
 
 
 def _signal(name: str) -> int:

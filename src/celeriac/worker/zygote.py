@@ -10,12 +10,12 @@ import array
 import ctypes
 import gc
 import os
-import select
 import signal
 import socket
 import sys
 import traceback
 from collections.abc import Callable
+from select import select
 from typing import NoReturn
 
 from celeriac.app import Celeriac
@@ -24,10 +24,12 @@ from celeriac.worker.child import run_child
 from celeriac.worker.declared import specify
 from celeriac.worker.door import Door
 from celeriac.worker.find import AppNotFound, find_app, import_modules
+from celeriac.worker.forms.greenlets import GeventMissing, patch
 from celeriac.worker.frame import Exited, Fork, Forked, ImportFailed, Manifest, Ready, decode_fork, send_news
 from celeriac.worker.lane import Lane
 from celeriac.worker.logsetup import name_process, set_up_zygote
-from celeriac.worker.options import WorkerOptions
+from celeriac.worker.options import Kind, WorkerOptions
+from celeriac.worker.pen import Pen
 from celeriac.worker.scribe import Log
 
 EXIT_IMPORT = 3
@@ -55,39 +57,50 @@ def describe(app: Celeriac) -> Manifest:
 def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log, parent: int) -> NoReturn:
     """The life of the zygote, in a process forked for it."""
     die_with_parent(parent)
+    app = import_app(control, log.keep_pen(), options)
+    if app is None:
+        os._exit(EXIT_IMPORT)
+    gc.collect()
+    gc.freeze()
+    serve(control, lambda fork, descriptors: _live(app, lanes, fork, descriptors, options.name))
+
+
+def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Celeriac | None:
+    """Import the app and tell the core what it found, or why that failed."""
     try:
+        if any(pool.kind is Kind.GEVENT for pool in options.pools):
+            patch()
         sys.path.insert(0, os.getcwd())
         app = find_app(options.app)
         import_modules(app)
         manifest = describe(app)
-        set_up_zygote(log.keep_pen(), options, manifest.settings)
-    except AppNotFound as error:
+        set_up_zygote(pen, options, manifest.settings)
+    except (AppNotFound, GeventMissing) as error:
         send_news(control, ImportFailed(str(error), found=False))
-        os._exit(EXIT_IMPORT)
+        return None
     except BaseException:
         send_news(control, ImportFailed(traceback.format_exc()))
-        os._exit(EXIT_IMPORT)
+        return None
     send_news(control, Ready(manifest))
-    gc.collect()
-    gc.freeze()
-    has_async = any(spec.asynchronous for spec in manifest.tasks.values())
-    serve(control, lambda fork, descriptors: _live(app, lanes, fork, descriptors, options, has_async))
+    return app
 
 
-def _live(
-    app: Celeriac, lanes: list[Lane], fork: Fork, descriptors: list[int], options: WorkerOptions, has_async: bool
-) -> None:
+def _live(app: Celeriac, lanes: list[Lane], fork: Fork, descriptors: list[int], worker: str) -> NoReturn:
     """What a new child does; never returns to the zygote's loop."""
-    slot = fork.slot
-    name_process(f"ForkPoolWorker-{slot + 1}")
-    sync_fd, async_fd, notify_fd = descriptors
+    name_process(f"ForkPoolWorker-{fork.slot + 1}")
+    run_child(app, worker, fork.pool, *doors_of(lanes, fork.slot, descriptors))
+
+
+def doors_of(lanes: list[Lane], slot: int, descriptors: list[int]) -> tuple[Door, Door]:
+    """The doors of a child, for plain tasks and for coroutines."""
+    sync, asynchronous, wakeup = descriptors
 
     def notify() -> None:
-        os.eventfd_write(notify_fd, 1)
+        os.eventfd_write(wakeup, 1)
 
-    sync = Door(lanes[2 * slot], socket.socket(fileno=sync_fd), notify)
-    asynchronous = Door(lanes[2 * slot + 1], socket.socket(fileno=async_fd), notify)
-    run_child(app, options.name, options.pools[fork.pool], sync, asynchronous if has_async else None)
+    plain = Door(lanes[2 * slot], socket.socket(fileno=sync), notify)
+    beside = Door(lanes[2 * slot + 1], socket.socket(fileno=asynchronous), notify)
+    return plain, beside
 
 
 def serve(control: socket.socket, live: Callable[[Fork, list[int]], None]) -> NoReturn:
@@ -97,18 +110,15 @@ def serve(control: socket.socket, live: Callable[[Fork, list[int]], None]) -> No
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(trigger)
     while True:
-        ready, _, _ = select.select([control.fileno(), wakeup], [], [])
+        ready, _, _ = select([control.fileno(), wakeup], [], [])
         if wakeup in ready:
             os.read(wakeup, 4096)
             _report_ended(control)
         if control.fileno() in ready:
-            try:
-                data, descriptors = _receive(control)
-            except OSError:
-                data = b""
-            if not data:
+            asked = receive_fork(control)
+            if asked is None:
                 os._exit(0)
-            _fork_child(decode_fork(data), descriptors, control, (wakeup, trigger), live)
+            _fork_child(*asked, control, (wakeup, trigger), live)
 
 
 def _fork_child(
@@ -127,14 +137,19 @@ def _fork_child(
     send_news(control, Forked(fork.slot, pid))
 
 
-def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
-    """One message and the descriptors that came with it."""
+def receive_fork(control: socket.socket) -> tuple[Fork, list[int]] | None:
+    """What the core asks for, and the descriptors that came with it; None when it is gone."""
     descriptors = array.array("i")
-    data, ancillary, _, _ = control.recvmsg(4096, socket.CMSG_SPACE(8 * descriptors.itemsize))
+    try:
+        data, ancillary, _, _ = control.recvmsg(65536, socket.CMSG_SPACE(8 * descriptors.itemsize))
+    except OSError:
+        return None
+    if not data:
+        return None
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(payload[: len(payload) - len(payload) % descriptors.itemsize])
-    return data, list(descriptors)
+    return decode_fork(data), list(descriptors)
 
 
 def _report_ended(control: socket.socket) -> None:
