@@ -63,6 +63,7 @@ class CoreProcess:
         self._failure = ""
         self._code = 0
         self._stopped = False
+        self._lame = False
         self._patience = Patience()
         self._working: asyncio.Task[None] | None = None
         self._health = HealthServer(self.look)
@@ -133,7 +134,7 @@ class CoreProcess:
         logger.info("at most %.3f s between heartbeats", stats.longest_beat_gap)
         if stats.abandoned:
             logger.warning("%d tasks were cut off; others run them", stats.abandoned)
-        return EXIT_ABANDONED if stats.abandoned else 0
+        return EXIT_ABANDONED if stats.abandoned or self._lame else 0
 
     def stop(self) -> None:
         """Begin the orderly end; it turns cold when the grace is over."""
@@ -155,6 +156,13 @@ class CoreProcess:
             asyncio.get_running_loop().call_later(self._patience.soft, self._cut_off)
         else:
             self._cut_off()
+
+    def _stuck(self) -> None:
+        """The one thread for tasks will not come back: end, so that somebody starts the worker anew."""
+        logger.critical("a task does not end, and nobody can end it but with the worker")
+        self._lame = True
+        self.stop()
+        self._cut_off()
 
     def _cut_off(self) -> None:
         if self._core is not None and self._working is not None:
@@ -178,7 +186,7 @@ class CoreProcess:
                 self._core = Core(store, manifest, self._options)
                 for dispatcher in self._core.dispatchers:
                     if self._options.alone:
-                        dispatcher.warden.on_stuck = self._cut_off
+                        dispatcher.warden.on_stuck = self._stuck
                     else:
                         dispatcher.warden.keeper = self.crew
                 _announce(self._options, store, manifest)

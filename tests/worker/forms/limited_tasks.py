@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import os
 import sys
 import threading
@@ -11,7 +13,7 @@ import time
 from celeriac import Celeriac
 from celeriac.exceptions import SoftTimeLimitExceeded
 
-app = Celeriac("forms", broker=os.environ["TEST_BROKER"], **eval(os.environ.get("TEST_SETTINGS", "{}")))
+app = Celeriac("forms", broker=os.environ["TEST_BROKER"], **json.loads(os.environ.get("TEST_SETTINGS", "{}")))
 
 
 def where() -> list[object]:
@@ -97,8 +99,6 @@ def deaf(seconds):
     """Sit in one call that no exception from outside interrupts."""
     ends = time.monotonic() + seconds
     while time.monotonic() < ends:
-        try:
+        with contextlib.suppress(BaseException):
             time.sleep(0.2)
-        except BaseException:
-            pass
     return "never heard"
