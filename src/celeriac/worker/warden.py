@@ -117,9 +117,9 @@ class Warden:
                 self.keeper.retire(child)
 
     def _let_go(self, child: Child) -> None:
-        """Take back what a retiring child has not begun; when nothing is left, it goes."""
+        """Take back what a retiring child has not begun, unless it is the last it may run. Then it goes."""
         for port in child.ports:
-            if port.out:
+            if port.out and (port.quota.left > 0 or port.lane.retiring):
                 self._desk.take_back(port)
         reserved = child.sync.reserved or child.asynchronous.reserved
         if self.keeper is not None and child.idle and not reserved:
