@@ -24,6 +24,8 @@ ONE_OF_EACH_KIND = [("worker",), ("queues",)]
         (("worker", "-c", "many"), "--concurrency"),
         (("worker", "-l", "LOUD"), "LOUD"),
         (("worker", "-Q", ","), "at least one queue"),
+        (("worker", "--log-format", "%(message"), "Invalid format"),
+        (("worker", "-f", "%x.log"), "'%x.log'"),
         (("call",), "NAME"),
         (("call", "proj.add", "-a", "[1,"), "not JSON"),
         (("call", "proj.add", "-a", '{"x": 1}'), "--args is a JSON list"),
@@ -121,6 +123,12 @@ def test_file_that_cannot_be_a_database_is_one_clear_line(idle_project, command)
     assert done.returncode == FAILED
     (line,) = done.stderr.splitlines()
     assert "tasks.db" in line
+
+
+def test_log_that_cannot_be_written_is_one_clear_line(idle_project):
+    done = idle_project.run("worker", "-f", "absent/worker.log")
+    assert done.returncode == FAILED
+    assert done.stderr == "celeriac: the log cannot be written to absent/worker.log: No such file or directory\n"
 
 
 def test_version_and_help_need_no_app(idle_project):

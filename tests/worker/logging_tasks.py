@@ -76,3 +76,9 @@ def kill_core(pid: int) -> None:
 def break_format() -> None:
     """Log a record that cannot be formatted."""
     plain.warning("%d", "no number")
+
+
+@app.task(name="print_half")
+def print_half() -> None:
+    """Print a line that does not end."""
+    print("half a line", end="")

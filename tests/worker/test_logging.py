@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,11 @@ def test_a_record_that_cannot_be_formatted_is_told_and_harms_nobody(scene: Scene
 def test_above_info_a_worker_says_nothing_of_tasks(scene: Scene) -> None:
     lines = lines_after(scene, start(scene, "-l", "ERROR"), ("say", 1))
     assert lines == []
+
+
+def test_half_a_line_is_logged_when_its_child_ends(scene: Scene) -> None:
+    worker = start(scene)
+    scene.send("print_half").get(timeout=10)
+    assert not worker.said("half a line")
+    worker.tell(signal.SIGHUP)
+    wait_until(lambda: worker.said("]: half a line\n"), 20, "half a line of a child that was replaced")

@@ -6,7 +6,9 @@ of either kind does not stop the other.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -40,6 +42,10 @@ def run_child(app: Celeriac, worker: str, pool: Pool, sync: Door, asynchronous: 
         run_threads(sync, executor, pool.width, watchdog, memory)
     else:
         run_plain(sync, executor, MainThreadGuard(watchdog), memory)
+    for stream in (sys.stdout, sys.stderr):
+        # User code may have closed them, or taken them away.
+        with contextlib.suppress(Exception):
+            stream.flush()
     os._exit(0)
 
 

@@ -25,7 +25,7 @@ JSON = "json"
 """The value of `worker_log_format` that stands for no format string."""
 
 REDIRECTED = logging.getLogger("celeriac.redirected")
-_OF_TASKS = (TASK.name, REDIRECTED.name)
+_OF_TASKS = (TASK, REDIRECTED)
 _MESSAGE = "%(message)s"
 
 
@@ -44,7 +44,7 @@ class Layout:
         plain = None if form == JSON else form
         self._plain = TaskFormatter(plain, colored, settings["worker_log_datefmt"])
         self._task = TaskFormatter(settings["worker_task_log_format"], colored, settings["worker_task_log_datefmt"])
-        self._alike = form.count(_MESSAGE) == 1
+        self._alike = form.count(_MESSAGE) == 1 and "%(task_" not in form
 
     def format(self, record: logging.LogRecord) -> bytes:
         """A record as lines of the log."""
@@ -53,7 +53,7 @@ class Layout:
             text = self._json.format(record)
             if len(text) >= LONGEST:
                 text = self._json.format_short(record)
-        elif record.name.startswith(_OF_TASKS) or (in_task and not record.name.startswith(WORKER.name)):
+        elif _is_of_task(record.name, in_task=in_task):
             text = self._task.format(record)
         else:
             text = self._plain.format(record)
@@ -74,6 +74,20 @@ class Layout:
             f'{before}{_quote(about(line))}, "task_name": {_quote(line[0])}, "task_id": {_quote(line[1])}}}\n'
             for line in lines
         ).encode()
+
+
+def _is_own(logger: str) -> bool:
+    return f"{logger}.".startswith(f"{WORKER.name}.")
+
+
+def _is_of_task(name: str, *, in_task: bool) -> bool:
+    """Whether a record is to show its task: logged in one, but not by the worker, or by a task logger."""
+    if in_task and not _is_own(name):
+        return True
+    logger: logging.Logger | None = logging.getLogger(name)
+    while logger is not None and logger not in _OF_TASKS:
+        logger = logger.parent
+    return logger is not None
 
 
 def about(line: AboutTask) -> str:
@@ -217,7 +231,7 @@ def _has_handlers(logger: logging.Logger) -> bool:
 def _wake_loggers() -> None:
     """`logging.config` turns off all loggers that it does not name; the worker's are not the app's to name."""
     for name, logger in logging.Logger.manager.loggerDict.items():
-        if isinstance(logger, logging.Logger) and name.startswith(WORKER.name):
+        if isinstance(logger, logging.Logger) and _is_own(name):
             logger.disabled = False
 
 

@@ -179,6 +179,7 @@ def _become_child(zygote: int, control: socket.socket, pipe: tuple[int, int], li
         traceback.print_exc()
     finally:
         try:
+            sys.stdout.flush()
             sys.stderr.flush()
         finally:
             # Whatever user code has closed, no child goes on as a second zygote.
