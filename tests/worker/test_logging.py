@@ -206,6 +206,25 @@ def test_above_info_a_worker_says_nothing_of_tasks(scene: Scene) -> None:
     assert lines == []
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("-P", "threads"), ("-P", "asyncio"), ("-P", "gevent"), ("-P", "solo"), ("--start-method", "spawn")],
+    ids=lambda options: options[1],
+)
+def test_records_name_their_own_task_in_every_pool(scene: Scene, options: tuple[str, str]) -> None:
+    worker = scene.worker("-c", "4", *options, "--log-format", "json", app=APP)
+    results = scene.send_many("say", [(number,) for number in range(40)])
+    results += scene.send_many("say_async", [(number,) for number in range(40)])
+    gather(results, timeout=30)
+    assert worker.stop() == 0
+    expected = {result.id: number % 40 for number, result in enumerate(results)}
+    rows = [json.loads(line) for line in worker.log.read_text().splitlines()]
+    said = [(row["task_id"], row["message"]) for row in rows if row["logger"] != "celeriac.worker"]
+    assert len(said) == 40 * 3 + 40 * 4
+    assert all(message.endswith(f" {expected[id]}") for id, message in said)
+    assert {row["task_id"] for row in rows if "succeeded" in row["message"]} == expected.keys()
+
+
 def test_half_a_line_is_logged_when_its_child_ends(scene: Scene) -> None:
     worker = start(scene)
     scene.send("print_half").get(timeout=10)
