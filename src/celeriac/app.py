@@ -11,6 +11,8 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, over
 from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.config import Settings
 from celeriac.control import Control
+from celeriac.dead import Dead
+from celeriac.delayed import Delayed
 from celeriac.exceptions import NotRegistered
 from celeriac.result import AsyncResult
 from celeriac.sender import Call, Sender
@@ -73,6 +75,8 @@ class Celeriac:
         self.sender = Sender(self._open_store, self.conf, self.clock)
         self._runtime = Runtime(self.sender, self._open_store)
         self.control = Control(self._open_store)
+        self.dead = Dead(self._open_store, self.clock)
+        self.delayed = Delayed(self._open_store, self.clock)
 
     @property
     def store(self) -> Store:
@@ -87,6 +91,8 @@ class Celeriac:
                 conf.result_backend,
                 lease_seconds=conf.worker_lease,
                 result_seconds=int(conf.result_expires),
+                dead_limit=conf.dead_letter_limit,
+                dead_seconds=conf.dead_letter_expires,
             )
             # Threads that come here together go on with the same one; a lock would not survive a fork.
             self._store = self._opened.setdefault("store", opened)

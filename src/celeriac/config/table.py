@@ -189,6 +189,8 @@ _ROWS = (
         "fork",
         "How children come to be: forked from a process that has imported the app, or `spawn`: each imports it anew.",
     ),
+    Setting("dead_letter_limit", int, 10_000, "How many dead letters are kept; the oldest fall out."),
+    Setting("dead_letter_expires", _NUMBER, 30 * 86400, "How long a dead letter is kept.", "seconds"),
     Setting("worker_async_concurrency", int, 100, "Tasks with `async def` that one child runs side by side."),
     Setting("worker_lease", _NUMBER, 10.0, "Silence after which a worker counts as dead, on Redis.", "seconds"),
     Setting(

@@ -262,10 +262,10 @@ def _unpack(message: TaskMessage, most: Limits) -> bytes:
 def rewrite(raw: bytes, **headers: Any) -> bytes:
     """The same message with some headers set; what is not a message comes back as it is."""
     try:
-        envelope = _open(raw)
+        envelope = open_envelope(raw)
     except MalformedMessage:
         return raw
-    return _write_again(envelope, headers)
+    return write_again(envelope, headers)
 
 
 def redelivered(raw: bytes, *, crashes: int = 0, losses: int = 0) -> bytes:
@@ -276,22 +276,23 @@ def redelivered(raw: bytes, *, crashes: int = 0, losses: int = 0) -> bytes:
     if losses:
         headers[LOSSES] = losses
     try:
-        envelope = _open(raw)
+        envelope = open_envelope(raw)
     except MalformedMessage:
         return raw
     properties = envelope.get("properties")
     if isinstance(properties, dict) and isinstance(properties.get("delivery_info"), dict):
         properties["delivery_info"]["redelivered"] = True
-    return _write_again(envelope, headers)
+    return write_again(envelope, headers)
 
 
-def _write_again(envelope: dict[str, Any], headers: dict[str, Any]) -> bytes:
+def write_again(envelope: dict[str, Any], headers: dict[str, Any]) -> bytes:
+    """The bytes of an envelope that was opened, with some headers set."""
     envelope["headers"] |= headers
     # Numbers that only the standard library reads, only it writes as they were.
     return _encode(envelope) if isinstance(envelope.get("body"), Raw) else values.encode(envelope)
 
 
-def _open(raw: bytes) -> dict[str, Any]:
+def open_envelope(raw: bytes) -> dict[str, Any]:
     """The envelope as a mapping, its body as it came; raises `MalformedMessage`."""
     try:
         parts = _read_parts(raw)

@@ -397,9 +397,9 @@ class Ended(Struct, frozen=True):
 class Revoke(Request[Ended], frozen=True):
     """Revoke tasks.
 
-    A delayed message of the task is dropped, and the document written unless there is a final one: its id is
-    the task's, or that with the number of an attempt behind a colon. A task that has none is remembered;
-    a later revocation of the same task replaces the earlier. Whoever can is told at once (`Session.on_news`).
+    A delayed message of the task (`delays.is_attempt`) is dropped, and the document written unless there is a
+    final one. A task that has none is remembered; a later revocation of the same task replaces the earlier.
+    Whoever can is told at once (`Session.on_news`).
     """
 
     revocations: tuple[Revocation, ...]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 
 from celeriac.store.request import Change, Request
@@ -72,3 +74,11 @@ class CancelDelayed(Change[tuple[bool, ...]], frozen=True):
     """Drop delayed messages; whether each was there. Nothing is remembered of those that were not."""
 
     cancellations: tuple[Cancellation, ...]
+
+
+def is_attempt(id: str, task: str) -> bool:
+    """Whether a delayed message is one of a task: its id, or that with an attempt's number, or a requeue's, behind."""
+    return id.startswith(task) and _ATTEMPT.fullmatch(id, len(task)) is not None
+
+
+_ATTEMPT = re.compile(r"(:\d+(:requeue:\d+)?)?(#\d+)?", re.ASCII)

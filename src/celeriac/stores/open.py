@@ -6,13 +6,19 @@ import os
 from pathlib import Path
 
 from celeriac.exceptions import ImproperlyConfigured
-from celeriac.store.contract import Store
+from celeriac.store.contract import DEAD_LETTER_LIMIT, DEAD_LETTER_SECONDS, Store
 
 _ROOT_MARKS = ("pyproject.toml", "manage.py", ".git")
 
 
 def open_store(
-    broker_url: str, result_backend: str | None = None, *, lease_seconds: float = 10.0, result_seconds: int = 86400
+    broker_url: str,
+    result_backend: str | None = None,
+    *,
+    lease_seconds: float = 10.0,
+    result_seconds: int = 86400,
+    dead_limit: int = DEAD_LETTER_LIMIT,
+    dead_seconds: float = DEAD_LETTER_SECONDS,
 ) -> Store:
     """The store that holds the queues of `broker_url` and the results of `result_backend`.
 
@@ -23,19 +29,28 @@ def open_store(
     if scheme == "memory":
         from celeriac.stores.memory import MemoryStore
 
-        return MemoryStore(broker_url)
+        return MemoryStore(broker_url, dead_limit=dead_limit, dead_seconds=dead_seconds)
     if scheme == "sqlite":
         if result_backend not in (None, broker_url):
             raise ImproperlyConfigured("with queues in SQLite, results are kept in the same file: unset result_backend")
         from celeriac.stores.sqlite import SQLiteStore
 
-        return SQLiteStore(sqlite_path(broker_url), result_seconds=result_seconds)
+        return SQLiteStore(
+            sqlite_path(broker_url), result_seconds=result_seconds, dead_limit=dead_limit, dead_seconds=dead_seconds
+        )
     if scheme in ("redis", "rediss", "unix", "redis+socket", "redis+unix"):
         try:
             from celeriac.stores.redis import RedisStore
         except ImportError as error:
             raise ImproperlyConfigured("a redis:// URL needs the extra: pip install 'celeriac[redis]'") from error
-        return RedisStore(broker_url, result_backend, lease_seconds=lease_seconds, result_seconds=result_seconds)
+        return RedisStore(
+            broker_url,
+            result_backend,
+            lease_seconds=lease_seconds,
+            result_seconds=result_seconds,
+            dead_limit=dead_limit,
+            dead_seconds=dead_seconds,
+        )
     raise ImproperlyConfigured(f"no store for {scheme}://; known are memory, sqlite, redis, rediss")
 
 

@@ -6,7 +6,6 @@ on it, so it is written for obviousness: no clock, no lock, no thread. `now` is 
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, insort
 from collections import defaultdict, deque
 from collections.abc import Callable, Container, Iterable
@@ -18,6 +17,7 @@ import msgspec
 
 from celeriac.exceptions import LeaseLost
 from celeriac.store import contract as c
+from celeriac.store.delays import is_attempt
 
 R = TypeVar("R")
 
@@ -246,7 +246,7 @@ class State:
         return c.Ended(tuple(item.task for item in request.revocations if self._ended_by(item, now)))
 
     def _ended_by(self, item: c.Revocation, now: int) -> bool:
-        delayed = [id for id in self.delayed_by_id if belongs_to(id, item.task)]
+        delayed = [id for id in self.delayed_by_id if is_attempt(id, item.task)]
         for id in delayed:
             self._undelay(id)
         if delayed:
@@ -390,11 +390,3 @@ def free_name(id: str, taken: Container[str]) -> str:
     """An id, or the first of `id#2`, `id#3`... that is not taken."""
     names = chain((id,), (f"{id}#{copy}" for copy in count(2)))
     return next(name for name in names if name not in taken)
-
-
-def belongs_to(id: str, task: str) -> bool:
-    """Whether a delayed message is one of a task: its first attempt, or a later one."""
-    return id.startswith(task) and _ATTEMPT.fullmatch(id, len(task)) is not None
-
-
-_ATTEMPT = re.compile(r"(:\d+)?(#\d+)?", re.ASCII)

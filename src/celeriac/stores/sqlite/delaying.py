@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from celeriac.store import contract as c
+from celeriac.store.delays import is_attempt
 from celeriac.stores.sqlite.naming import free_names
 from celeriac.stores.sqlite.results import write_verdicts
 from celeriac.stores.sqlite.transaction import Transaction, array
@@ -21,17 +20,10 @@ def delay(tx: Transaction, rows: list[tuple[int, int, str, int, str]]) -> None:
 
 def undelay(tx: Transaction, task: str) -> bool:
     """Drop the delayed messages of a task; whether there was one."""
-    rows = [(number, message) for number, message, id in tx.rows("attempts", task=task) if _is_attempt(id, task)]
+    rows = [(number, message) for number, message, id in tx.rows("attempts", task=task) if is_attempt(id, task)]
     if rows:
         _drop(tx, rows)
     return bool(rows)
-
-
-def _is_attempt(id: str, task: str) -> bool:
-    return _ATTEMPT.fullmatch(id, len(task)) is not None
-
-
-_ATTEMPT = re.compile(r"(:\d+)?(#\d+)?", re.ASCII)
 
 
 def page(tx: Transaction, request: c.Delayed) -> c.DelayedPage:

@@ -22,7 +22,8 @@ class Revoking:
         assert store.run(c.Revocations()) == c.Revoked(0)
 
     def test_later_attempts_of_a_delayed_task_are_found_and_those_of_others_left(self, store: c.Store) -> None:
-        ours, others = ("t1:3", "t1:12", "t1"), ("t1:a", "t1:3b", "t11", "t1-3", "t", "t1:", "xt1")
+        ours = ("t1:3", "t1:12", "t1:0:requeue:2", "t1")
+        others = ("t1:a", "t1:requeue:1", "t1:3b", "t11", "t1-3", "t", "t1:", "xt1")
         messages = (c.Message(id, "q", id.encode(), delay=HOUR) for id in (*ours, *others))
         store.run(c.Enqueue(tuple(messages)))
         assert _revoke(store, "t1") == ("t1",)

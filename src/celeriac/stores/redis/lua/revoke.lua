@@ -14,14 +14,16 @@ for _, task in ipairs(redis.call('ZRANGE', KEYS[7], '-inf', now, 'BYSCORE', 'LIM
   redis.call('HDEL', KEYS[8], task)
 end
 
--- The ids of the delayed messages of a task: it, or it and the number of an attempt, and copies of those.
+-- The ids of the delayed messages of a task: it, it and the number of an attempt or a requeue, copies of those.
 local function attempts(task)
   local ids = {}
   if redis.call('HEXISTS', KEYS[2], task) == 1 then ids[1] = task end
   for from, till in pairs({[':'] = ';', ['#'] = '$'}) do
     for _, id in ipairs(redis.call('ZRANGE', KEYS[4], '[' .. task .. from, '(' .. task .. till, 'BYLEX')) do
       local rest = string.gsub(string.sub(id, #task + 1), '#%d+$', '')
-      if rest == '' or string.match(rest, '^:%d+$') then ids[#ids + 1] = id end
+      if rest == '' or string.match(rest, '^:%d+$') or string.match(rest, '^:%d+:requeue:%d+$') then
+        ids[#ids + 1] = id
+      end
     end
   end
   return ids
