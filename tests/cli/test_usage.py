@@ -10,7 +10,10 @@ import celeriac
 from tests.cli.project import Project
 
 USAGE, FAILED, UNAVAILABLE = 2, 1, 69
-COMMANDS = [("worker",), ("call", "proj.add"), ("result", "some-id"), ("queues",)]
+COMMANDS = [
+    *[("worker",), ("call", "proj.add"), ("result", "some-id"), ("queues",)],
+    *[("dead", "list"), ("delayed", "list")],
+]
 ONE_OF_EACH_KIND = [("worker",), ("queues",)]
 """A worker imports the app in another process than the other commands."""
 

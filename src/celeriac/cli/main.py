@@ -2,59 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 import celeriac
 from celeriac import ids
+from celeriac.cli.dead import dead
+from celeriac.cli.delayed import delayed
 from celeriac.cli.health import health
+from celeriac.cli.loading import EXIT_FAILED, EXIT_UNAVAILABLE, app_name, load_app
 from celeriac.cli.pool_options import pool_options
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
 
 if TYPE_CHECKING:
     from celeriac.worker.options import Given
 
-EXIT_FAILED = 1
-EXIT_UNAVAILABLE = 69
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-A", "--app", "app_name", metavar="MODULE[:APP]", envvar="CELERIAC_APP", help="Where the app is.")
+@click.option("-A", "--app", metavar="MODULE[:APP]", envvar="CELERIAC_APP", help="Where the app is.")
 @click.version_option(celeriac.__version__, prog_name="celeriac")
 @click.pass_context
-def cli(context: click.Context, app_name: str | None) -> None:
+def cli(context: click.Context, app: str | None) -> None:
     """Run and inspect background tasks."""
-    context.obj = app_name
+    context.obj = app
 
 
-cli.add_command(health)
-
-
-def load_app(context: click.Context) -> Any:
-    """The app that `-A` names, for commands that run no tasks."""
-    from celeriac.worker.find import AppNotFound, find_app, import_modules
-
-    name = _app_name(context)
-    sys.path.insert(0, os.getcwd())
-    try:
-        app = find_app(name)
-        import_modules(app)
-    except AppNotFound as error:
-        raise click.UsageError(str(error)) from error
-    except Exception:
-        click.echo(f"cannot import {name}:\n{traceback.format_exc()}", err=True)
-        sys.exit(EXIT_FAILED)
-    return app
-
-
-def _app_name(context: click.Context) -> str:
-    if not context.obj:
-        raise click.UsageError("name the app: celeriac -A MODULE[:APP] ...")
-    return str(context.obj)
+for command in (health, dead, delayed):
+    cli.add_command(command)
 
 
 @cli.command()
@@ -83,7 +59,7 @@ def worker(
     name = hostname.replace("%h", ids.hostname())
     pools = before_import(given)
     log = _log_options(name, log_format, logfile)
-    options = WorkerOptions(_app_name(context), name, pools, loglevel.upper(), *log, given, start_method)
+    options = WorkerOptions(app_name(context), name, pools, loglevel.upper(), *log, given, start_method)
     sys.exit(launch(options))
 
 

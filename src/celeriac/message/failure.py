@@ -78,6 +78,21 @@ def _safe(value: Any, most: int) -> tuple[Any, int]:
     return text, len(text)
 
 
+def name(error: BaseException) -> str:
+    """The class of an exception, with its module unless that is Python's own or ours."""
+    kind = type(error)
+    known = kind.__module__ in ("builtins", exceptions.__name__)
+    return kind.__qualname__ if known else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def place(error: BaseException) -> str:
+    """Where it was raised, as `file:line in function`; empty for one that was not raised."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    return f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno} in {at.tb_frame.f_code.co_name}" if at else ""
+
+
 def trace(error: BaseException) -> str:
     """The traceback as text, whatever the exception does when it is looked at; the middle is left out of long ones."""
     try:

@@ -14,6 +14,8 @@ from celeriac.store import contract as c
 from celeriac.worker.frame import TaskSpec
 from celeriac.worker.ledger import Failure, Held
 
+LOST, TIME_LIMIT = c.Cause.LOST, c.Cause.TIME_LIMIT
+
 
 class Again(Struct, frozen=True):
     """It runs again: its message, changed to this, goes back to the front of its queue."""
@@ -48,13 +50,13 @@ def worker_died(held: Held, *, started: bool, losses: int, limit: int) -> Fate:
     if started:
         return lost(held)
     if losses >= limit:
-        return Failure("WorkerLostError", f"{losses} workers died holding {held.name}[{held.task_id}]")
+        return Failure("WorkerLostError", f"{losses} workers died holding {held.name}[{held.task_id}]", cause=LOST)
     return Again(wire.redelivered(held.raw, crashes=held.crashes, losses=losses))
 
 
 def lost(held: Held) -> Failure:
     """It had begun on a worker that died, and may run only once."""
-    return Failure("WorkerLostError", f"the worker running {held.name}[{held.task_id}] died")
+    return Failure("WorkerLostError", f"the worker running {held.name}[{held.task_id}] died", cause=LOST)
 
 
 def disturbed(held: Held, why: str) -> Fate:
@@ -66,7 +68,7 @@ def disturbed(held: Held, why: str) -> Fate:
 
 def timed_out(held: Held) -> Failure:
     """It ran longer than its hard limit."""
-    return Failure("TimeLimitExceeded", f"{held.time_limit:g}", held.spec.keeps_timeouts)
+    return Failure("TimeLimitExceeded", f"{held.time_limit:g}", held.spec.keeps_timeouts, cause=TIME_LIMIT)
 
 
 def end(held: Held, failed: Failure, now: float) -> c.Outcome:
@@ -76,9 +78,22 @@ def end(held: Held, failed: Failure, now: float) -> c.Outcome:
     return c.Outcome("", held.task_id, document.write_failure(held.task_id, error, now), dead=dead)
 
 
-def dead_letter(held: Held, failed: Failure, now: float) -> c.DeadLetter:
+def dead_letter(held: Held, failed: Failure, now: float, worker: str = "") -> c.DeadLetter:
     """What a person finds of it."""
-    return c.DeadLetter(held.task_id, held.queue, held.raw, f"{failed.error}: {failed.reason}")
+    return c.DeadLetter(
+        held.task_id,
+        held.queue,
+        held.raw,
+        reason := f"{failed.error}: {failed.reason}",
+        held.priority,
+        failed.cause,
+        held.name,
+        worker,
+        failed.signal,
+        failed.memory,
+        failed.error,
+        attempts=(c.Attempt(now, worker, reason),),
+    )
 
 
 def revoked(task_id: str, reason: str, now: float) -> c.Outcome:

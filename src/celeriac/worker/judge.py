@@ -10,6 +10,7 @@ from celeriac.exceptions import (
     Ignore,
     Reject,
     Retry,
+    SoftTimeLimitExceeded,
     TaskRevokedError,
     TimeLimitExceeded,
     UnencodableValue,
@@ -19,7 +20,8 @@ from celeriac.ids import random_below
 from celeriac.message import document, failure, limits, values
 from celeriac.message import task as wire
 from celeriac.sender import Call
-from celeriac.store.contract import DeadLetter, Message
+from celeriac.store.contract import Attempt as Attempted
+from celeriac.store.contract import Cause, DeadLetter, Message
 from celeriac.worker import hooks, tasklog
 from celeriac.worker.attempt import DOCUMENT, Attempt, Judged, report
 from celeriac.worker.declared import keeps_failures, keeps_timeouts
@@ -108,7 +110,8 @@ class Judge:
             successors = self._followups.after_failure(attempt, error, trace)
         if attempt.task.hooks:
             hooks.failed(attempt.task, attempt.context, error)
-        return report(attempt.id, result, successors, _dead(attempt, reason) if reason else None)
+        letter = _dead(attempt, error, reason, trace, self._clock.now()) if reason else None
+        return report(attempt.id, result, successors, letter)
 
     def _revoked(self, attempt: Attempt, error: TaskRevokedError) -> Judged:
         """Cancelled: no failure, so neither hooks nor errbacks are called, as in Celery."""
@@ -157,8 +160,30 @@ class Judge:
         return report(attempt.id, None, (again,))
 
 
-def _dead(attempt: Attempt, reason: str) -> DeadLetter:
-    return DeadLetter(attempt.id, attempt.context.queue, attempt.raw, reason)
+def _dead(attempt: Attempt, error: BaseException, reason: str, trace: str, now: float) -> DeadLetter:
+    context = attempt.context
+    return DeadLetter(
+        attempt.id,
+        context.queue,
+        attempt.raw,
+        reason,
+        context.delivery_info.get("priority") or 0,
+        _cause(error),
+        str(context.task),
+        context.hostname,
+        error=failure.name(error),
+        place=failure.place(error),
+        attempts=(Attempted(now, context.hostname, reason, trace),),
+    )
+
+
+def _cause(error: BaseException) -> Cause:
+    """What a dead letter says of a failure that its task brought about."""
+    if isinstance(error, Reject):
+        return Cause.REJECTED
+    if isinstance(error, TimeLimitExceeded | SoftTimeLimitExceeded):
+        return Cause.TIME_LIMIT
+    return Cause.CRASHED if isinstance(error, WorkerLostError) else Cause.FAILED
 
 
 def _named_error(verdict: Verdict) -> BaseException:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import msgspec
 from msgspec import Struct
 
-from celeriac.store.contract import Claim, Deferral, Outcome, Reconciled, Return
+from celeriac.store.contract import Cause, Claim, Deferral, Outcome, Reconciled, Return
 from celeriac.worker.frame import UNKNOWN_TASK, TaskSpec
 
 
@@ -30,6 +30,7 @@ class Failure(Struct, frozen=True):
     dead: bool = True
     signal: str = ""
     memory: int = 0
+    cause: Cause = Cause.CRASHED
 
 
 @dataclass(slots=True, eq=False)

@@ -174,7 +174,8 @@ class Warden:
         """A verdict with what its child could not know of the first one's end."""
         if held.failure is None or not held.failure.dead:
             return outcome
-        return msgspec.structs.replace(outcome, dead=fate.dead_letter(held, held.failure, self._clock.now()))
+        worker = outcome.dead.worker if outcome.dead else ""
+        return msgspec.structs.replace(outcome, dead=fate.dead_letter(held, held.failure, self._clock.now(), worker))
 
     # -- limits ---------------------------------------------------------------
 

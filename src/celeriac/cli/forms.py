@@ -1,0 +1,103 @@
+"""How commands read what is typed and print what they found."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+
+from celeriac.cli.loading import EXIT_FAILED
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def json_option(function: F) -> F:
+    """`--json`, the same for every command."""
+    return click.option("--json", "as_json", is_flag=True, help="As JSON.")(function)
+
+
+def argument_options(function: F) -> F:
+    """`--args` and `--kwargs`, which replace arguments."""
+    function = click.option("-k", "--kwargs", callback=_of_kind(dict), help="Other keyword arguments, as JSON.")(
+        function
+    )
+    return click.option("-a", "--args", callback=_of_kind(list), help="Other positional arguments, as JSON.")(function)
+
+
+def _of_kind(kind: type) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    def read(context: click.Context, option: click.Parameter, text: str | None) -> Any:
+        from celeriac.message import values
+
+        try:
+            value = None if text is None else values.decode(text)
+        except ValueError as error:
+            raise click.UsageError(f"not JSON: {error}") from error
+        if value is not None and not isinstance(value, kind):
+            raise click.UsageError(f"--{option.name} is a JSON {'list' if kind is list else 'object'}")
+        return value
+
+    return read
+
+
+def seconds(context: click.Context, option: click.Parameter, text: str | None) -> float | None:
+    """A length of time: `90`, `90s`, `15m`, `12h`, `7d`."""
+    if text is None:
+        return None
+    unit = _UNITS.get(text[-1:], 0.0)
+    try:
+        return float(text[:-1]) * unit if unit else float(text)
+    except ValueError:
+        raise click.UsageError(f"{text!r} is no length of time: 90s, 15m, 12h, 7d") from None
+
+
+def instant(context: click.Context, option: click.Parameter, text: str | None) -> datetime | None:
+    """An instant in ISO form, UTC where it names no zone."""
+    if text is None:
+        return None
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError(f"{text!r} is no instant: 2031-05-01T12:00:00+02:00") from None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def say_json(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def say_count(what: str, count: int, as_json: bool) -> None:
+    """Print how many there were, as a word for people or for programs."""
+    say_json({what: count}) if as_json else click.echo(f"{count} {what}")
+
+
+def fail(text: str) -> None:
+    """End the command with one line."""
+    click.echo(text, err=True)
+    sys.exit(EXIT_FAILED)
+
+
+def confirm(yes: bool, question: str) -> None:
+    """Ask, unless `--yes` was given; where nobody can answer, that is needed."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} Say --yes.")
+    click.confirm(question, abort=True)
+
+
+def shorten(text: str, width: int) -> str:
+    """The text, cut to a width, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def time_text(when: float) -> str:
+    """An instant for people, in UTC."""
+    return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,37 @@
+"""What every command needs: the app that `-A` names, and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Any
+
+import click
+
+EXIT_FAILED = 1
+EXIT_UNAVAILABLE = 69
+
+
+def load_app(context: click.Context) -> Any:
+    """The app, for commands that run no tasks."""
+    from celeriac.worker.find import AppNotFound, find_app, import_modules
+
+    name = app_name(context)
+    sys.path.insert(0, os.getcwd())
+    try:
+        app = find_app(name)
+        import_modules(app)
+    except AppNotFound as error:
+        raise click.UsageError(str(error)) from error
+    except Exception:
+        click.echo(f"cannot import {name}:\n{traceback.format_exc()}", err=True)
+        sys.exit(EXIT_FAILED)
+    return app
+
+
+def app_name(context: click.Context) -> str:
+    """What `-A` says."""
+    if not context.obj:
+        raise click.UsageError("name the app: celeriac -A MODULE[:APP] ...")
+    return str(context.obj)
