@@ -108,11 +108,20 @@ def test_hard_limit_of_a_task_that_does_not_hear(play: Play) -> None:
     assert play.scene.ledger.ends(1) == [], "its process was ended"
 
 
+def refused(play: Play, *arguments: str) -> bool:
+    """Whether the worker says at once that it has no child that it could replace."""
+    if play.pool != "solo":
+        return False
+    worker = play.scene.worker("-P", "solo", *arguments)
+    assert worker.wait() == 2
+    assert worker.said("no child that could be replaced")
+    return True
+
+
 def test_recycling(play: Play) -> None:
-    if play.pool == "solo":
-        pytest.skip("there is no child to replace")
+    if refused(play, "--max-tasks-per-child", "3"):
+        return
     play.worker("--max-tasks-per-child", "3")
-    play.scene.ledger.wait_for_starts(0)
     neighbours = [play.send("nap", number, LONG) for number in NEIGHBOURS]
     results = [play.send("where", number) for number in range(1, 31)]
     ran = Counter(gather(results, timeout=30))
@@ -125,8 +134,8 @@ def test_recycling(play: Play) -> None:
 
 
 def test_memory_cap(play: Play) -> None:
-    if play.pool == "solo":
-        pytest.skip("there is no child to replace")
+    if refused(play, "--max-memory-per-child", "1000"):
+        return
     play.worker("--max-memory-per-child", str(150 << 10))
     result, neighbours = play.beside("grow", 160)
     grown = result.get(timeout=20)

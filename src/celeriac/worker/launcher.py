@@ -26,7 +26,9 @@ from celeriac.worker.solo import Solo
 from celeriac.worker.stopping import STOP_SIGNALS, Escalation, Stage
 from celeriac.worker.zygote import EXIT_IMPORT, run_zygote
 
-_SIGNALS = (signal.SIGCHLD, signal.SIGHUP, *STOP_SIGNALS)
+_SIZES = {signal.SIGTTIN: Word.GROW, signal.SIGTTOU: Word.SHRINK}
+"""As gunicorn has them: one child more, one less."""
+_SIGNALS = (signal.SIGCHLD, signal.SIGHUP, *_SIZES, *STOP_SIGNALS)
 _PAUSE_SECONDS = (0.2, 5.0)
 _EXIT_ABANDONED = 1
 _UNSAID_CHILDREN = 64
@@ -107,6 +109,8 @@ class Launcher:
             return self._reap()
         elif news.si_signo == signal.SIGHUP and self._hangup_reloads:
             self._reload()
+        elif news.si_signo in _SIZES:
+            self._tell(_SIZES[signal.Signals(news.si_signo)])
         else:
             return self._stop(news.si_signo)
         return None
@@ -173,6 +177,6 @@ def places_for(options: WorkerOptions) -> int:
 
 def _deafen() -> None:
     """What signals mean, the launcher decides; a Ctrl-C in a terminal reaches the whole group."""
-    for number in (signal.SIGHUP, *STOP_SIGNALS):
+    for number in (signal.SIGHUP, *_SIZES, *STOP_SIGNALS):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)

@@ -48,6 +48,8 @@ class Word(bytes, Enum):
     """Here is one: a socket to it comes along."""
     RELOAD = b"reload"
     """The next zygote imports the app anew."""
+    GROW = b"grow"
+    SHRINK = b"shrink"
     WARM = b"warm"
     COLD = b"cold"
 
@@ -81,12 +83,21 @@ class CoreProcess:
                 self.crew.attach(socket.socket(fileno=descriptors[0]))
             case Word.RELOAD:
                 logger.info("told to read the code anew: a second zygote imports %s", self._options.app)
+            case Word.GROW | Word.SHRINK:
+                self._resize(1 if word == Word.GROW else -1)
             case Word.WARM:
                 self.stop()
             case Word.COLD:
                 self.stop_cold()
             case b"":
                 asyncio.get_running_loop().remove_reader(launcher.fileno())
+
+    def _resize(self, more: int) -> None:
+        """Give the first pool so many more places, or less; one stays."""
+        pool = self.crew.pools[0]
+        size = max(1, pool.concurrency + more)
+        logger.info("pool %s: from %d to %d at once", pool.name, pool.concurrency, size)
+        self.crew.resize(0, msgspec.structs.replace(pool, concurrency=size))
 
     def look(self) -> Health:
         """How this worker is."""
