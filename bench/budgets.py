@@ -12,6 +12,7 @@ BUDGETS = (
     Budget("delay to get, p50, idle", "get", "celeriac", "p50", "at most", 0.25, "celery"),
     Budget("enqueue to start, p50, idle", "start", "celeriac", "p50", "at most", 0.3, "celery"),
     Budget("100 waits of 50 ms, after the first wave", "waits", "celeriac", "rate", "at least", 0.97, "bare loop"),
+    Budget("the same on threads", "waits", "celeriac (threads)", "rate", "at least", 0.97, "bare loop"),
     Budget("memory of a worker, one child", "footprint", "celeriac", "memory", "at most", 42, unit=" MB"),
     Budget("memory of a further child", "footprint", "celeriac", "further", "at most", 5, unit=" MB"),
     Budget("start-up, exec to first task", "footprint", "celeriac", "startup", "at most", 300, unit=" ms"),

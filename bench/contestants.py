@@ -80,6 +80,15 @@ CELERIAC = Contestant("celeriac", _OUR_APP, _celeriac, _celeriac(1), ours=True)
 ONE_A_FRAME = Contestant("celeriac (one a frame)", _OUR_APP, _one_a_frame, _one_a_frame(1), ours=True)
 ON_SQLITE = Contestant("celeriac (sqlite)", _OUR_APP, _celeriac, _celeriac(1), ours=True, on_sqlite=True)
 
+ON_THREADS = Contestant(
+    "celeriac (threads)",
+    "bench.systems.celeriac_threads_app",
+    _celeriac,
+    ["-m", "celeriac", "-A", "bench.systems.celeriac_threads_app", "worker", "-l", "INFO"]
+    + ["-P", "threads", "-c", str(CONCURRENT_WAITS)],
+    ours=True,
+)
+
 BARE_LOOP = Contestant(
     "bare loop",
     "bench.systems.bare_loop",
@@ -90,4 +99,4 @@ BARE_LOOP = Contestant(
 """No system: the bound for those who wait. It is told how many tasks there are instead of finding them."""
 
 SYSTEMS = (CELERY, HUEY, DRAMATIQ, TASKIQ, CELERIAC)
-EVERYONE = (*SYSTEMS, ONE_A_FRAME, ON_SQLITE, BARE_LOOP)
+EVERYONE = (*SYSTEMS, ONE_A_FRAME, ON_SQLITE, ON_THREADS, BARE_LOOP)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.contestants import BARE_LOOP, CONCURRENT_WAITS, SYSTEMS, Contestant
+from bench.contestants import BARE_LOOP, CONCURRENT_WAITS, ON_THREADS, SYSTEMS, Contestant
 from bench.ground import PATIENCE_SECONDS, Ground
 from bench.measures.measure import Measure
 from bench.table import Figures, Metric
@@ -33,10 +33,10 @@ WAITS = Measure(
     "waits",
     "Tasks that wait 50 ms, 100 at once",
     (Metric("rate", "tasks/s", compared=True),),
-    dict.fromkeys((*SYSTEMS, BARE_LOOP), 2_000),
+    dict.fromkeys((*SYSTEMS, ON_THREADS, BARE_LOOP), 2_000),
     waits,
     (
         "Rate after the first wave, results ignored; 2,000/s would be ideal. One process for Celeriac and taskiq",
-        "(coroutines), 100 threads for Celery, huey and dramatiq; the bare loop has no queue at all.",
+        "(coroutines), 100 threads for Celery, huey, dramatiq and celeriac (threads); the bare loop has no queue.",
     ),
 )
