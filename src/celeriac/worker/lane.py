@@ -45,7 +45,7 @@ def allocate(count: int, descriptor: int = -1) -> list[Lane]:
 
     With a descriptor made by `new_memory` they are also shared with whoever attaches to that.
     """
-    return _lanes_in(mmap.mmap(descriptor, count * SIZE), new=True)
+    return _lanes_in(mmap.mmap(descriptor, count * SIZE), new=True, descriptor=descriptor)
 
 
 def new_memory(count: int) -> int:
@@ -57,18 +57,20 @@ def new_memory(count: int) -> int:
 
 def attach(descriptor: int) -> list[Lane]:
     """The lanes that another process has allocated there."""
-    return _lanes_in(mmap.mmap(descriptor, 0), new=False)
+    return _lanes_in(mmap.mmap(descriptor, 0), new=False, descriptor=descriptor)
 
 
-def _lanes_in(memory: mmap.mmap, *, new: bool) -> list[Lane]:
+def _lanes_in(memory: mmap.mmap, *, new: bool, descriptor: int) -> list[Lane]:
     view = memoryview(memory)
-    return [Lane(view[start : start + SIZE], new=new) for start in range(0, len(view), SIZE)]
+    return [Lane(view[start : start + SIZE], new=new, memory=descriptor) for start in range(0, len(view), SIZE)]
 
 
 class Lane:
     """One lane. The methods of the core and those of the child are marked as such."""
 
-    def __init__(self, view: memoryview, *, new: bool = True) -> None:
+    def __init__(self, view: memoryview, *, new: bool = True, memory: int = -1) -> None:
+        self.memory = memory
+        """The descriptor of the memory that it lies in; below 0 only processes forked from here share it."""
         self.tokens: Semaphore = semaphore_in(view[_TOKENS : _TOKENS + ROOM], new=new)
         self.complete: Semaphore = semaphore_in(view[_COMPLETE : _COMPLETE + ROOM], new=new)
         self._view = view

@@ -18,7 +18,7 @@ import socket
 import sys
 import time
 
-from celeriac.worker.lane import Lane, allocate
+from celeriac.worker.lane import Lane, allocate, new_memory
 from celeriac.worker.options import WorkerOptions
 from celeriac.worker.process import Word, run_core
 from celeriac.worker.scribe import Log
@@ -50,7 +50,7 @@ class Launcher:
     def __init__(self, options: WorkerOptions, log: Log) -> None:
         self._options = options
         self._log = log
-        self._lanes: list[Lane] = allocate(2 * places_for(options))
+        self._lanes = _allocate(2 * places_for(options))
         self._core = 0
         self._zygotes: list[int] = []
         """Those that live, the newest last."""
@@ -167,6 +167,11 @@ class Launcher:
             os.kill(zygote, signal.SIGKILL)
         for zygote in self._zygotes:
             os.waitpid(zygote, 0)
+
+
+def _allocate(count: int) -> list[Lane]:
+    """Lanes that spawned children can attach to, where the system has such memory."""
+    return allocate(count, new_memory(count) if sys.platform == "linux" else -1)
 
 
 def places_for(options: WorkerOptions) -> int:

@@ -15,6 +15,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from select import select
 from typing import NoReturn
 
@@ -31,6 +32,7 @@ from celeriac.worker.logsetup import name_process, set_up_zygote
 from celeriac.worker.options import Kind, WorkerOptions
 from celeriac.worker.pen import Pen
 from celeriac.worker.scribe import Log
+from celeriac.worker.spawn import Birth, spawn
 
 EXIT_IMPORT = 3
 """The app could not be imported, and the core was told why."""
@@ -62,7 +64,16 @@ def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions
         os._exit(EXIT_IMPORT)
     gc.collect()
     gc.freeze()
-    serve(control, lambda fork, descriptors: _live(app, lanes, fork, descriptors, options.name))
+
+    def birth(fork: Fork, descriptors: list[int]) -> Birth:
+        return Birth(os.getpid(), options, fork, descriptors, lanes[0].memory, log.descriptor)
+
+    spawns = (options.start_method or app.conf.worker_start_method) == "spawn"
+    serve(
+        control,
+        lambda fork, descriptors: _live(app, lanes, fork, descriptors, options.name),
+        (lambda fork, descriptors: spawn(birth(fork, descriptors))) if spawns else None,
+    )
 
 
 def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Celeriac | None:
@@ -103,8 +114,15 @@ def doors_of(lanes: list[Lane], slot: int, descriptors: list[int]) -> tuple[Door
     return plain, beside
 
 
-def serve(control: socket.socket, live: Callable[[Fork, list[int]], None]) -> NoReturn:
-    """Fork a child for each request and report each one's end, until the core closes the socket."""
+def serve(
+    control: socket.socket,
+    live: Callable[[Fork, list[int]], None],
+    start: Callable[[Fork, list[int]], int] | None = None,
+) -> NoReturn:
+    """Make a child for each request and report each one's end, until the core closes the socket.
+
+    A child is forked and lives by `live`, or it is what `start` has started and gives the pid of.
+    """
     wakeup, trigger = os.pipe()
     os.set_blocking(trigger, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -118,20 +136,23 @@ def serve(control: socket.socket, live: Callable[[Fork, list[int]], None]) -> No
             asked = receive_fork(control)
             if asked is None:
                 os._exit(0)
-            _fork_child(*asked, control, (wakeup, trigger), live)
+            fork, descriptors = asked
+            if start is not None:
+                pid = start(fork, descriptors)
+            else:
+                pid = _fork_child(control, (wakeup, trigger), partial(live, fork, descriptors))
+            _say_forked(control, fork, descriptors, pid)
 
 
-def _fork_child(
-    fork: Fork,
-    descriptors: list[int],
-    control: socket.socket,
-    pipe: tuple[int, int],
-    live: Callable[[Fork, list[int]], None],
-) -> None:
+def _fork_child(control: socket.socket, pipe: tuple[int, int], live: Callable[[], None]) -> int:
     zygote = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _become_child(zygote, control, pipe, lambda: live(fork, descriptors))
+        _become_child(zygote, control, pipe, live)
+    return pid
+
+
+def _say_forked(control: socket.socket, fork: Fork, descriptors: list[int], pid: int) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
     send_news(control, Forked(fork.slot, pid))
@@ -168,7 +189,7 @@ def _become_child(zygote: int, control: socket.socket, pipe: tuple[int, int], li
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        _survive_sigterm()
+        survive_sigterm()
         die_with_parent(zygote)
         for descriptor in pipe:
             os.close(descriptor)
@@ -186,7 +207,7 @@ def _become_child(zygote: int, control: socket.socket, pipe: tuple[int, int], li
             os._exit(status)
 
 
-def _survive_sigterm() -> None:
+def survive_sigterm() -> None:
     """Let the child outlive a SIGTERM to the whole group, but nothing that a task starts.
 
     Whoever ends a group or a control group means the worker, and its launcher hears of it. A handler, other

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -131,3 +133,14 @@ def test_a_pool_named_too_late_is_refused_with_the_reason(tmp_path) -> None:
         worker = scene.worker(app=APP, environment={"TEST_SETTINGS": '{"worker_pool": "gevent"}'})
         assert worker.wait(20) != 0
         assert worker.said("start the worker with --pool gevent")
+
+
+def test_spawned_children_are_fresh_interpreters_and_replaced_when_they_die(tmp_path) -> None:
+    with Scene(f"sqlite:///{tmp_path / 'tasks.db'}", tmp_path) as scene:
+        scene.worker("-c", "2", "--start-method", "spawn", app=APP)
+        first = scene.send("place").get(timeout=30)[0]
+        assert b"celeriac.worker.spawned" in Path(f"/proc/{first}/cmdline").read_bytes()
+        os.kill(first, signal.SIGKILL)
+        assert gather([scene.send("quick", number) for number in range(200)], timeout=30) == list(range(200))
+        wait_until(lambda: first not in scene.workers[0].children, 20, "the end of the child")
+        assert scene.send("nap", 0.01).get(timeout=20) == 0.01

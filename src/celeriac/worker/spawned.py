@@ -1,0 +1,44 @@
+"""A child that is not forked from the zygote: a fresh interpreter which imports the app itself.
+
+For apps whose import cannot be forked: threads, GPU contexts, libraries that hold locks. It costs each child
+the import, and the memory of it. `python -m celeriac.worker.spawned` is how the zygote starts one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+import msgspec
+
+from celeriac.config import TABLE
+from celeriac.worker.child import run_child
+from celeriac.worker.find import find_app, import_modules
+from celeriac.worker.forms.greenlets import patch
+from celeriac.worker.lane import attach
+from celeriac.worker.logsetup import name_process, set_up_zygote
+from celeriac.worker.options import Kind
+from celeriac.worker.pen import Pen
+from celeriac.worker.spawn import Birth
+from celeriac.worker.zygote import die_with_parent, doors_of, survive_sigterm
+
+
+def main(argument: str) -> NoReturn:
+    """The life of the child."""
+    birth = msgspec.msgpack.decode(bytes.fromhex(argument), type=Birth)
+    survive_sigterm()
+    die_with_parent(birth.zygote)
+    options, fork = birth.options, birth.fork
+    if fork.pool.kind is Kind.GEVENT:
+        patch()
+    sys.path.insert(0, os.getcwd())
+    app = find_app(options.app)
+    import_modules(app)
+    set_up_zygote(Pen(birth.log), options, {name: app.conf[name] for name in TABLE})
+    name_process(f"SpawnPoolWorker-{fork.slot + 1}")
+    run_child(app, options.name, fork.pool, *doors_of(attach(birth.lanes), fork.slot, birth.descriptors))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
