@@ -33,7 +33,9 @@ def test_settings_fill_what_the_command_line_leaves_open():
     assert completed(said, settings) == (Pool("default", Kind.ASYNCIO, 9, ("a", "b"), 0, 0, 3.0, 2.0),)
 
 
-@pytest.mark.parametrize(("kind", "size"), [(Kind.ASYNCIO, 100), (Kind.GEVENT, 100), (Kind.THREADS, CORES), (Kind.SOLO, 1)])
+@pytest.mark.parametrize(
+    ("kind", "size"), [(Kind.ASYNCIO, 100), (Kind.GEVENT, 100), (Kind.THREADS, CORES), (Kind.SOLO, 1)]
+)
 def test_each_kind_has_its_usual_size(kind, size):
     (pool,) = completed(Given(kind), {})
     assert (pool.concurrency, pool.children) == (size, 1)
