@@ -16,3 +16,10 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     url = request.getfixturevalue("redis_url") if request.param == "redis" else f"sqlite:///{tmp_path / 'tasks.db'}"
     with Scene(url, tmp_path) as scene:
         yield scene
+
+
+@pytest.fixture
+def any_scene(tmp_path: Path) -> Iterator[Scene]:
+    """A scene for what has nothing to do with the store."""
+    with Scene(f"sqlite:///{tmp_path / 'tasks.db'}", tmp_path) as scene:
+        yield scene

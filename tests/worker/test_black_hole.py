@@ -43,7 +43,7 @@ def ready_worker(scene: Scene, wire: Wire) -> Worker:
         (Way.TO_SERVER, "busy", 2.0),
         (Way.TO_CLIENT, "idle", 2.0),
         (Way.TO_CLIENT, "busy", 2.0),
-        (Way.TO_CLIENT, "busy", 10.0),
+        pytest.param(Way.TO_CLIENT, "busy", 10.0, marks=pytest.mark.chaos),
     ],
 )
 def test_work_resumes_after_a_black_hole(

@@ -65,8 +65,8 @@ def test_what_runs_here_has_stopped_before_it_begins_elsewhere(scene: Scene) -> 
     assert last_here < first_there
 
 
-def test_nothing_runs_and_nothing_is_abandoned(scene: Scene) -> None:
-    worker = scene.ready_worker(1)
+def test_nothing_runs_and_nothing_is_abandoned(any_scene: Scene) -> None:
+    worker = any_scene.ready_worker(1)
     quit_worker(worker)
     assert worker.wait(3) == 0
 
@@ -88,53 +88,53 @@ def test_a_task_that_may_run_once_fails_and_can_be_replayed(scene: Scene) -> Non
 
 
 @pytest.mark.parametrize("source", ["environment", "setting"])
-def test_a_warm_stop_turns_cold_when_the_grace_is_over(scene: Scene, source: str) -> None:
+def test_a_warm_stop_turns_cold_when_the_grace_is_over(any_scene: Scene, source: str) -> None:
     setting = {"worker_grace": 0.5 if source == "setting" else 60.0}
     environment = {"TEST_SETTINGS": json.dumps(setting)}
     if source == "environment":
         environment["CELERIAC_GRACE"] = "0.5"
-    worker = scene.ready_worker(2, environment=environment)
-    short, long = scene.send("slow", 1, 0.2), scene.send("slow", 2, 5.0)
-    scene.ledger.wait_for_starts(2)
+    worker = any_scene.ready_worker(2, environment=environment)
+    short, long = any_scene.send("slow", 1, 0.2), any_scene.send("slow", 2, 5.0)
+    any_scene.ledger.wait_for_starts(2)
     told = time.monotonic()
     worker.tell(signal.SIGTERM)
     assert worker.wait(5) == 1
     assert 0.5 < time.monotonic() - told < 3
     assert short.get(timeout=1) == 1
-    assert scene.waiting() == 1
+    assert any_scene.waiting() == 1
     assert not long.ready()
 
 
-def test_a_soft_shutdown_leaves_time_before_it_is_cold(scene: Scene) -> None:
-    worker = scene.ready_worker(2, environment={"TEST_SETTINGS": '{"worker_soft_shutdown_timeout": 1.0}'})
-    short = scene.send("slow", 1, 0.4)
-    scene.send("slow", 2, 30.0)
-    scene.ledger.wait_for_starts(2)
+def test_a_soft_shutdown_leaves_time_before_it_is_cold(any_scene: Scene) -> None:
+    worker = any_scene.ready_worker(2, environment={"TEST_SETTINGS": '{"worker_soft_shutdown_timeout": 1.0}'})
+    short = any_scene.send("slow", 1, 0.4)
+    any_scene.send("slow", 2, 30.0)
+    any_scene.ledger.wait_for_starts(2)
     quit_worker(worker)
     assert worker.wait(5) == 1
     assert short.get(timeout=1) == 1
-    assert scene.waiting() == 1
+    assert any_scene.waiting() == 1
 
 
-def test_a_grace_that_is_no_number_is_refused(scene: Scene) -> None:
-    worker = scene.worker("-c", "1", environment={"CELERIAC_GRACE": "soon"})
+def test_a_grace_that_is_no_number_is_refused(any_scene: Scene) -> None:
+    worker = any_scene.worker("-c", "1", environment={"CELERIAC_GRACE": "soon"})
     assert worker.wait() == 1
     assert worker.said("soon")
 
 
-def test_sigterm_is_cold_where_celery_is_told_so(scene: Scene) -> None:
-    worker = scene.ready_worker(1, environment={"REMAP_SIGTERM": "SIGQUIT"})
-    scene.send("slow", 1, 30.0)
-    scene.ledger.wait_for_starts(1)
+def test_sigterm_is_cold_where_celery_is_told_so(any_scene: Scene) -> None:
+    worker = any_scene.ready_worker(1, environment={"REMAP_SIGTERM": "SIGQUIT"})
+    any_scene.send("slow", 1, 30.0)
+    any_scene.ledger.wait_for_starts(1)
     worker.tell(signal.SIGTERM)
     assert worker.wait(3) == 1
-    assert scene.waiting() == 1
+    assert any_scene.waiting() == 1
 
 
-def test_a_third_signal_ends_even_a_core_that_does_not_move(scene: Scene) -> None:
-    worker = scene.ready_worker(1)
-    result = scene.send("slow", 1, 1.0)
-    scene.ledger.wait_for_starts(1)
+def test_a_third_signal_ends_even_a_core_that_does_not_move(any_scene: Scene) -> None:
+    worker = any_scene.ready_worker(1)
+    result = any_scene.send("slow", 1, 1.0)
+    any_scene.ledger.wait_for_starts(1)
     freeze(worker.core)
     with watch(worker.core, worker.zygote, *worker.children) as ends:
         tell_twice(worker)
@@ -142,7 +142,7 @@ def test_a_third_signal_ends_even_a_core_that_does_not_move(scene: Scene) -> Non
         worker.tell(signal.SIGTERM)
         assert worker.wait(1) == 1
         wait_gone(ends, 0.5)
-    scene.ready_worker(1)
+    any_scene.ready_worker(1)
     assert result.get(timeout=20) == 1
 
 
@@ -154,6 +154,7 @@ def test_without_its_store_it_ends_as_well(redis_server: RedisServer, tmp_path: 
         redis_server.freeze()
         quit_worker(worker)
         assert worker.wait(5) == 1
+        assert worker.said("did not answer a cold stop")
         redis_server.thaw()
         scene.ready_worker(1)
         assert result.get(timeout=20) == 1

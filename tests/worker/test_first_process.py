@@ -22,10 +22,9 @@ UNSHARE = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-ch
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+def scene(any_scene: Scene) -> Scene:
     """The store plays no part here."""
-    with Scene(f"sqlite:///{tmp_path / 'tasks.db'}", tmp_path) as scene:
-        yield scene
+    return any_scene
 
 
 @pytest.fixture

@@ -38,10 +38,9 @@ def runtime() -> Iterator[Path]:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+def scene(any_scene: Scene) -> Scene:
     """What a probe sees does not depend on the store, but where it is away."""
-    with Scene(f"sqlite:///{tmp_path / 'tasks.db'}", tmp_path) as scene:
-        yield scene
+    return any_scene
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
@@ -26,10 +27,15 @@ class DeafSession:
             request = c.Finish(request.lease, request.outcomes, request.queues, 0, request.max_bytes, request.first)
         return await self._session.call(request)
 
+    async def wait(self, queues, count):
+        await asyncio.Event().wait()
 
-@pytest.fixture
-def app():
-    with Celeriac("tests", broker="memory://", worker_stall_timeout=0.7) as app:
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def app(request, tmp_path):
+    urls = {"memory": lambda: "memory://", "sqlite": lambda: f"sqlite:///{tmp_path}/tasks.db"}
+    broker = urls[request.param]() if request.param in urls else request.getfixturevalue("redis_url")
+    with Celeriac("tests", broker=broker, worker_stall_timeout=0.7) as app:
         yield app
 
 
@@ -65,16 +71,18 @@ def test_a_session_that_brings_nothing_is_built_anew(app, caplog, monkeypatch):
     assert "with 0 messages" in line
 
 
-def test_it_goes_on_for_as_long_as_it_takes(app, monkeypatch):
-    deafen(app, monkeypatch, 3)
+def test_it_goes_on_for_as_long_as_it_takes(monkeypatch):
+    app = Celeriac("tests", broker="memory://", worker_stall_timeout=0.3)
 
     @app.task
     def answer():
         return 42
 
-    with InProcessWorker(app) as worker:
-        assert answer.delay().get(timeout=10) == 42
-        assert worker.stats.stalls == 3
+    with app:
+        deafen(app, monkeypatch, 3)
+        with InProcessWorker(app) as worker:
+            assert answer.delay().get(timeout=10) == 42
+            assert worker.stats.stalls == 3
 
 
 def test_an_idle_worker_and_a_busy_one_are_left_alone():

@@ -76,33 +76,33 @@ def test_new_tasks_run_new_code_and_old_ones_end_in_the_old(scene: Scene) -> Non
     assert worker.stop() == 0
 
 
-def test_code_that_cannot_be_imported_changes_nothing(scene: Scene) -> None:
-    changing = Changing(scene, 1)
+def test_code_that_cannot_be_imported_changes_nothing(any_scene: Scene) -> None:
+    changing = Changing(any_scene, 1)
     worker, zygote = changing.worker, changing.worker.zygote
     changing.write("raise RuntimeError('half written')")
     worker.tell(signal.SIGHUP)
     wait_until(lambda: worker.said("RuntimeError: half written"), START_SECONDS, "the reason")
     assert worker.said("Traceback")
-    assert scene.send("version").get(timeout=10) == 1
+    assert any_scene.send("version").get(timeout=10) == 1
     assert worker.zygote == zygote
     changing.reload(2)
-    assert scene.send("version").get(timeout=10) == 2
+    assert any_scene.send("version").get(timeout=10) == 2
     os.kill(worker.children[0], signal.SIGKILL)
-    assert scene.send("version").get(timeout=10) == 2
+    assert any_scene.send("version").get(timeout=10) == 2
     assert worker.stop() == 0
 
 
-def test_the_new_zygote_is_replaced_when_it_dies(scene: Scene) -> None:
-    gate = scene.new_gate()
-    changing = Changing(scene, 1)
-    running = scene.send("version_after", 1, str(gate))
-    scene.ledger.wait_for_starts(1)
+def test_the_new_zygote_is_replaced_when_it_dies(any_scene: Scene) -> None:
+    gate = any_scene.new_gate()
+    changing = Changing(any_scene, 1)
+    running = any_scene.send("version_after", 1, str(gate))
+    any_scene.ledger.wait_for_starts(1)
     old = changing.worker.zygote
     changing.reload(2)
     new = changing.worker.zygotes[-1]
     assert new != old
     os.kill(new, signal.SIGKILL)
-    assert scene.send("version").get(timeout=10) == 2
+    assert any_scene.send("version").get(timeout=10) == 2
     open_gate(gate)
     assert running.get(timeout=10) == 1
     assert changing.worker.stop() == 0
@@ -126,15 +126,15 @@ def test_work_goes_on_without_a_gap_through_many_reloads(scene: Scene, capsys: p
     assert changing.worker.stop() == 0
 
 
-def test_a_terminal_that_goes_away_stops_the_worker(scene: Scene) -> None:
+def test_a_terminal_that_goes_away_stops_the_worker(any_scene: Scene) -> None:
     ours, theirs = pty.openpty()
-    log = scene.folder / "terminal.log"
-    environment = {"TEST_BROKER": scene.url, "TEST_LEDGER": str(scene.folder / "ledger")}
+    log = any_scene.folder / "terminal.log"
+    environment = {"TEST_BROKER": any_scene.url, "TEST_LEDGER": str(any_scene.folder / "ledger")}
     with log.open("wb") as stderr:
         worker = subprocess.Popen(
             [sys.executable, "-m", "celeriac", "-A", "tests.worker.tasks", "worker", "-c", "1", "-l", "INFO"],
             env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", **environment},
-            cwd=scene.folder,
+            cwd=any_scene.folder,
             stdin=theirs,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
@@ -142,7 +142,7 @@ def test_a_terminal_that_goes_away_stops_the_worker(scene: Scene) -> None:
         )
     guard = Guard(worker.pid)
     os.close(theirs)
-    assert scene.send("quick", 1).get(timeout=20) == 1
+    assert any_scene.send("quick", 1).get(timeout=20) == 1
     worker.send_signal(signal.SIGHUP)
     assert worker.wait(10) == 0
     guard.dismiss()

@@ -75,12 +75,12 @@ def test_nothing_is_claimed_later_than_a_tenth_of_a_second_after_the_signal(scen
     assert scene.waiting() + len(scene.ledger.ends()) == 3001
 
 
-def test_three_signals_of_one_moment_are_one(scene: Scene) -> None:
+def test_three_signals_of_one_moment_are_one(any_scene: Scene) -> None:
     """A Ctrl-C reaches the group, and whoever started the worker passes it on."""
-    gate = scene.new_gate()
-    worker = scene.ready_worker(1)
-    running = scene.send("gate", 0, str(gate))
-    scene.ledger.wait_for_starts(1, 0)
+    gate = any_scene.new_gate()
+    worker = any_scene.ready_worker(1)
+    running = any_scene.send("gate", 0, str(gate))
+    any_scene.ledger.wait_for_starts(1, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
         worker.tell(number)
         time.sleep(0.003)
@@ -92,32 +92,32 @@ def test_three_signals_of_one_moment_are_one(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_the_whole_group_disturbs_no_task(scene: Scene, number: signal.Signals) -> None:
+def test_a_signal_to_the_whole_group_disturbs_no_task(any_scene: Scene, number: signal.Signals) -> None:
     """As a Ctrl-C in a terminal, and as a service that signals its whole control group."""
-    worker = scene.ready_worker(2)
-    plain = scene.send("slow", 1, 0.5)
-    asynchronous = scene.send("slow_async", 2, 0.5)
-    scene.ledger.wait_for_starts(2)
+    worker = any_scene.ready_worker(2)
+    plain = any_scene.send("slow", 1, 0.5)
+    asynchronous = any_scene.send("slow_async", 2, 0.5)
+    any_scene.ledger.wait_for_starts(2)
     worker.tell_all(number)
     assert plain.get(timeout=10) == 1
     assert asynchronous.get(timeout=10) == 2
     assert worker.wait() == 0
-    assert len(scene.ledger.starts()) == 2
+    assert len(any_scene.ledger.starts()) == 2
 
 
-def test_a_task_can_still_end_what_it_started(scene: Scene) -> None:
+def test_a_task_can_still_end_what_it_started(any_scene: Scene) -> None:
     """Children outlive a SIGTERM; their programs do not inherit that."""
-    gate = scene.new_gate()
-    worker = scene.ready_worker(1)
-    result = scene.send("helper", 1, str(gate))
-    scene.ledger.wait_for_starts(1)
+    gate = any_scene.new_gate()
+    worker = any_scene.ready_worker(1)
+    result = any_scene.send("helper", 1, str(gate))
+    any_scene.ledger.wait_for_starts(1)
     worker.tell_all(signal.SIGINT)
     open_gate(gate)
     assert result.get(timeout=10) == -signal.SIGTERM
     assert worker.wait() == 0
 
 
-def test_a_worker_that_imports_its_app_still_ends_at_once(scene: Scene) -> None:
-    worker = scene.worker("-c", "1")
+def test_a_worker_that_imports_its_app_still_ends_at_once(any_scene: Scene) -> None:
+    worker = any_scene.worker("-c", "1")
     wait_until(lambda: worker.core, 10, "core")
     assert worker.stop(5) == 0

@@ -6,7 +6,6 @@ It hears no signals: the launcher says by message what they mean.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
@@ -134,8 +133,10 @@ class CoreProcess:
         if bind:
             await self._health.listen(bind)
         self._working = asyncio.ensure_future(core.run())
-        with contextlib.suppress(asyncio.CancelledError):
+        try:
             await self._working
+        except asyncio.CancelledError:
+            logger.error("the store did not answer a cold stop; what was held returns when the lease is over")
         for dispatcher in core.dispatchers:
             dispatcher.log.flush()
         self.crew.stop()
