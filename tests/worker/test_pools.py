@@ -198,3 +198,17 @@ def test_shutdown(play: Play) -> None:
     assert gather(running, timeout=1) == list(range(1, play.width + 1))
     assert play.scene.waiting() == len(waiting)
     assert len(play.scene.ledger.starts()) == play.width
+
+
+def test_a_cold_stop(play: Play) -> None:
+    """What runs is cut off and back in its queue, uncharged; the exit code says so."""
+    worker = play.worker()
+    running = [play.send("nap", number, LONG) for number in range(1, play.width + 1)]
+    play.scene.ledger.wait_for_starts(play.width)
+    worker.tell(signal.SIGQUIT)
+    assert worker.wait(5) == 1
+    assert play.scene.waiting() == play.width
+    assert play.scene.leases() == set()
+    play.worker()
+    assert gather(running, timeout=20) == list(range(1, play.width + 1))
+    assert {record.extra for record in play.scene.ledger.starts()} == {0}

@@ -39,6 +39,12 @@ def test_echoes_do_not_prolong_the_moment():
     assert stages(*((when, TERM) for when in times))[-1] == Stage.AT_ONCE
 
 
+def test_celerys_way_to_make_sigterm_cold():
+    assert Escalation.of({"REMAP_SIGTERM": "SIGQUIT"}).told(TERM, 0) == Stage.COLD
+    assert Escalation.of({"REMAP_SIGTERM": "SIGQUIT"}).told(INT, 0) == Stage.WARM
+    assert Escalation.of({}).told(TERM, 0) == Stage.WARM
+
+
 def test_the_environment_goes_before_the_setting():
     settings = {"worker_grace": 30, "worker_soft_shutdown_timeout": 5}
     assert Patience.of(settings, {}) == Patience(30, 5.0)

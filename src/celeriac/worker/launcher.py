@@ -56,11 +56,9 @@ class Launcher:
         """Those that live, the newest last."""
         self._zygote_due = float("inf")
         self._pause = _PAUSE_SECONDS[0]
-        # Celery's own way to make SIGTERM a cold stop.
-        remapped = {signal.SIGTERM} if os.environ.get("REMAP_SIGTERM") == "SIGQUIT" else set()
-        self._escalation = Escalation(frozenset({signal.SIGQUIT, *remapped}))
-        # To a worker at a terminal SIGHUP says that the terminal is gone.
-        self._hangup_reloads = not (sys.stdin and sys.stdin.isatty())
+        self._escalation = Escalation.of(os.environ)
+        self._at_terminal = bool(sys.stdin and sys.stdin.isatty())
+        """Then SIGHUP says that the terminal is gone."""
         self._to_core, self._from_launcher = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
     def run(self) -> int:
@@ -107,7 +105,7 @@ class Launcher:
                 self._start_zygote()
         elif news.si_signo == signal.SIGCHLD:
             return self._reap()
-        elif news.si_signo == signal.SIGHUP and self._hangup_reloads:
+        elif news.si_signo == signal.SIGHUP and not self._at_terminal:
             self._reload()
         elif news.si_signo in _SIZES:
             self._tell(_SIZES[signal.Signals(news.si_signo)])

@@ -145,7 +145,7 @@ class CoreProcess:
         logger.info("worker %s stopped; %d tasks done", self._options.name, done)
         logger.info("at most %.3f s between heartbeats", stats.longest_beat_gap)
         if stats.abandoned:
-            logger.warning("%d tasks were cut off; others run them", stats.abandoned)
+            logger.warning("%d tasks were cut off", stats.abandoned)
         return EXIT_ABANDONED if stats.abandoned or self._lame else 0
 
     def stop(self) -> None:

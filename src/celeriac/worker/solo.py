@@ -12,6 +12,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from types import FrameType
@@ -41,7 +42,7 @@ class Solo:
         self._log = log
         self._lanes = allocate(2)
         self._code = 70
-        self._escalation = Escalation(frozenset({signal.SIGQUIT}))
+        self._escalation = Escalation.of(os.environ)
         self._to_core, self._from_us = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
@@ -50,7 +51,8 @@ class Solo:
         self._log.start()
         for number in STOP_SIGNALS:
             signal.signal(number, self._hear)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        # There is nobody to import the code anew beside this one; a terminal may be gone all the same.
+        signal.signal(signal.SIGHUP, self._hear if sys.stdin and sys.stdin.isatty() else signal.SIG_IGN)
         core = threading.Thread(target=self._run_core, name="core", daemon=True)
         core.start()
         socket.send_fds(self._to_core, [Word.ZYGOTE], [self._theirs.fileno()])

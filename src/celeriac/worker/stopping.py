@@ -41,6 +41,12 @@ class Escalation:
     stage: Stage = Stage.RUNNING
     _counted: float = float("-inf")
 
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Escalation:
+        """With Celery's own way to make SIGTERM a cold stop, REMAP_SIGTERM=SIGQUIT."""
+        remapped = {signal.SIGTERM} if environment.get("REMAP_SIGTERM") == "SIGQUIT" else set()
+        return cls(frozenset({signal.SIGQUIT, *remapped}))
+
     def told(self, number: int, now: float) -> Stage:
         """Take note of a signal at an instant of the monotonic clock; the stage from now on."""
         quits = number in self.quits and self.stage < Stage.COLD
