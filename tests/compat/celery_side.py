@@ -95,14 +95,31 @@ class FleetWorker:
             )
         self._guard = Guard(self._process.pid)
 
+    def kill(self) -> None:
+        """End all its processes at once, as the loss of the machine would."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self.kill()
         self._guard.dismiss()
+
+
+def celeriac_command(place: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run our command on the fleet's app to its end."""
+    environment = {"LIBRARY": "celeriac", "BROKER": place.broker, "BACKEND": place.results}
+    return subprocess.run(
+        [sys.executable, "-m", "celeriac", "-A", "tests.compat.fleet.app", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def celeriac_worker(place: Place, log: Path, *options: str) -> FleetWorker:

@@ -11,6 +11,7 @@ import celeriac
 from celeriac import ids
 from celeriac.cli.dead import dead
 from celeriac.cli.delayed import delayed
+from celeriac.cli.fleets import adopt, hand_back
 from celeriac.cli.health import health
 from celeriac.cli.loading import EXIT_FAILED, EXIT_UNAVAILABLE, app_name, load_app
 from celeriac.cli.pool_options import pool_options
@@ -29,7 +30,7 @@ def cli(context: click.Context, app: str | None) -> None:
     context.obj = app
 
 
-for command in (health, dead, delayed):
+for command in (health, dead, delayed, hand_back, adopt):
     cli.add_command(command)
 
 

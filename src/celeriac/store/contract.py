@@ -498,6 +498,27 @@ class Session(Protocol):
         """Drop the connection. The lease stays open until it is closed or reaped."""
 
 
+class Adopted(Struct, frozen=True):
+    """How many messages were given back to their queues, had not been held for long enough, and were no tasks."""
+
+    adopted: int
+    young: int = 0
+    left: int = 0
+
+
+class Kombu(Protocol):
+    """What Celery's workers keep of their own in a store that is also a broker of theirs."""
+
+    def consumers(self) -> tuple[str, ...]:
+        """The addresses from which Celery's workers seem to be connected."""
+
+    def adopt(self, older: float) -> Adopted:
+        """Give back what they have held for at least so many seconds, whoever holds it."""
+
+    def unland(self) -> int:
+        """Bring what the store keeps beside Celery's lists back into them; how many messages that were."""
+
+
 class Store(Protocol):
     """The door for everyone but a worker's core: producers, results, commands."""
 
@@ -510,6 +531,10 @@ class Store(Protocol):
     """Whether a lease ends by time. Where the store sees death itself it does not."""
     shared: bool
     """Whether another process can open the same store."""
+
+    @property
+    def kombu(self) -> Kombu | None:
+        """What Celery keeps here; None where it cannot be."""
 
     def run(self, request: Request[R], *, deadline: float | None = None) -> R:
         """Perform a request, from any thread; retried until `deadline` seconds if it is safe to repeat."""

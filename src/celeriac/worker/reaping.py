@@ -39,15 +39,11 @@ class Neighbours:
         return tuple(judged)
 
     def _judge(self, peer: c.Peer) -> c.Peer:
-        record = peer.record
-        here = record.boot_id and (record.boot_id, record.pid_namespace) == (ids.boot_id(), ids.pid_namespace())
-        if not here or not record.pid or record.pid == os.getpid():
+        if not is_here(peer.record) or peer.record.pid == os.getpid():
             return peer
         if peer.worker not in self._watched:
-            self._watch(peer.worker, record.pid)
-        if peer.dead is not None or ids.process_start(record.pid) == record.started:
-            return peer
-        return msgspec.structs.replace(peer, dead=True)
+            self._watch(peer.worker, peer.record.pid)
+        return msgspec.structs.replace(peer, dead=True) if peer.dead is None and is_gone(peer) else peer
 
     def _watch(self, worker: str, pid: int) -> None:
         try:
@@ -70,3 +66,16 @@ class Neighbours:
         """Watch nobody any more."""
         for worker in list(self._watched):
             self._unwatch(worker)
+
+
+def is_gone(peer: c.Peer) -> bool:
+    """Whether a worker's process was on this machine and is there no more; a store that knows is believed."""
+    if peer.dead is not None:
+        return peer.dead
+    return is_here(peer.record) and ids.process_start(peer.record.pid) != peer.record.started
+
+
+def is_here(record: c.WorkerRecord) -> bool:
+    """Whether the process of a record could be seen from here."""
+    here = (record.boot_id, record.pid_namespace) == (ids.boot_id(), ids.pid_namespace())
+    return bool(record.boot_id and record.pid and here)

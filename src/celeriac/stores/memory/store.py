@@ -26,6 +26,7 @@ class MemoryStore:
     beat_seconds = 0.5
     expiring = False
     shared = False
+    kombu: c.Kombu | None = None
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from celeriac.exceptions import EnqueueUncertain, ImproperlyConfigured, Operatio
 from celeriac.store import contract as c
 from celeriac.stores.redis import layout, verbs
 from celeriac.stores.redis.address import parse
+from celeriac.stores.redis.kombu import Kombu
 from celeriac.stores.redis.link import (
     CONNECT_SECONDS,
     BlockingLink,
@@ -63,6 +64,11 @@ class RedisStore:
         self._links: dict[int, deque[BlockingLink]] = defaultdict(deque)
         self._loop_links = LoopLinks(self._address)
         _STORES.add(self)
+
+    @property
+    def kombu(self) -> c.Kombu | None:
+        """What Celery workers hold on this database."""
+        return Kombu(self._ask, self._address.db)
 
     def run(self, request: c.Request[R], *, deadline: float | None = None) -> R:
         """Perform a request, again and again until the deadline (default 2 s) if repeating it is safe.

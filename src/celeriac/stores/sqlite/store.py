@@ -37,6 +37,7 @@ class SQLiteStore:
     beat_seconds = 0.5
     expiring = False
     shared = True
+    kombu: c.Kombu | None = None
 
     def __init__(
         self,

@@ -1,0 +1,20 @@
+-- Give messages that consumers of kombu hold back to their lists; the next to be served.
+-- KEYS  1 unacked (HASH tag -> message)  2 unacked_index (ZSET tag -> seconds since 1970 when it was taken)
+-- ARGV  1 seconds that a message must have been held, then for each: tag, list, message
+-- Returns {given back, too young}
+
+local now = tonumber(redis.call('TIME')[1])
+local adopted, young = 0, 0
+for i = 2, #ARGV, 3 do
+  local taken = redis.call('ZSCORE', KEYS[2], ARGV[i])
+  if taken and now - taken < tonumber(ARGV[1]) then
+    young = young + 1
+  elseif redis.call('HDEL', KEYS[1], ARGV[i]) == 1 then
+    redis.call('ZREM', KEYS[2], ARGV[i])
+    redis.call('RPUSH', ARGV[i + 1], ARGV[i + 2])
+    adopted = adopted + 1
+  end
+end
+-- Idle workers wait on lists of priority 0; for the others they are called.
+if adopted > 0 then redis.call('PUBLISH', 'celeriac:wake', 0) end
+return {adopted, young}

@@ -1,0 +1,15 @@
+-- Bring messages that landed, and that nobody has claimed, back to the front of their lists.
+-- KEYS  1 queues
+-- Returns how many
+-- Keys of lists are computed here: for people, not for hot paths.
+
+local moved, known = 0, {}
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do known[string.match(field, '^served:(.*)$') or field] = true end
+for queue in pairs(known) do
+  for _, step in ipairs({'', '\6\0223', '\6\0226', '\6\0229'}) do
+    while redis.call('LMOVE', 'celeriac:landing:' .. queue .. step, queue .. step, 'LEFT', 'RIGHT') do
+      moved = moved + 1
+    end
+  end
+end
+return moved
