@@ -12,7 +12,7 @@ from tests.cli.project import Project
 USAGE, FAILED, UNAVAILABLE = 2, 1, 69
 COMMANDS = [
     *[("worker",), ("call", "proj.add"), ("result", "some-id"), ("queues",)],
-    *[("dead", "list"), ("delayed", "list")],
+    *[("dead", "list"), ("delayed", "list"), ("adopt",), ("hand-back",)],
 ]
 ONE_OF_EACH_KIND = [("worker",), ("queues",)]
 """A worker imports the app in another process than the other commands."""

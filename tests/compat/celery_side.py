@@ -43,7 +43,7 @@ class RealCelery:
             self._process = subprocess.Popen(
                 [str(python), "-m", "tests.compat.fleet.answering"],
                 cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "LIBRARY": "celery", "PYTHONPATH": str(ROOT)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,

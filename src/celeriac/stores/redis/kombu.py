@@ -38,10 +38,11 @@ class Kombu:
 
     def consumers(self) -> tuple[str, ...]:
         """The addresses of clients whose last command was the one that Celery workers wait with."""
+        reply = self._ask([b"CLIENT", b"LIST"])
         try:
-            reply = check(self._ask([b"CLIENT", b"LIST"]))
+            check(reply)
         except OperationalError as error:
-            raise OperationalError(f"cannot see who is connected: {error.args[0]}") from error
+            raise OperationalError(f"cannot see which Celery workers are connected: {error.args[0]}") from error
         text = reply if isinstance(reply, str) else reply.decode()
         clients = [dict(word.partition("=")[::2] for word in line.split()) for line in text.splitlines()]
         waiting = (client for client in clients if client.get("cmd") == "brpop" and client.get("db") == str(self._db))
