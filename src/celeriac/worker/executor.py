@@ -101,7 +101,7 @@ class Executor:
     def verdict(self, verdict: Verdict) -> Judged:
         """Speak for a task that cannot any more; see `frame.Verdict`."""
         try:
-            attempt = self._read(verdict.raw, verdict.queue)
+            attempt = self.open(verdict.raw, verdict.queue, to_run=False)
         except (MalformedMessage, NotRegistered) as error:
             return self._refuse(verdict.raw, verdict.queue, error)
         token = current.set(attempt.context)
@@ -112,34 +112,28 @@ class Executor:
         finally:
             current.reset(token)
 
-    def open(self, raw: bytes, queue: str) -> Attempt:
-        """Read a message as a task of this app that is to run now."""
-        attempt = self._read(raw, queue)
-        headers = attempt.context.message.headers  # type: ignore[union-attr]
-        if headers.expires is not None and self._clock.now() > _instant(headers.expires):
-            raise TaskRevokedError("expired")
-        attempt.limits = limits_of(headers.timelimit, attempt.task, self._limits)
-        return attempt
-
-    def _read(self, raw: bytes, queue: str) -> Attempt:
+    def open(self, raw: bytes, queue: str, *, to_run: bool = True) -> Attempt:
+        """Read a message as a task of this app; one that is to run must not have expired."""
         message = wire.read_task(raw)
-        args, kwargs, embed = self._read_body(message)
-        task = self._tasks.get(message.headers.task)
+        try:
+            args, kwargs, embed = wire.read_body(message, self._sizes)
+        except MalformedMessage:
+            args, kwargs, embed = self._read_again(message)
+        headers = message.headers
+        task = self._tasks.get(headers.task)
         if task is None:
-            raise NotRegistered(message.headers.task)
+            raise NotRegistered(headers.task)
         context = Context(message, self._hostname, queue)
         context.args, context.kwargs, context.embed = args, kwargs, embed
-        return Attempt(context, task, args, kwargs, raw)
+        if to_run and headers.expires is not None and self._clock.now() > _instant(headers.expires):
+            raise TaskRevokedError("expired")
+        return Attempt(context, task, args, kwargs, raw, limits_of(headers.timelimit, task, self._limits))
 
-    def _read_body(self, message: wire.TaskMessage) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
-        try:
-            return wire.read_body(message, self._sizes)
-        except MalformedMessage:
-            if sys.getrecursionlimit() >= _RECURSION:
-                raise
+    def _read_again(self, message: wire.TaskMessage) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+        if sys.getrecursionlimit() < _RECURSION:
             # The task before has left so little that nobody can read anything.
             sys.setrecursionlimit(_RECURSION)
-            return wire.read_body(message, self._sizes)
+        return wire.read_body(message, self._sizes)
 
     def _refuse(self, raw: bytes, queue: str, error: Exception) -> Judged:
         """A message that does not run: expired, or no task of ours, which is then kept as a dead letter."""

@@ -37,6 +37,7 @@ class Judge:
     def __init__(self, app: Celeriac) -> None:
         self._app = app
         self._clock = app.clock
+        self._most_bytes = app.sender.limits.result_max_bytes
         self._followups = Followups(app.tasks, app.sender)
 
     def value(self, attempt: Attempt, value: Any) -> Judged:
@@ -52,7 +53,7 @@ class Judge:
         return report(attempt.id, result, successors) if successors else (DOCUMENT, result)
 
     def _encode(self, value: Any) -> bytes:
-        return limits.check_result(values.encode(value), self._app.sender.limits.result_max_bytes)
+        return limits.check_result(values.encode(value), self._most_bytes)
 
     def error(self, attempt: Attempt, error: BaseException) -> Judged:
         """What raising means.

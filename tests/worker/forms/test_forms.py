@@ -144,3 +144,17 @@ def test_spawned_children_are_fresh_interpreters_and_replaced_when_they_die(tmp_
         assert gather([scene.send("quick", number) for number in range(200)], timeout=30) == list(range(200))
         wait_until(lambda: first not in scene.workers[0].children, 20, "the end of the child")
         assert scene.send("nap", 0.01).get(timeout=20) == 0.01
+
+
+@pytest.mark.parametrize("kind", ["threads", "gevent", "solo"])
+def test_a_cold_stop_gives_back_what_runs(tmp_path, kind: str) -> None:
+    if kind == "gevent":
+        pytest.importorskip("gevent")
+    with Scene(f"sqlite:///{tmp_path / 'tasks.db'}", tmp_path) as scene:
+        worker = scene.worker("-P", kind, app=APP)
+        assert scene.send("quick", 1).get(timeout=20) == 1
+        scene.send("nap", 30)
+        wait_until(lambda: scene.waiting() == 0, 20, "begin of the task")
+        worker.tell(signal.SIGQUIT)
+        assert worker.wait(20) == 1
+        assert scene.waiting() == 1
