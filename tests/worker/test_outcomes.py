@@ -8,6 +8,7 @@ import pytest
 
 from celeriac import Celeriac
 from celeriac.exceptions import TaskRevokedError
+from celeriac.store import contract as c
 from celeriac.testing import start_worker
 
 
@@ -83,3 +84,21 @@ def test_a_task_that_has_expired_does_not_run(app):
         on_time.get(timeout=10)
     assert result.state == "REVOKED"
     assert len(ran) == 1
+
+
+def test_a_dead_letter_has_the_tracebacks_of_all_attempts(app):
+    @app.task(
+        bind=True,
+        acks_on_failure=False,
+        autoretry_for=(ConnectionError,),
+        retry_kwargs={"max_retries": 2, "countdown": 0},
+    )
+    def broken(self):
+        raise ConnectionError(f"attempt {self.request.retries}")
+
+    with start_worker(app), pytest.raises(ConnectionError):
+        broken.delay().get(timeout=10)
+    (letter,) = app.store.run(c.DeadLetters())
+    assert letter.cause == "failed"
+    assert [f"attempt {number}" in attempt.traceback for number, attempt in enumerate(letter.attempts)] == [True] * 3
+    assert "in broken" in letter.place

@@ -7,6 +7,7 @@ import pytest
 from celeriac.exceptions import WorkerLostError
 from celeriac.result import gather
 from celeriac.store import contract as c
+from tests.worker.ledger import wait_until
 from tests.worker.scene import Scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
@@ -40,3 +41,16 @@ def test_work_goes_on_while_a_suspect_runs_alone(scene: Scene) -> None:
     with pytest.raises(WorkerLostError):
         poison.get(timeout=20)
     assert [letter.id for letter in scene.app.store.run(c.DeadLetters())] == [poison.id]
+
+
+def test_a_dead_letter_tells_of_every_run(scene: Scene) -> None:
+    worker = scene.ready_worker(1)
+    scene.send("die", 0)
+    wait_until(lambda: bool(scene.app.store.run(c.DeadLetters())), 20, "dead letter")
+    (letter,) = scene.app.store.run(c.DeadLetters())
+    assert (letter.cause, letter.task, letter.signal) == ("crashed", "die", "SIGKILL")
+    assert letter.worker == f"w{worker.number}"
+    assert 1 << 20 < letter.memory < 1 << 30
+    assert len(letter.attempts) == 3
+    assert all("SIGKILL" in attempt.error and attempt.worker == "w0" for attempt in letter.attempts)
+    assert [attempt.when for attempt in letter.attempts] == sorted(attempt.when for attempt in letter.attempts)

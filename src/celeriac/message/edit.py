@@ -11,7 +11,7 @@ from celeriac.exceptions import MalformedMessage
 from celeriac.message import task as wire
 from celeriac.message import values
 
-_OURS = (wire.CRASHES, wire.LOSSES, wire.HELD, wire.PARKED, wire.REQUEUES)
+_OURS = (wire.CRASHES, wire.LOSSES, wire.HELD, wire.PARKED, wire.REQUEUES, wire.ATTEMPTS)
 
 
 def begin_anew(raw: bytes) -> bytes:

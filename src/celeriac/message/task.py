@@ -28,6 +28,7 @@ LOSSES = "x-celeriac-losses"
 HELD = "x-celeriac-held"
 PARKED = "x-celeriac-parked"
 REQUEUES = "x-celeriac-requeues"
+ATTEMPTS = "x-celeriac-attempts"
 T = TypeVar("T")
 
 _EMBED = b'{"callbacks":null,"errbacks":null,"chain":null,"chord":null}'
@@ -268,9 +269,12 @@ def rewrite(raw: bytes, **headers: Any) -> bytes:
     return write_again(envelope, headers)
 
 
-def redelivered(raw: bytes, *, crashes: int = 0, losses: int = 0) -> bytes:
-    """The message marked as delivered before, as kombu marks it; deaths of its child and of its workers counted."""
-    headers: dict[str, Any] = {"redelivered": True}
+def redelivered(raw: bytes, *, crashes: int = 0, losses: int = 0, more: dict[str, Any] | None = None) -> bytes:
+    """The message marked as delivered before, as kombu marks it; deaths of its child and of its workers counted.
+
+    `more` are headers to be set besides.
+    """
+    headers: dict[str, Any] = {"redelivered": True, **(more or {})}
     if crashes:
         headers[CRASHES] = crashes
     if losses:

@@ -79,7 +79,8 @@ class Core:
         self._news = asyncio.Event()
         shares = Shares.of(manifest)
         self.dispatchers = [
-            Dispatcher(pool, index, shares, clock, self._news.set) for index, pool in enumerate(options.pools)
+            Dispatcher(options.name, index, pool, shares, clock, self._news.set)
+            for index, pool in enumerate(options.pools)
         ]
         self.revoked = Register()
         self._of_queue = {queue: dispatcher for dispatcher in self.dispatchers for queue in dispatcher.queues}

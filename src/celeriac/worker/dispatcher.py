@@ -43,8 +43,15 @@ class Dispatcher:
     """Gives the children of one pool what is ready, and takes in what they have done."""
 
     def __init__(
-        self, pool: Pool, index: int, shares: distribute.Shares, clock: Clock, news: Callable[[], None]
+        self,
+        worker: str,
+        index: int,
+        pool: Pool,
+        shares: distribute.Shares,
+        clock: Clock,
+        news: Callable[[], None],
     ) -> None:
+        self.worker = worker
         self.pool = pool
         self.index = index
         self.queues = pool.queues

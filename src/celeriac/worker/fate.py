@@ -5,10 +5,12 @@ The table of `docs/delivery.md`, in code: whoever loses a process asks here, and
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec import Struct
 
 from celeriac import exceptions, states
-from celeriac.message import document, failure, values
+from celeriac.message import document, failure, history, values
 from celeriac.message import task as wire
 from celeriac.store import contract as c
 from celeriac.worker.frame import TaskSpec
@@ -32,14 +34,15 @@ class Later(Struct, frozen=True):
 Fate = Again | Later | Failure
 
 
-def child_died(held: Held, cause: str, crashes: int, limit: int, now: float) -> Fate:
+def child_died(held: Held, cause: str, crashes: int, limit: int, now: float, worker: str = "") -> Fate:
     """Its child died while it ran; `crashes` are its deaths, this one counted where it is to blame."""
+    died = history.extend(held.raw, now, worker, f"its child died: {cause}")
     if held.spec.retry_lost >= 0 and 0 <= held.retries < _most(held.spec):
-        return Later(_retried(held, cause, now))
+        return Later(_retried(held, cause, now, died))
     if held.once or not held.spec.repeats or held.spec.retry_lost >= 0 or crashes >= limit:
         reason = f"the child running {held.name}[{held.task_id}] died: {cause}; deaths: {crashes}"
         return Failure("WorkerLostError", reason)
-    return Again(wire.redelivered(held.raw, crashes=crashes))
+    return Again(wire.redelivered(held.raw, crashes=crashes, more=died))
 
 
 def worker_died(held: Held, *, started: bool, losses: int, limit: int) -> Fate:
@@ -71,10 +74,10 @@ def timed_out(held: Held) -> Failure:
     return Failure("TimeLimitExceeded", f"{held.time_limit:g}", held.spec.keeps_timeouts, cause=TIME_LIMIT)
 
 
-def end(held: Held, failed: Failure, now: float) -> c.Outcome:
+def end(held: Held, failed: Failure, now: float, worker: str = "") -> c.Outcome:
     """The end of a message that failed, without any code of its task."""
     error = getattr(exceptions, failed.error)(failed.reason)
-    dead = dead_letter(held, failed, now) if failed.dead else None
+    dead = dead_letter(held, failed, now, worker) if failed.dead else None
     return c.Outcome("", held.task_id, document.write_failure(held.task_id, error, now), dead=dead)
 
 
@@ -92,7 +95,7 @@ def dead_letter(held: Held, failed: Failure, now: float, worker: str = "") -> c.
         failed.signal,
         failed.memory,
         failed.error,
-        attempts=(c.Attempt(now, worker, reason),),
+        attempts=(*(c.Attempt(*run) for run in history.recall(held.raw)), c.Attempt(now, worker, reason)),
     )
 
 
@@ -106,10 +109,10 @@ def _most(spec: TaskSpec) -> float:
     return spec.most_retries if spec.most_retries >= 0 else float("inf")
 
 
-def _retried(held: Held, cause: str, now: float) -> c.Outcome:
+def _retried(held: Held, cause: str, now: float, died: dict[str, Any]) -> c.Outcome:
     """The next attempt, which its child's death counts as one of."""
     attempt, delay = held.retries + 1, int(held.spec.retry_lost * 1000)
-    raw = wire.rewrite(held.raw, retries=attempt, **({wire.HELD: True} if delay else {}))
+    raw = wire.rewrite(held.raw, retries=attempt, **died, **({wire.HELD: True} if delay else {}))
     again = c.Message(f"{held.task_id}:{attempt}", held.queue, raw, held.priority, delay)
     error = exceptions.WorkerLostError(f"the child running {held.name}[{held.task_id}] died: {cause}")
     result = document.write(held.task_id, states.RETRY, values.encode(failure.to_dict(error)), now)

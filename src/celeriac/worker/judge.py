@@ -17,7 +17,7 @@ from celeriac.exceptions import (
     WorkerLostError,
 )
 from celeriac.ids import random_below
-from celeriac.message import document, failure, limits, values
+from celeriac.message import document, failure, history, limits, values
 from celeriac.message import task as wire
 from celeriac.sender import Call
 from celeriac.store.contract import Attempt as Attempted
@@ -135,11 +135,13 @@ class Judge:
             return answer
 
     def _again(self, attempt: Attempt, error: Retry, call: Call) -> Judged:
-        _, message = self._app.sender.message(call)
         cause = error.exc if error.exc is not None else error
+        trace, now = failure.trace(error), self._clock.now()
+        run = history.extend(attempt.raw, now, attempt.context.hostname, values.short_repr(cause), trace)
+        call.headers = {**(call.headers or {}), **run}
+        _, message = self._app.sender.message(call)
         result = None
         if not attempt.context.ignore_result:
-            trace = failure.trace(error)
             result = self._write(attempt, states.RETRY, values.encode(failure.to_dict(cause)), trace)
         if attempt.task.hooks:
             hooks.retried(attempt.task, attempt.context, cause, error)
@@ -163,6 +165,7 @@ class Judge:
 
 def _dead(attempt: Attempt, error: BaseException, reason: str, trace: str, now: float) -> DeadLetter:
     context = attempt.context
+    last = Attempted(now, context.hostname, reason, trace)
     return DeadLetter(
         attempt.id,
         context.queue,
@@ -174,7 +177,7 @@ def _dead(attempt: Attempt, error: BaseException, reason: str, trace: str, now: 
         context.hostname,
         error=failure.name(error),
         place=failure.place(error),
-        attempts=(Attempted(now, context.hostname, reason, trace),),
+        attempts=(*(Attempted(*run) for run in history.recall(attempt.raw)), last),
     )
 
 

@@ -48,6 +48,7 @@ class Keeper(Protocol):
 class Desk(Protocol):
     """Who hands out and collects."""
 
+    worker: str
     pool: Pool
     index: int
     children: dict[int, Child]
@@ -168,14 +169,14 @@ class Warden:
 
     def _end_plainly(self, held: Held) -> None:
         assert held.failure is not None
-        self._desk.end(held, fate.end(held, held.failure, self._clock.now()))
+        self._desk.end(held, fate.end(held, held.failure, self._clock.now(), self._desk.worker))
 
     def complete(self, held: Held, outcome: Outcome) -> Outcome:
         """A verdict with what its child could not know of the first one's end."""
         if held.failure is None or not held.failure.dead:
             return outcome
-        worker = outcome.dead.worker if outcome.dead else ""
-        return msgspec.structs.replace(outcome, dead=fate.dead_letter(held, held.failure, self._clock.now(), worker))
+        letter = fate.dead_letter(held, held.failure, self._clock.now(), self._desk.worker)
+        return msgspec.structs.replace(outcome, dead=letter)
 
     # -- limits ---------------------------------------------------------------
 
@@ -214,16 +215,21 @@ class Warden:
 
     def _end_alone(self, held: Held, failure: Failure | None) -> None:
         """Nobody can end what runs, nor take over from it: its outcome is known, and `on_stuck` is told."""
-        now = self._clock.now()
-        ended = fate.revoked(held.task_id, "terminated", now) if failure is None else fate.end(held, failure, now)
-        self._desk.end(held, ended)
+        if failure is None:
+            self._end_revoked(held)
+        else:
+            held.failure = failure
+            self._end_plainly(held)
         self.on_stuck()
 
     def _conclude(self, held: Held, failure: Failure | None) -> None:
         if failure is None:
-            self._desk.end(held, fate.revoked(held.task_id, "terminated", self._clock.now()))
+            self._end_revoked(held)
         else:
             self.fail(held, failure)
+
+    def _end_revoked(self, held: Held) -> None:
+        self._desk.end(held, fate.revoked(held.task_id, "terminated", self._clock.now()))
 
     # -- revocations ----------------------------------------------------------
 
@@ -290,7 +296,7 @@ class Warden:
         crashes, limit = held.crashes + 1, self._crash_limit
         if running > 1 and self.keeper is not None and limit > 1:
             crashes = min(crashes, limit - 1)
-        return fate.child_died(held, cause.text, crashes, limit, self._clock.now())
+        return fate.child_died(held, cause.text, crashes, limit, self._clock.now(), self._desk.worker)
 
     def obey(self, held: Held, decided: fate.Fate, cause: Cause = UNKNOWN) -> None:
         """Do what was decided of a message; `cause` is what its child died of."""
