@@ -138,7 +138,7 @@ class Executor:
     def _refuse(self, raw: bytes, queue: str, error: Exception) -> Judged:
         """A message that does not run: expired, or no task of ours, which is then kept as a dead letter."""
         if isinstance(error, TaskRevokedError):
-            headers, now = wire.read_headers(raw), self._clock.now()
+            headers, now = wire.read_headers(raw, self._sizes), self._clock.now()
             tasklog.say_discarded(headers.task, headers.id)
             return DOCUMENT, document.write(headers.id, states.REVOKED, values.encode(failure.to_dict(error)), now)
         outcome = refusal(raw, queue, error, self._clock.now())

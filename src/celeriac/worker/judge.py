@@ -37,14 +37,19 @@ class Judge:
     def __init__(self, app: Celeriac) -> None:
         self._app = app
         self._clock = app.clock
-        self._most_bytes = app.sender.limits.result_max_bytes
+        self._most_bytes: int = app.conf.result_max_bytes
         self._followups = Followups(app.tasks, app.sender)
 
     def value(self, attempt: Attempt, value: Any) -> Judged:
         """What returning a value means."""
         result = b""
         if not attempt.context.ignore_result:
-            result = self._write(attempt, states.SUCCESS, self._encode(value))
+            try:
+                encoded = limits.check_result(values.encode(value), self._most_bytes)
+            except Exception as error:
+                # Not for `autoretry_for`: the task has done its work.
+                return self._unusable(attempt, error)
+            result = self._write(attempt, states.SUCCESS, encoded)
         successors: tuple[Message, ...] = ()
         if attempt.context.embed.get("callbacks"):
             successors = self._followups.after_success(attempt, value)
@@ -52,8 +57,10 @@ class Judge:
             hooks.succeeded(attempt.task, attempt.context, value)
         return report(attempt.id, result, successors) if successors else (DOCUMENT, result)
 
-    def _encode(self, value: Any) -> bytes:
-        return limits.check_result(values.encode(value), self._most_bytes)
+    def _unusable(self, attempt: Attempt, error: Exception) -> Judged:
+        """The task has ended well with a value that cannot be stored."""
+        tasklog.say_error(attempt.context, attempt.task.throws, error)
+        return self._failed(attempt, error, self._reason_to_keep(attempt, error))
 
     def error(self, attempt: Attempt, error: BaseException) -> Judged:
         """What raising means.
