@@ -272,7 +272,7 @@ def upset(what: str) -> str:
     elif what == "deep":
         sys.setrecursionlimit(10**6)
     elif what == "streams":
-        sys.stdout = sys.stderr = None  # type: ignore[assignment]
+        sys.stdout = sys.stderr = None
     elif what == "mask":
         signal.pthread_sigmask(signal.SIG_BLOCK, range(1, signal.NSIG))
     return what

@@ -56,3 +56,10 @@ def test_a_child_killed_with_large_messages_in_its_socket_is_replaced(scene: Sce
     assert [len(result) for result in gather(results, timeout=30)] == [3 * SIZE] * 12
     assert len(scene.ledger.starts()) <= 12 + 2
     assert worker.stop() == 0
+
+
+def test_a_worker_that_starts_on_a_backlog_of_large_messages_claims_them(scene: Scene) -> None:
+    """Redis cuts off whoever listens to a channel and is owed more than 32 MB."""
+    results = scene.send_many("large", [(number, "x" * 30_000_000, 10) for number in range(2)])
+    scene.ready_worker(2)
+    assert gather(results, timeout=30) == ["x" * 10] * 2

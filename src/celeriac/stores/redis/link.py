@@ -170,20 +170,31 @@ def _readable(sock: socket.socket, seconds: float) -> bool:
 
 
 class AsyncLink(asyncio.Protocol):
-    """One connection of an event loop: commands go out at once, replies come back in order."""
+    """One connection of an event loop: commands go out at once, replies come back in order.
 
-    def __init__(self, on_push: Callable[[list[Any]], None] | None = None) -> None:
+    `on_push` gets what the server says unasked, `on_lost` is called when the connection is over.
+    """
+
+    def __init__(
+        self, on_push: Callable[[list[Any]], None] | None = None, on_lost: Callable[[], None] | None = None
+    ) -> None:
         self._reader = hiredis.Reader()
         self._pending: deque[asyncio.Future[Any]] = deque()
         self._on_push = on_push
+        self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self.lost: Exception | None = None
 
     @classmethod
-    async def open(cls, address: Address, on_push: Callable[[list[Any]], None] | None = None) -> AsyncLink:
+    async def open(
+        cls,
+        address: Address,
+        on_push: Callable[[list[Any]], None] | None = None,
+        on_lost: Callable[[], None] | None = None,
+    ) -> AsyncLink:
         """Connect, or raise `OperationalError`."""
-        link = cls(on_push)
+        link = cls(on_push, on_lost)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await link._connect(address)
@@ -251,6 +262,8 @@ class AsyncLink(asyncio.Protocol):
                 future.set_exception(LinkLost(str(self.lost)))
                 future.exception()
         self._pending.clear()
+        if self._on_lost is not None:
+            self._on_lost()
 
     def abort(self) -> None:
         """Drop the connection without waiting for anything."""

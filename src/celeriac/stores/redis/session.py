@@ -1,4 +1,8 @@
-"""A worker's door to Redis: one connection for requests, one more for each list it waits on."""
+"""A worker's door to Redis: a connection for requests, one to be called by, one for each list it waits on.
+
+They are separate because Redis cuts off a subscriber to whom it owes more than 32 MB (its setting
+`client-output-buffer-limit`), and a claim may be longer.
+"""
 
 from __future__ import annotations
 
@@ -36,16 +40,21 @@ class RedisSession:
 
     async def open(self) -> RedisSession:
         """Connect, bring the scripts along, and listen to calls to wake up."""
-        self._link = await AsyncLink.open(self._address, self._on_push)
+        self._link = await AsyncLink.open(self._address)
         loads = [[b"SCRIPT", b"LOAD", script(name).text] for name in _LOADED]
-        self._link.tell([b"SUBSCRIBE", layout.WAKE_CHANNEL])
+        try:
+            self._ear = await AsyncLink.open(self._address, self._on_push, self._link.abort)
+        except BaseException:
+            self._link.abort()
+            raise
+        self._ear.tell([b"SUBSCRIBE", layout.WAKE_CHANNEL])
         try:
             async with asyncio.timeout(self.reply_seconds):
                 fence = verbs.fence(self._lease, self._numbers)
-                for reply in await asyncio.gather(*self._link.call_all(*loads, fence)):
+                for reply in await asyncio.gather(*self._link.call_all(*loads, fence), self._ear.call([b"PING"])):
                     check(reply)
         except (LinkLost, TimeoutError) as error:
-            self._link.abort()
+            await self.close()
             raise OperationalError(f"cannot talk to Redis: {str(error) or 'timeout'}") from error
         return self
 
@@ -142,6 +151,7 @@ class RedisSession:
     async def close(self) -> None:
         """Drop all connections."""
         self._link.abort()
+        self._ear.abort()
         for waiter in self._waiters.values():
             waiter.link.abort()
 
