@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 from collections.abc import Callable, Coroutine
@@ -208,6 +209,9 @@ class Core:
 
     async def _work(self) -> None:
         """One session, from connecting to its end."""
+        if self._away_since:
+            # What the last session held, many megabytes perhaps, hangs in its errors' tracebacks.
+            gc.collect()
         session = self._session = await self.store.connect(self._lease, self._number)
         session.on_news = self._beat_now.set
         try:

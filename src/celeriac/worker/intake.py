@@ -24,7 +24,8 @@ from celeriac.worker.ledger import Held
 logger = logging.getLogger("celeriac.worker")
 
 _ADVANCE_LATER_MS = 5000
-_PARK_SECONDS = (1.0, 30.0)
+_PARK_SECONDS = (1.0, 10.0)
+_PARK_SHARE = 8
 
 
 class Rules(Struct, frozen=True):
@@ -109,8 +110,9 @@ def _own_limit(headers: wire.CoreHeaders) -> float:
 def _park(claim: c.Claim, headers: wire.CoreHeaders, now: float, seconds: float) -> c.Deferral | c.Outcome:
     """A task that is not known here waits for a worker that knows it, and fails when none came in time.
 
-    It is looked at again after as long as it has been parked already, in a second at first and at least
-    every half a minute.
+    It is looked at again after an eighth of the time it has been parked, at first in a second and at least every
+    ten: some fifty times in five minutes. Each look is a draw among the workers that are free, and where most
+    of them are old a pause that doubles would give the few new ones too few chances.
     """
     since = headers.parked or now
     waited = max(0.0, now - since)
@@ -125,7 +127,7 @@ def _park(claim: c.Claim, headers: wire.CoreHeaders, now: float, seconds: float)
             headers.id,
             seconds,
         )
-    pause = min(max(waited, _PARK_SECONDS[0]), _PARK_SECONDS[1], seconds - waited + 0.001)
+    pause = min(max(waited / _PARK_SHARE, _PARK_SECONDS[0]), _PARK_SECONDS[1], seconds - waited + 0.001)
     raw = claim.raw if headers.parked else wire.rewrite(claim.raw, **{wire.PARKED: now})
     return c.Deferral(claim.id, headers.id, int((now + pause) * 1000), raw)
 

@@ -19,6 +19,7 @@ import msgspec
 
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
 from celeriac.stores.open import open_store
+from celeriac.worker.allocator import give_back_what_is_large
 from celeriac.worker.core import Core
 from celeriac.worker.crew import Cause, Child, Crew
 from celeriac.worker.frame import Manifest
@@ -271,6 +272,7 @@ def _without_password(url: str) -> str:
 def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log, parent: int) -> NoReturn:
     """The life of the core's process, in a process forked for it."""
     die_with_parent(parent)
+    give_back_what_is_large()
     log.start()
     set_up_core(log.desk, options)
     # What came with the fork stays for good: leave it out of every collection.

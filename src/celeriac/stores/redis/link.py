@@ -262,6 +262,7 @@ class AsyncLink(asyncio.Protocol):
                 future.set_exception(LinkLost(str(self.lost)))
                 future.exception()
         self._pending.clear()
+        self._reader = hiredis.Reader()  # half a reply of any size may be in the old one
         if self._on_lost is not None:
             self._on_lost()
 
