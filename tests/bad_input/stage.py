@@ -18,7 +18,7 @@ from tests.worker.ledger import wait_until
 from tests.worker.processes import Worker
 
 GROWTH_KIB = 64 << 10
-END_SECONDS = 30
+END_SECONDS = 60
 
 
 class Stage:

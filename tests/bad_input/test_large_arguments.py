@@ -18,6 +18,7 @@ def test_arguments_of_64_mebibytes_are_refused_where_they_are_sent(stage: Stage)
         stage.send("length", "x" * (64 << 20))
 
 
+@pytest.mark.timeout(180)
 def test_arguments_of_64_mebibytes_from_elsewhere_are_set_aside(stage: Stage) -> None:
     body = b'[["%b"], {}, {}]' % (b"x" * (64 << 20))
     stage.refuses(message(body), "MessageTooLarge.*message_max_bytes")
