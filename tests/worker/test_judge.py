@@ -193,8 +193,15 @@ def test_errbacks_that_take_request_error_and_traceback_are_called_at_once(app, 
     assert outcome.successors == ()
 
 
+def test_the_next_link_of_a_chain_takes_the_rest_along(app, bench):
+    chain = [signature("last", task_id="3"), signature("next", 1, task_id="2")]
+    (message,) = bench.outcome(GUARD, app.task(lambda: 5), task_id="1", embed={"chain": chain}).successors
+    args, _, embed = body_of(message)
+    assert (message.id, args, [link["task"] for link in embed["chain"]]) == ("2", [5, 1], ["last"])
+
+
 def test_what_cannot_be_called_yet_is_said(app, bench, caplog):
-    embed = {"callbacks": [signature("celery.group"), {"no": "signature"}, signature("a")]}
+    embed = {"callbacks": [signature("celery.group"), {"no": "signature"}, signature("a")], "chord": {}, "chain": None}
     outcome = bench.outcome(GUARD, app.task(lambda: 1), embed=embed)
     assert len(outcome.successors) == 1
     assert caplog.text.count("is lost") == 2

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
 
 from celeriac import Celeriac
-from celeriac.exceptions import TaskRevokedError
+from celeriac.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from celeriac.store import contract as c
 from celeriac.testing import start_worker
 
@@ -102,3 +103,24 @@ def test_a_dead_letter_has_the_tracebacks_of_all_attempts(app):
     assert letter.cause == "failed"
     assert [f"attempt {number}" in attempt.traceback for number, attempt in enumerate(letter.attempts)] == [True] * 3
     assert "in broken" in letter.place
+
+
+def test_limits_hold_inside_a_test_too(app):
+    @app.task(soft_time_limit=0.1)
+    def told():
+        while True:
+            time.sleep(0.001)
+
+    @app.task(time_limit=0.1)
+    def ended():
+        while True:
+            time.sleep(0.001)
+
+    @app.task(soft_time_limit=0.1)
+    async def waits():
+        await asyncio.sleep(30)
+
+    with start_worker(app, concurrency=2):
+        results = [told.delay(), ended.delay(), waits.delay()]
+        errors = [type(result.get(timeout=10, propagate=False)) for result in results]
+    assert errors == [SoftTimeLimitExceeded, TimeLimitExceeded, SoftTimeLimitExceeded]

@@ -54,8 +54,16 @@ class Followups:
         self._sender = sender
 
     def after_success(self, attempt: Attempt, value: Any) -> tuple[Message, ...]:
-        """The callbacks: each is called with the result first, unless it is immutable."""
-        return tuple(self._messages(attempt, "callbacks", (value,)))
+        """The callbacks and the next link of the chain: called with the result first, unless immutable."""
+        embed = attempt.context.embed
+        found = list(self._messages(attempt, "callbacks", embed.get("callbacks"), (value,)))
+        chain = embed.get("chain")
+        if isinstance(chain, list) and chain:
+            # Written from the last link to the first: the next one takes the rest along.
+            found += self._messages(attempt, "chain", _with_rest(chain[-1], chain[:-1]), (value,))
+        if embed.get("chord"):
+            logger.error("%s[%s]: its chord is not told: chords come in a later version", attempt.task.name, attempt.id)
+        return tuple(found)
 
     def after_failure(self, attempt: Attempt, error: BaseException, trace: str) -> tuple[Message, ...]:
         """The errbacks: each is called with the task's id first, unless it is immutable.
@@ -63,12 +71,19 @@ class Followups:
         One that is registered here and takes `(request, exc, traceback)` is called at once, as in Celery; what
         it raises is logged.
         """
-        return tuple(self._messages(attempt, "errbacks", (attempt.id,), (attempt.context, error, trace)))
+        errbacks = attempt.context.embed.get("errbacks")
+        return tuple(self._messages(attempt, "errbacks", errbacks, (attempt.id,), (attempt.context, error, trace)))
 
     def _messages(
-        self, attempt: Attempt, kind: str, first: tuple[Any, ...], inline: tuple[Any, ...] | None = None
+        self,
+        attempt: Attempt,
+        kind: str,
+        signatures: Any,
+        first: tuple[Any, ...],
+        inline: tuple[Any, ...] | None = None,
     ) -> Iterator[Message]:
-        signatures = attempt.context.embed.get(kind) or ()
+        if not signatures:
+            return
         for index, signature in enumerate(signatures if isinstance(signatures, list) else [signatures]):
             try:
                 plain = _plain(signature)
@@ -123,6 +138,17 @@ class Followups:
             **{**defaults, **given},
         )
         return self._sender.message(call)[1]
+
+
+def follows(embed: Mapping[str, Any]) -> bool:
+    """Whether a success has anything to call."""
+    return bool(embed.get("callbacks") or embed.get("chain") or embed.get("chord"))
+
+
+def _with_rest(link: Any, rest: list[Any]) -> Any:
+    if not isinstance(link, dict):
+        return link
+    return {**link, "options": {**(link.get("options") or {}), "chain": rest}}
 
 
 def _plain(signature: Any) -> dict[str, Any]:

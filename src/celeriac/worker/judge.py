@@ -25,7 +25,7 @@ from celeriac.store.contract import Cause, DeadLetter, Message
 from celeriac.worker import hooks, tasklog
 from celeriac.worker.attempt import DOCUMENT, Attempt, Judged, report
 from celeriac.worker.declared import keeps_failures, keeps_timeouts
-from celeriac.worker.followups import Followups
+from celeriac.worker.followups import Followups, follows
 from celeriac.worker.frame import Verdict
 
 _REQUEUE_SECONDS = (0.5, 30.0)
@@ -51,7 +51,7 @@ class Judge:
                 return self._unusable(attempt, error)
             result = self._write(attempt, states.SUCCESS, encoded)
         successors: tuple[Message, ...] = ()
-        if attempt.context.embed.get("callbacks"):
+        if follows(attempt.context.embed):
             successors = self._followups.after_success(attempt, value)
         if attempt.task.hooks:
             hooks.succeeded(attempt.task, attempt.context, value)

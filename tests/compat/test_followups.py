@@ -1,0 +1,30 @@
+"""Callbacks, errbacks and chains of a real Celery's messages, run by our worker."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.compat.celery_side import Raised
+
+pytestmark = pytest.mark.slow
+
+
+def test_callbacks_are_called_with_the_result(celery, celeriac_works):
+    linked = "[app.tasks['add'].s(10).set(task_id={one}), app.tasks['add'].si(7, 8).set(task_id={two})]"
+    ids = {"one": "link-one", "two": "link-two"}
+    assert celery(f"app.tasks['add'].apply_async((1, 2), link={linked}).get(timeout=20)", celeriac_works, **ids) == 3
+    found = [celery("app.AsyncResult({id}).get(timeout=20)", celeriac_works, id=id) for id in ids.values()]
+    assert found == [13, 15]
+
+
+def test_errbacks_are_called_with_the_id(celery, celeriac_works):
+    errback = "app.tasks['echo'].s().set(task_id='told')"
+    call = f"app.tasks['fail'].apply_async(('builtin',), task_id='broken', link_error={errback})"
+    with pytest.raises(Raised):
+        celery(f"{call}.get(timeout=20)", celeriac_works)
+    assert celery("app.AsyncResult('told').get(timeout=20)", celeriac_works) == "broken"
+
+
+def test_chains_run_link_by_link(celery, celeriac_works):
+    chain = "celery.chain(app.tasks['add'].s(1, 2), app.tasks['add'].s(10), app.tasks['add'].s(100))"
+    assert celery(f"{chain}.apply_async().get(timeout=20)", celeriac_works) == 113
