@@ -201,7 +201,11 @@ def test_the_next_link_of_a_chain_takes_the_rest_along(app, bench):
 
 
 def test_what_cannot_be_called_yet_is_said(app, bench, caplog):
-    embed = {"callbacks": [signature("celery.group"), {"no": "signature"}, signature("a")], "chord": {}, "chain": None}
+    embed: dict = {
+        "callbacks": [signature("celery.group"), {"no": "signature"}, signature("a")],
+        "chord": {},
+        "chain": None,
+    }
     outcome = bench.outcome(GUARD, app.task(lambda: 1), embed=embed)
     assert len(outcome.successors) == 1
     assert caplog.text.count("is lost") == 2
