@@ -141,7 +141,11 @@ class Dispatcher:
                 port.quota.left += 1
                 continue
             held.needs_start = False
-            if self.stopping or port not in ports:
+            revocation = self.warden.revoked_starting.pop(held.claim, None)
+            if revocation is not None:
+                port.quota.left += 1
+                self.end(held, c.Outcome("", held.task_id, revocation.result))
+            elif self.stopping or port not in ports:
                 # No user code saw it, so it may go back; the mark goes with this claim.
                 self.ledger.give_back([held])
                 self.news()
@@ -156,6 +160,7 @@ class Dispatcher:
             port.quota.left += 1
             self.ledger.take_back([held])
         self.starting.clear()
+        self.warden.revoked_starting.clear()
 
     def outcomes_waiting(self) -> None:
         """A child has woken the core."""

@@ -53,6 +53,7 @@ class Desk(Protocol):
     index: int
     children: dict[int, Child]
     ledger: Ledger
+    starting: list[tuple[Held, Port]]
     stopping: bool
 
     def give(self, port: Port, items: list[Held]) -> None:
@@ -85,6 +86,8 @@ class Warden:
         self._clock = clock
         self._doomed: dict[Child, float] = {}
         """Children with a task that did not obey, and until when they are kept."""
+        self.revoked_starting: dict[str, Revocation] = {}
+        """Claims that were revoked while the store was being told that they begin."""
         self._frozen = False
 
     # -- replacements ---------------------------------------------------------
@@ -97,9 +100,11 @@ class Warden:
             self._hand_out_suspects()
         if self._desk.pool.most_memory:
             self._replace_grown()
-        leaving = [child for child in self._desk.children.values() if child.retiring]
-        for child in leaving:
-            self._let_go(child)
+        for child in [child for child in self._desk.children.values() if child.retiring or child.alone]:
+            if child.retiring:
+                self._let_go(child)
+            elif child.idle and self.keeper is not None and not self._desk.ledger.suspects:
+                self.keeper.retire(child)
 
     def replace_spent(self) -> None:
         """Children that have been given all they may be given are replaced."""
@@ -235,6 +240,9 @@ class Warden:
 
     def revoke(self, entry: Revocation) -> None:
         """End the claims of a task that have not begun; where asked to, also what runs."""
+        for held, _ in self._desk.starting:
+            if held.task_id == entry.task:
+                self.revoked_starting[held.claim] = entry
         for held in self._desk.ledger.find(entry.task):
             child, port = self._where(held)
             if child is not None and port is not None and not port.has_begun(port.find(held)):
