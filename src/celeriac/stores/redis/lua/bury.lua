@@ -1,6 +1,6 @@
 -- Included in front of scripts that change dead letters.
 -- Needs three KEYS from `at` on: dead (ZSET id -> number, the ms at which it came, made unique),
--- letters (HASH id -> queue \n what is known of it \n raw), counts (HASH queue -> number).
+-- letters (HASH id -> queue \n what is known of it \n raw), counts (HASH queue -> how many, and '' -> the last number).
 
 -- Delete a letter; its queue, or nil when it is not there.
 local function forget_letter(at, id)
@@ -20,8 +20,9 @@ local function bury(at, id, queue, known, raw, now, limit, ms)
     copy = copy + 1
     name = id .. '#' .. copy
   end
-  local last = redis.call('ZRANGE', KEYS[at], 0, 0, 'REV', 'WITHSCORES')
-  redis.call('ZADD', KEYS[at], math.max(now, (last[2] or 0) + 1), name)
+  local number = math.max(now, (redis.call('HGET', KEYS[at + 2], '') or 0) + 1)
+  redis.call('HSET', KEYS[at + 2], '', number)
+  redis.call('ZADD', KEYS[at], number, name)
   redis.call('HINCRBY', KEYS[at + 2], queue, 1)
   local over = redis.call('ZCARD', KEYS[at]) - limit
   if over > 0 then

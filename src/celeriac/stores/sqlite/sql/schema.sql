@@ -79,7 +79,7 @@ CREATE TABLE slot (
 );
 
 CREATE TABLE dead (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL,
     queue TEXT NOT NULL,
     raw BLOB NOT NULL,

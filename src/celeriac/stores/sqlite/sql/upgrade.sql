@@ -18,7 +18,17 @@ CREATE TABLE revision (number INTEGER NOT NULL);
 INSERT INTO revision VALUES (0);
 
 UPDATE dead SET id = id || '#' || number WHERE number NOT IN (SELECT min(number) FROM dead GROUP BY id);
+ALTER TABLE dead RENAME TO dead_before;
+CREATE TABLE dead (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    queue TEXT NOT NULL,
+    raw BLOB NOT NULL,
+    reason BLOB NOT NULL,
+    buried INTEGER NOT NULL
+);
+INSERT INTO dead SELECT number, id, queue, raw, reason, CAST(strftime('%s', 'now') AS INTEGER) * 1000
+FROM dead_before ORDER BY number;
+DROP TABLE dead_before;
 CREATE UNIQUE INDEX dead_id ON dead (id);
-ALTER TABLE dead ADD COLUMN buried INTEGER NOT NULL DEFAULT 0;
-UPDATE dead SET buried = CAST(strftime('%s', 'now') AS INTEGER) * 1000;
 CREATE INDEX dead_buried ON dead (buried);
