@@ -17,7 +17,7 @@ from celeriac.exceptions import NotRegistered
 from celeriac.result import AsyncResult
 from celeriac.sender import Call, Sender
 from celeriac.store.contract import Store
-from celeriac.stores.open import absolute_url, open_store
+from celeriac.stores.open import absolute_url, open_named
 from celeriac.task import AsyncTask, Runtime, Task, kind_of
 
 P = ParamSpec("P")
@@ -85,15 +85,7 @@ class Celeriac:
 
     def _open_store(self) -> Store:
         if self._store is None:
-            conf = self.conf
-            opened = open_store(
-                self.broker_url(),
-                conf.result_backend,
-                lease_seconds=conf.worker_lease,
-                result_seconds=int(conf.result_expires),
-                dead_limit=conf.dead_letter_limit,
-                dead_seconds=conf.dead_letter_expires,
-            )
+            opened = open_named(self.conf, self.broker_url())
             # Threads that come here together go on with the same one; a lock would not survive a fork.
             self._store = self._opened.setdefault("store", opened)
         return self._store

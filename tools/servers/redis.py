@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,13 +24,14 @@ class RedisServer:
     """One `redis-server` on 127.0.0.1, with a free port and a directory of its own.
 
     `durable` writes every change to disk before it is answered, so that a kill loses nothing that was
-    answered; otherwise nothing is ever written. The server dies with the process that made it, however
-    that one ends.
+    answered; otherwise nothing is ever written. `options` are more of its command line. The server dies with
+    the process that made it, however that one ends.
     """
 
-    def __init__(self, directory: Path, *, durable: bool = False) -> None:
+    def __init__(self, directory: Path, *, durable: bool = False, options: Sequence[str] = ()) -> None:
         self.directory = directory
         self.durable = durable
+        self.options = options
         self.port = 0
         self._program = find("redis-server")
         self._process: subprocess.Popen[bytes] | None = None
@@ -55,7 +57,7 @@ class RedisServer:
             raise RuntimeError("the server is running")
         tries = 1 if self.port else 5
         for _ in range(tries):
-            self.port = self.port if tries == 1 else _free_port()
+            self.port = self.port if tries == 1 else free_port()
             if self._launch():
                 return
         raise RuntimeError(f"redis-server did not start:\n{self._log().read_text(errors='replace')}")
@@ -115,7 +117,8 @@ class RedisServer:
     def _command(self) -> list[str]:
         command = [str(self._program), "--bind", "127.0.0.1", "--port", str(self.port)]
         command += ["--dir", str(self.directory), "--databases", str(DATABASES), "--save", ""]
-        return command + (["--appendonly", "yes", "--appendfsync", "always"] if self.durable else [])
+        command += ["--appendonly", "yes", "--appendfsync", "always"] if self.durable else []
+        return [*command, *self.options]
 
     def _ask(self, *commands: str) -> bytes:
         """Send commands as lines, return their one-line answers; empty when nobody listens."""
@@ -154,7 +157,8 @@ def _guard(pid: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

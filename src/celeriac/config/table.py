@@ -34,6 +34,20 @@ _ROWS = (
         aliases=("CELERY_RESULT_BACKEND",),
     ),
     Setting(
+        "broker_use_ssl",
+        (bool, dict, type(None)),
+        None,
+        "TLS to Redis: True, or a mapping with ssl_ca_certs, ssl_certfile, ssl_keyfile, ssl_cert_reqs.",
+        aliases=("BROKER_USE_SSL",),
+    ),
+    Setting(
+        "redis_backend_use_ssl",
+        (bool, dict, type(None)),
+        None,
+        "The same for results; as they come over the same connection, used where broker_use_ssl is unset.",
+        aliases=("CELERY_REDIS_BACKEND_USE_SSL",),
+    ),
+    Setting(
         "result_expires",
         _NUMBER,
         86400,

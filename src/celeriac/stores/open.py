@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.store.contract import DEAD_LETTER_LIMIT, DEAD_LETTER_SECONDS, Store
 
 _ROOT_MARKS = ("pyproject.toml", "manage.py", ".git")
+
+
+class Named(Protocol):
+    """Settings, or anything else that gives values by name."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+def open_named(settings: Named, broker_url: str) -> Store:
+    """The store that settings name, with the broker's URL as the app sees it."""
+    return open_store(
+        broker_url,
+        settings["result_backend"],
+        lease_seconds=settings["worker_lease"],
+        result_seconds=int(settings["result_expires"]),
+        dead_limit=settings["dead_letter_limit"],
+        dead_seconds=settings["dead_letter_expires"],
+        use_tls=settings["broker_use_ssl"] or settings["redis_backend_use_ssl"],
+    )
 
 
 def open_store(
@@ -19,6 +40,7 @@ def open_store(
     result_seconds: int = 86400,
     dead_limit: int = DEAD_LETTER_LIMIT,
     dead_seconds: float = DEAD_LETTER_SECONDS,
+    use_tls: bool | Mapping[str, Any] | None = None,
 ) -> Store:
     """The store that holds the queues of `broker_url` and the results of `result_backend`.
 
@@ -50,6 +72,7 @@ def open_store(
             result_seconds=result_seconds,
             dead_limit=dead_limit,
             dead_seconds=dead_seconds,
+            use_tls=use_tls,
         )
     raise ImproperlyConfigured(f"no store for {scheme}://; known are memory, sqlite, redis, rediss")
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
-from celeriac.stores.open import open_store
+from celeriac.stores.open import open_named
 from celeriac.worker.allocator import give_back_what_is_large
 from celeriac.worker.core import Core
 from celeriac.worker.crew import Cause, Child, Crew
@@ -242,13 +242,7 @@ class CoreProcess:
 
 
 def _open(manifest: Manifest) -> Any:
-    settings = manifest.settings
-    store = open_store(
-        manifest.broker_url,
-        settings.get("result_backend"),
-        lease_seconds=settings.get("worker_lease", 10.0),
-        result_seconds=int(settings.get("result_expires", 86400)),
-    )
+    store = open_named(manifest.settings, manifest.broker_url)
     if not store.shared:
         raise CeleriacError(f"{manifest.broker_url} lives in one process: use celeriac.testing.start_worker with it")
     return store

@@ -7,6 +7,8 @@ task 60 ms, and what it would do for us is a HELLO and a SELECT (Redis docs, "Cl
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
@@ -20,6 +22,7 @@ _TLS_CHECKS = {
     "cert_optional": ssl.CERT_OPTIONAL,
     "none": ssl.CERT_NONE,
     "cert_none": ssl.CERT_NONE,
+    **{str(int(check)): check for check in ssl.VerifyMode},
 }
 _SCHEMES = {
     "redis": "redis",
@@ -28,14 +31,12 @@ _SCHEMES = {
     "redis+socket": "unix",
     "redis+unix": "unix",
 }
-_KNOWN = frozenset(
-    {"db", "virtual_host", "username", "password", "ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}
-    | {"ssl_check_hostname"}
-)
+_TLS_OPTIONS = frozenset({"ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"})
+_KNOWN = frozenset({"db", "virtual_host", "username", "password"}) | _TLS_OPTIONS
 
 
 class Address(Struct, frozen=True):
-    """A server and a database on it. `path` is a unix socket; `tls` holds the URL's `ssl_...` options."""
+    """A server and a database on it. `path` is a unix socket; `tls` holds the `ssl_...` options."""
 
     host: str = "127.0.0.1"
     port: int = 6379
@@ -60,25 +61,49 @@ class Address(Struct, frozen=True):
             hello += [b"AUTH", (self.username or "default").encode(), self.password.encode()]
         return [hello, [b"SELECT", b"%d" % db]]
 
-    def tls_context(self) -> ssl.SSLContext | None:
-        """For `rediss://`: certificate and host name are verified unless the URL says otherwise."""
-        if self.tls is None:
-            return None
-        options = self.tls
-        context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"))
-        wanted = options.get("ssl_cert_reqs", "required").lower()
+    @property
+    def unverified(self) -> bool:
+        """Whether anybody could answer in the server's place: the certificate is not looked at, or not the name."""
+        return self.tls is not None and (self._checks() is not ssl.CERT_REQUIRED or not self._checks_name())
+
+    def _checks(self) -> ssl.VerifyMode:
+        wanted = (self.tls or {}).get("ssl_cert_reqs", "required").lower()
         if wanted not in _TLS_CHECKS:
             raise ImproperlyConfigured(f"ssl_cert_reqs cannot be {wanted!r}: required, optional or none")
-        if wanted != "required" or options.get("ssl_check_hostname", "true").lower() in ("false", "0", "no"):
-            context.check_hostname = False
-        context.verify_mode = _TLS_CHECKS[wanted]
-        if "ssl_certfile" in options:
-            context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+        return _TLS_CHECKS[wanted]
+
+    def _checks_name(self) -> bool:
+        return (self.tls or {}).get("ssl_check_hostname", "true").lower() not in ("false", "0", "no")
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """For `rediss://`: certificate and host name are verified unless the options say otherwise.
+
+        Raises `ImproperlyConfigured` for certificates and keys that cannot be loaded.
+        """
+        if self.tls is None:
+            return None
+        options, checks = self.tls, self._checks()
+        try:
+            context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"))
+            context.check_hostname = checks is ssl.CERT_REQUIRED and self._checks_name()
+            context.verify_mode = checks
+            if "ssl_certfile" in options:
+                context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+        except OSError as error:
+            named = ", ".join(f"{name}={value}" for name, value in sorted(options.items()))
+            raise ImproperlyConfigured(f"cannot load the TLS files ({named}): {error}") from error
         return context
 
 
-def parse(url: str) -> Address:
-    """Read a `redis://`, `rediss://`, `unix://` or `redis+socket://` URL; raises `ImproperlyConfigured`."""
+UseTls = bool | Mapping[str, Any] | None
+"""Celery's `broker_use_ssl`: a mapping of `ssl_...` options, or just True."""
+
+
+def parse(url: str, use_tls: UseTls = None) -> Address:
+    """Read a `redis://`, `rediss://`, `unix://` or `redis+socket://` URL; raises `ImproperlyConfigured`.
+
+    `use_tls` makes a `redis://` URL one with TLS, and its options go before those of the URL.
+    """
     parts = urlsplit(url)
     scheme = _SCHEMES.get(parts.scheme)
     options = dict(parse_qsl(parts.query))
@@ -98,5 +123,18 @@ def parse(url: str) -> Address:
         db=db,
         username=unquote(parts.username or options.get("username", "")),
         password=unquote(parts.password or options.get("password", "")),
-        tls={name: value for name, value in options.items() if name.startswith("ssl_")} if scheme == "rediss" else None,
+        tls=_tls_options(scheme, options, use_tls),
     )
+
+
+def _tls_options(scheme: str, options: Mapping[str, str], use_tls: UseTls) -> dict[str, str] | None:
+    if scheme != "rediss" and (not use_tls or scheme == "unix"):
+        return None
+    more = use_tls if isinstance(use_tls, Mapping) else {}
+    for name in more.keys() - _TLS_OPTIONS:
+        raise ImproperlyConfigured(f"unknown TLS option {name!r}; known are {', '.join(sorted(_TLS_OPTIONS))}")
+    found = {name: value for name, value in options.items() if name in _TLS_OPTIONS}
+    # Celery's examples give the constants of the module `ssl`, whose `str` is that of the number.
+    return found | {
+        name: str(int(value) if isinstance(value, ssl.VerifyMode) else value) for name, value in more.items()
+    }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable
@@ -86,6 +87,8 @@ class BlockingLink:
         ends = time.monotonic() + seconds
         try:
             self._socket = _connect(address, seconds)
+        except ssl.SSLCertVerificationError as error:
+            raise OperationalError(_distrust(address, error)) from error
         except OSError as error:
             raise ConnectionRefusedError(str(error)) from error
         greeting = address.greeting(db)
@@ -157,10 +160,17 @@ def _connect(address: Address, seconds: float) -> socket.socket:
         sock.settimeout(seconds)
         sock.connect(address.path)
         return sock
+    context = address.tls_context()
     sock = socket.create_connection((address.host, address.port), seconds)
     _tune(sock)
-    context = address.tls_context()
     return sock if context is None else context.wrap_socket(sock, server_hostname=address.host)
+
+
+def _distrust(address: Address, error: ssl.SSLCertVerificationError) -> str:
+    return (
+        f"the certificate of {address.host}:{address.port} is not trusted: {error.verify_message}; "
+        "ssl_ca_certs names the authority that signed it"
+    )
 
 
 def _readable(sock: socket.socket, seconds: float) -> bool:
@@ -200,6 +210,9 @@ class AsyncLink(asyncio.Protocol):
                 await link._connect(address)
                 for reply in await asyncio.gather(*link.call_all(*address.greeting(address.db))):
                     check(reply)
+        except ssl.SSLCertVerificationError as error:
+            link.abort()
+            raise OperationalError(_distrust(address, error)) from error
         except (OSError, TimeoutError) as error:
             link.abort()
             raise OperationalError(f"cannot connect to Redis: {str(error) or 'timeout'}") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import time
 import weakref
@@ -16,7 +17,7 @@ import hiredis
 from celeriac.exceptions import EnqueueUncertain, ImproperlyConfigured, OperationalError
 from celeriac.store import contract as c
 from celeriac.stores.redis import layout, verbs
-from celeriac.stores.redis.address import parse
+from celeriac.stores.redis.address import UseTls, parse
 from celeriac.stores.redis.kombu import Kombu
 from celeriac.stores.redis.link import (
     CONNECT_SECONDS,
@@ -31,6 +32,8 @@ from celeriac.stores.redis.loops import LoopLinks
 from celeriac.stores.redis.session import RedisSession
 
 R = TypeVar("R")
+
+logger = logging.getLogger("celeriac")
 
 DEADLINE_SECONDS = 2.0
 _RECHECK_SECONDS = 5.0
@@ -51,11 +54,14 @@ class RedisStore:
         result_seconds: int = 86400,
         dead_limit: int = c.DEAD_LETTER_LIMIT,
         dead_seconds: float = c.DEAD_LETTER_SECONDS,
+        use_tls: UseTls = None,
     ) -> None:
         self.url = url
         self.lease_seconds = lease_seconds
         self.beat_seconds = lease_seconds / 4
-        self._address = parse(url)
+        self._address = parse(url, use_tls)
+        if self._address.unverified:
+            logger.warning("TLS to %s without proof of who answers there: ssl_cert_reqs", self._address.host)
         results = self._address if results_url is None else parse(results_url)
         if results.server != self._address.server:
             raise ImproperlyConfigured("queues and results on two different servers: not supported yet")
