@@ -26,6 +26,17 @@ from celeriac.worker.limits import UNLIMITED, Limits, limits_of
 _RECURSION = 1000
 _REASON_LENGTH = 1000
 
+_generation = 0
+"""How many forks lie between this process and the one that loaded this module."""
+
+
+def _note_fork() -> None:
+    global _generation
+    _generation += 1
+
+
+os.register_at_fork(after_in_child=_note_fork)
+
 
 class Guard(Protocol):
     """What can end a running task from outside."""
@@ -54,8 +65,7 @@ class Executor:
         self._limits = limits if limits.hard or limits.soft else UNLIMITED
         self._sizes = app.sender.limits
         self._judge = Judge(app)
-        self._copied = False
-        os.register_at_fork(after_in_child=self._note_copy)
+        self._generation = _generation
 
     def execute(self, raw: bytes, queue: str, guard: Guard) -> Judged:
         """Run a task whose function is not `async def`."""
@@ -71,12 +81,10 @@ class Executor:
                 value = attempt.task.body(*attempt.args, **attempt.kwargs)
             else:
                 value = guard.call(attempt)
-            if self._copied:
-                self.leave_if_copied(0)
+            self.leave_if_copied(0)
             return self._judge.value(attempt, value)
         except BaseException as error:
-            if self._copied:
-                self.leave_if_copied(_exit_code(error))
+            self.leave_if_copied(_exit_code(error))
             return self._judge.error(attempt, error)
         finally:
             current.reset(token)
@@ -144,13 +152,9 @@ class Executor:
         outcome = refusal(raw, queue, error, self._clock.now())
         return report(outcome.task, outcome.result, dead=outcome.dead)
 
-    def _note_copy(self) -> None:
-        """User code has forked: in the copy nothing may be reported, or it would be reported twice."""
-        self._copied = True
-
     def leave_if_copied(self, code: int) -> None:
-        """End the process if it is a copy that user code has made of a child."""
-        if self._copied:
+        """End the process if it is a copy that user code has made: it would report everything a second time."""
+        if self._generation != _generation:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
