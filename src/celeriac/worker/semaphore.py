@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import sys
 from _multiprocessing import SemLock  # type: ignore[import-not-found]
-from multiprocessing import get_context
 from typing import Any, Protocol
+
+if sys.platform != "linux":
+    from multiprocessing import get_context
 
 ROOM = 64
 """Bytes for one of them: `sem_t` takes half of it."""
