@@ -21,7 +21,7 @@ OPTIONS = frozenset({"queue", "priority", "expires", "time_limit", "soft_time_li
 
 
 HOOKS = ("before_start", "on_success", "on_retry", "on_failure", "after_return")
-"""Methods of a task that a worker calls, where a subclass has them."""
+"""Methods of a task that a worker calls, where a subclass has its own."""
 
 
 class Runtime:
@@ -78,8 +78,8 @@ class Task(Generic[P, R]):
         if unknown:
             raise TypeError(f"task {name} has no option {sorted(unknown)[0]!r}")
         self.options: dict[str, Any] = options
-        self.hooks = frozenset(hook for hook in HOOKS if hasattr(type(self), hook))
-        """Which of the methods that workers call it has."""
+        self.hooks = frozenset(hook for hook in HOOKS if getattr(type(self), hook) is not getattr(Task, hook))
+        """Which of the methods that workers call it has of its own: the others are not called at all."""
         own_call = type(self).__call__ not in (Task.__call__, AsyncTask.__call__)
         self.body: Callable[..., Any] = self.__call__ if own_call else self.run
         """What a worker calls."""
@@ -200,6 +200,21 @@ class Task(Generic[P, R]):
             countdown=countdown,
             **{**inherited, **options},
         )
+
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+        """Called before a run; what it raises, the task has raised."""
+
+    def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:
+        """Called after a run that returned."""
+
+    def on_retry(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """Called after a run that is to be repeated; `einfo.traceback` is text."""
+
+    def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """Called after a run that failed, or in another process when its own died."""
+
+    def after_return(self, status: str, retval: Any, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """Called after a success or a failure; `retval` is then the value or the error."""
 
     def __repr__(self) -> str:
         return f"<Task: {self.name}>"

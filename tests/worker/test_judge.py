@@ -54,6 +54,23 @@ class Watched(Task):
         self.told.append(("after_return", status, einfo is None))
 
 
+class Polite(Task):
+    """A task whose methods call those they override."""
+
+    told = 0
+
+    def before_start(self, *arguments):
+        super().before_start(*arguments)
+
+    def on_failure(self, *arguments):
+        super().on_failure(*arguments)
+        type(self).told += 1
+
+    def after_return(self, *arguments):
+        super().after_return(*arguments)
+        type(self).told += 1
+
+
 class Broken(Task):
     """A task whose methods raise."""
 
@@ -106,6 +123,14 @@ def test_hooks_of_a_retry(app, bench):
     task = app.task(base=Watched, autoretry_for=(ValueError,))(fail)
     assert bench.run(GUARD, task).status == "RETRY"
     assert task.told[1:] == [("on_retry", "ValueError", True)]
+
+
+def test_hooks_may_call_those_they_override(app, bench):
+    task = app.task(base=Polite)(fail)
+    assert isinstance(bench.run(GUARD, task).result, ValueError)
+    assert Polite.told == 2
+    assert task.hooks == {"before_start", "on_failure", "after_return"}
+    assert not app.task(name="plain")(fail).hooks
 
 
 def test_hooks_that_raise_change_nothing(app, bench, caplog):

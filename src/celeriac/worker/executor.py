@@ -163,7 +163,7 @@ class Executor:
 def _before(attempt: Attempt) -> None:
     """An error in it is the task's own, as in Celery."""
     if "before_start" in attempt.task.hooks:
-        attempt.task.before_start(attempt.context.id, attempt.args, attempt.kwargs)  # type: ignore[attr-defined]
+        attempt.task.before_start(str(attempt.context.id), attempt.args, attempt.kwargs)
 
 
 def _exit_code(error: BaseException) -> int:
