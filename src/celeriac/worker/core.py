@@ -27,12 +27,11 @@ from msgspec import Struct
 
 from celeriac import ids
 from celeriac.clock import SYSTEM_CLOCK, Clock
-from celeriac.exceptions import LeaseLost, MalformedMessage, OperationalError
+from celeriac.exceptions import LeaseLost, OperationalError
 from celeriac.message import document
-from celeriac.message import task as wire
 from celeriac.store import contract as c
 from celeriac.store.lease import Watch
-from celeriac.worker import fate, intake, reaping
+from celeriac.worker import reaping
 from celeriac.worker.dispatcher import Dispatcher
 from celeriac.worker.distribute import Shares
 from celeriac.worker.frame import Manifest
@@ -40,8 +39,8 @@ from celeriac.worker.health import Health, judge
 from celeriac.worker.ledger import Held, Ledger
 from celeriac.worker.options import WorkerOptions
 from celeriac.worker.port import monotonic
-from celeriac.worker.progress import Progress
-from celeriac.worker.revoked import Register
+from celeriac.worker.progress import Lookout, Stalled
+from celeriac.worker.reception import Reception
 
 logger = logging.getLogger("celeriac.worker")
 
@@ -56,15 +55,10 @@ class CoreStats(Struct):
     requests: int = 0
     reaped: int = 0
     leases: int = 0
-    claimed: int = 0
     stalls: int = 0
     abandoned: int = 0
     """Tasks that a cold stop cut off, and outcomes that no store was there for."""
     longest_beat_gap: float = 0.0
-
-
-class _Stalled(Exception):
-    """A session brings nothing although messages wait."""
 
 
 class Core:
@@ -83,11 +77,9 @@ class Core:
             Dispatcher(options.name, index, pool, shares, clock, self._news.set)
             for index, pool in enumerate(options.pools)
         ]
-        self.revoked = Register()
-        self._of_queue = {queue: dispatcher for dispatcher in self.dispatchers for queue in dispatcher.queues}
+        self._reception = Reception(self.dispatchers, manifest, clock, self._news.set)
+        self._lookout = Lookout(self.dispatchers, float(manifest.settings["worker_stall_timeout"] or 0.0))
         self._clock = clock
-        self._rules = intake.Rules.of(manifest.settings)
-        self._loss_limit = int(manifest.settings["worker_loss_limit"])
         self._claim_bytes = int(manifest.settings["worker_claim_bytes"])
         self._watch = Watch(store.lease_seconds, store.lease_seconds / 2)
         self._lease = self._new_lease()
@@ -104,10 +96,6 @@ class Core:
         self._pause = _RECONNECT_SECONDS[0]
         self._away_since = 0.0
         self._told_to_stop = asyncio.Event()
-        self._stall_timeout = float(manifest.settings.get("worker_stall_timeout", 10.0))
-        self._stalls_in_a_row = 0
-        self._last_claim = (0.0, 0)
-        """When a claim was answered last, and with how many messages."""
         self._stop_waiting: asyncio.Future[None] | None = None
         self._neighbours = reaping.Neighbours(asyncio.get_running_loop(), self._beat_now.set)
 
@@ -138,11 +126,11 @@ class Core:
         health.answered = round(now - self._last_beat, 3) if self._last_beat else None
         health.stalls = self.stats.stalls
         lease = self._opened and self.dispatchers[0].lease_valid(now)
-        return judge(health, lease=lease, stalls_in_a_row=self._stalls_in_a_row)
+        return judge(health, lease=lease, stalls_in_a_row=self._lookout.in_a_row)
 
     def renew(self, manifest: Manifest) -> None:
         """The app was imported anew."""
-        self.manifest = manifest
+        self.manifest = self._reception.manifest = manifest
         for dispatcher in self.dispatchers:
             dispatcher.shares = Shares.of(manifest)
 
@@ -160,7 +148,8 @@ class Core:
                 if self.stopping and self._empty:
                     return  # a wait at the store crossed the end of the lease
                 self._forget_lease()
-            except _Stalled as error:
+            except Stalled as error:
+                self.stats.stalls += 1
                 self._interrupted()
                 logger.error("%s", error)
             except OperationalError as error:
@@ -221,7 +210,7 @@ class Core:
                 self._listen(session),
                 self._beat(session),
                 self._promote(session),
-                self._mind_progress(session),
+                self._lookout.watch(session),
             )
         finally:
             self._session = None
@@ -236,7 +225,7 @@ class Core:
             for dispatcher in self.dispatchers:
                 dispatcher.ledger.reconcile(reply)
             beaten = await session.call(c.Beat(self._lease))
-            await self._take_in(session, reply.unknown, beaten.revision)
+            await self._reception.take_in(session, reply.unknown, beaten.revision)
         else:
             await session.call(c.OpenLease(self._lease, reaping.own_record(self.options.queues)))
             self._opened = True
@@ -306,8 +295,8 @@ class Core:
         ledger.settle(reply.lost)
         if wanted:
             dispatcher.drained = not reply.claims
-            self._note_claim(len(reply.claims))
-        await self._take_in(session, reply.claims, reply.revision)
+            self._lookout.note_claim(len(reply.claims))
+        await self._reception.take_in(session, reply.claims, reply.revision)
         self._plan_promotion(reply.next_due)
         self._news.set()
 
@@ -331,42 +320,6 @@ class Core:
         if not held.tracked:
             return None
         return document.write_started(held.task_id, os.getpid(), self.options.name, self._clock.now())
-
-    async def _take_in(self, session: c.Session, claims: tuple[c.Claim, ...], revision: int) -> None:
-        """Let new claims go where they belong, once it is known what was revoked before they were taken."""
-        if revision > self.revoked.revision:
-            await self._learn(session)
-        if claims:
-            now = self._clock.now()
-            for claim in claims:
-                self._admit(claim, self._of_queue.get(claim.queue, self.dispatchers[0]), now)
-            for dispatcher in self.dispatchers:
-                dispatcher.hand_out()
-
-    def _admit(self, claim: c.Claim, dispatcher: Dispatcher, now: float) -> None:
-        item = intake.sort(claim, self.manifest.tasks, now, self._rules, dispatcher.pool.time_limit)
-        if isinstance(item, Held):
-            revocation = self.revoked.find(item.task_id) if self.revoked else None
-            if item.failure is not None:
-                dispatcher.warden.fail(item, item.failure)
-            elif revocation is not None:
-                dispatcher.end(item, c.Outcome("", item.task_id, revocation.result))
-            else:
-                dispatcher.admit(item)
-            return
-        if isinstance(item, c.Deferral):
-            dispatcher.ledger.deferrals.append(item)
-        else:
-            logger.error("a message of queue %s cannot run: %s", claim.queue, item.dead and item.dead.reason)
-            dispatcher.ledger.ended.append(item)
-        self._news.set()
-
-    async def _learn(self, session: c.Session) -> None:
-        """Read what was revoked since the last time, and end what can be ended."""
-        news = await session.call(c.Revocations(self.revoked.revision))
-        for entry in self.revoked.take_in(news, monotonic()):
-            for dispatcher in self.dispatchers:
-                dispatcher.warden.revoke(entry)
 
     async def _listen_for(self, session: c.Session, dispatcher: Dispatcher) -> None:
         """Wait for messages of this pool's queues, too."""
@@ -392,44 +345,9 @@ class Core:
             for dispatcher in awaited:
                 dispatcher.drained = handed is not None and len(handed.claims) < wanted
             if handed is not None:
-                self._note_claim(len(handed.claims))
-                await self._take_in(session, handed.claims, handed.revision)
+                self._lookout.note_claim(len(handed.claims))
+                await self._reception.take_in(session, handed.claims, handed.revision)
             self._news.set()
-
-    def _note_claim(self, count: int) -> None:
-        """What the last claim brought, for the day when nothing comes any more."""
-        self._last_claim = (monotonic(), count)
-        if count:
-            self.stats.claimed += count
-            self._stalls_in_a_row = 0
-
-    async def _mind_progress(self, session: c.Session) -> None:
-        """Notice that nothing comes although messages wait and children are free (promise G12)."""
-        progress = Progress(self._stall_timeout or float("inf"))
-        progress.resumed(self.stats.claimed)
-        while True:
-            await asyncio.sleep(min(progress.pause, 86400))
-            waiting = 0
-            wanting = tuple([queue for each in self.dispatchers if each.wanted() for queue in each.pool.queues])
-            if not progress.resumed(self.stats.claimed) and wanting:
-                waiting = sum([row.ready for row in await session.call(c.Stats(wanting))])
-            now = monotonic()
-            since = progress.look(now, waiting)
-            if since is not None:
-                self.stats.stalls += 1
-                self._stalls_in_a_row += 1
-                raise _Stalled(self._describe_stall(waiting, now - since))
-
-    def _describe_stall(self, waiting: int, seconds: float) -> str:
-        when, count = self._last_claim
-        wanted = sum([dispatcher.wanted() for dispatcher in self.dispatchers])
-        last = (
-            f"the last claim was answered {monotonic() - when:.1f} s ago with {count} messages" if when else "none was"
-        )
-        return (
-            f"{waiting} messages have been waiting for {seconds:.1f} s and more, {wanted} more could "
-            f"be taken, and nothing came; {last}; building the session from nothing (stall {self.stats.stalls})"
-        )
 
     # -- beat and promote -----------------------------------------------------
 
@@ -440,8 +358,7 @@ class Core:
             beaten = await session.call(c.Beat(self._lease))
             self._lease_holds_from(sent)
             self._plan_promotion(beaten.next_due)
-            if beaten.revision > self.revoked.revision:
-                await self._learn(session)
+            await self._reception.learn(session, beaten.revision)
             self._news.set()
             peers = self._neighbours.judge(beaten.peers, self._lease.worker)
             for peer in self._watch.look(monotonic(), peers, self._lease.worker):
@@ -474,21 +391,8 @@ class Core:
             return
         logger.warning("worker %s is dead: %d claims taken over", peer.worker, len(reaped.claims))
         self.stats.reaped += len(reaped.claims)
-        for claim in reaped.claims:
-            self._inherit(claim, self._of_queue.get(claim.queue, self.dispatchers[0]))
+        self._reception.inherit(reaped.claims)
         self._news.set()
-
-    def _inherit(self, claim: c.Claim, dispatcher: Dispatcher) -> None:
-        """A dead worker's claim goes back to its queue, unless it may not run again."""
-        try:
-            headers = wire.read_headers(claim.raw)
-        except MalformedMessage:
-            dispatcher.ledger.returns.append(c.Return(claim.id))
-            return
-        held = intake.hold(claim, headers, self.manifest.tasks)
-        losses = headers.losses + 1
-        decided = fate.worker_died(held, started=claim.started, losses=losses, limit=self._loss_limit)
-        dispatcher.warden.obey(held, decided)
 
     def _plan_promotion(self, next_due: int) -> None:
         """Wake up when the next delayed message is due."""
