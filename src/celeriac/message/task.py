@@ -142,6 +142,7 @@ _read_id = msgspec.json.Decoder(_IdEnvelope).decode
 _read_task = msgspec.json.Decoder(TaskMessage).decode
 _read_parts = msgspec.json.Decoder(dict[str, Raw]).decode
 
+_ANY = Limits(message_max_bytes=1 << 62, message_max_header_bytes=1 << 62)
 _SLOWLY = Limits(message_max_body_bytes=1 << 62, message_max_items=100_000)
 """What an envelope may hold that is not for the fast decoder: the core has other things to do."""
 
@@ -172,8 +173,11 @@ def write_body(args: Any, kwargs: Any, embed: dict[str, Any] | None = None) -> b
     return b"[%b,%b,%b]" % (values.encode(args), values.encode(kwargs) if kwargs else b"{}", tail)
 
 
-def read_headers(raw: bytes, most: Limits = USUAL) -> CoreHeaders:
-    """The headers the core needs; raises `MalformedMessage` when these bytes are no task message."""
+def read_headers(raw: bytes, most: Limits = _ANY) -> CoreHeaders:
+    """The headers the core needs; raises `MalformedMessage` when these bytes are no task message.
+
+    A message is measured once, by `most`, when it comes in; whoever reads it later takes it as it is.
+    """
     limits.check_message(raw, most.message_max_bytes)
     try:
         envelope = _read_core(raw)
