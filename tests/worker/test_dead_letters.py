@@ -19,7 +19,8 @@ def test_a_task_that_kills_its_child_leaves_signal_and_memory_and_can_be_replaye
     assert letter.memory > 1 << 20
     assert (letter.error, letter.task, letter.queue) == ("WorkerLostError", "die", "celery")
     assert letter.worker.startswith("w0")
-    assert len(letter.attempts) == 1
+    assert len(letter.attempts) == 3
     assert scene.app.dead.replay(letter.id)
     # It begins anew, with all its crashes before it, and comes to the same end.
     wait_until(lambda: [again.number > letter.number for again in scene.app.dead.list()] == [True], 40, "second death")
+    assert len(scene.app.dead.list()[0].attempts) == 3
