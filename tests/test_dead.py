@@ -128,6 +128,18 @@ def test_the_result_of_a_replay_is_the_new_one(app):
     assert app.dead.list() == []
 
 
+def test_an_error_in_text_that_cannot_be_written_leaves_a_letter_all_the_same(app):
+    @app.task(name="reads", acks_on_failure=False)
+    def reads():
+        raise ValueError("no file bad\udc80name")
+
+    with InProcessWorker(app):
+        result = reads.delay()
+        assert isinstance(result.get(timeout=20, propagate=False), ValueError)
+    (letter,) = app.dead.list()
+    assert r"bad\udc80name" in letter.attempts[0].traceback
+
+
 def test_what_cannot_be_read_and_what_is_not_known_say_so(app):
     app.conf.task_unknown_timeout = 0
     app.task(name="known")(print)

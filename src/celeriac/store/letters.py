@@ -81,6 +81,20 @@ def fingerprint(task: str, error: str, place: str) -> str:
     return blake2b("\n".join((task, error, place)).encode("utf-8", "replace"), digest_size=5).hexdigest()
 
 
+def legible(letter: DeadLetter) -> DeadLetter:
+    """The letter in text that can be written: errors of users hold lone surrogates, as names of files have them."""
+    attempts = tuple(Attempt(one.when, *map(_plain, (one.worker, one.error, one.traceback))) for one in letter.attempts)
+    texts = {name: getattr(letter, name) for name in _TEXTS}
+    return msgspec.structs.replace(letter, **{name: _plain(text) for name, text in texts.items()}, attempts=attempts)
+
+
+_TEXTS = ("id", "queue", "reason", "task", "worker", "signal", "error", "place")
+
+
+def _plain(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def pack(letter: DeadLetter) -> bytes:
     """All of a letter but its id, its queue and its message, on one line."""
     return msgspec.json.encode(msgspec.structs.replace(letter, id="", queue="", raw=b"", when=0.0, number=0))

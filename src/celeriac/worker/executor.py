@@ -17,6 +17,7 @@ from celeriac.message import document, failure, values
 from celeriac.message import task as wire
 from celeriac.sender import read_time
 from celeriac.store.contract import Cause, DeadLetter, Outcome
+from celeriac.store.letters import legible
 from celeriac.worker import tasklog
 from celeriac.worker.attempt import DOCUMENT, Attempt, Judged, report
 from celeriac.worker.frame import Verdict
@@ -186,6 +187,6 @@ def refusal(raw: bytes, queue: str, error: Exception, now: float, claim: str = "
     reason = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
     unknown = error.args[0] if isinstance(error, NotRegistered) and error.args else ""
     cause, name = Cause.UNKNOWN if unknown else Cause.MALFORMED, type(error).__name__
-    dead = DeadLetter(task_id or f"malformed-{claim}", queue, raw, reason, 0, cause, unknown, error=name)
+    dead = legible(DeadLetter(task_id or f"malformed-{claim}", queue, raw, reason, 0, cause, unknown, error=name))
     result = document.write_failure(task_id, error, now) if task_id else None
     return Outcome(claim, task_id, result, dead=dead)

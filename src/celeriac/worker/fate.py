@@ -13,6 +13,7 @@ from celeriac import exceptions, states
 from celeriac.message import document, failure, history, values
 from celeriac.message import task as wire
 from celeriac.store import contract as c
+from celeriac.store.letters import legible
 from celeriac.worker.frame import TaskSpec
 from celeriac.worker.ledger import Failure, Held
 
@@ -83,7 +84,7 @@ def end(held: Held, failed: Failure, now: float, worker: str = "") -> c.Outcome:
 
 def dead_letter(held: Held, failed: Failure, now: float, worker: str = "") -> c.DeadLetter:
     """What a person finds of it."""
-    return c.DeadLetter(
+    letter = c.DeadLetter(
         held.task_id,
         held.queue,
         held.raw,
@@ -97,6 +98,7 @@ def dead_letter(held: Held, failed: Failure, now: float, worker: str = "") -> c.
         failed.error,
         attempts=(*(c.Attempt(*run) for run in history.recall(held.raw)), c.Attempt(now, worker, reason)),
     )
+    return legible(letter)
 
 
 def revoked(task_id: str, reason: str, now: float) -> c.Outcome:

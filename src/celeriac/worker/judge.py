@@ -20,6 +20,7 @@ from celeriac.ids import random_below
 from celeriac.message import document, failure, history, limits, values
 from celeriac.message import task as wire
 from celeriac.sender import Call
+from celeriac.store import letters
 from celeriac.store.contract import Attempt as Attempted
 from celeriac.store.contract import Cause, DeadLetter, Message
 from celeriac.worker import hooks, tasklog
@@ -173,7 +174,7 @@ class Judge:
 def _dead(attempt: Attempt, error: BaseException, reason: str, trace: str, now: float) -> DeadLetter:
     context = attempt.context
     last = Attempted(now, context.hostname, reason, trace)
-    return DeadLetter(
+    letter = DeadLetter(
         attempt.id,
         context.queue,
         attempt.raw,
@@ -186,6 +187,7 @@ def _dead(attempt: Attempt, error: BaseException, reason: str, trace: str, now: 
         place=failure.place(error),
         attempts=(*(Attempted(*run) for run in history.recall(attempt.raw)), last),
     )
+    return letters.legible(letter)
 
 
 def _cause(error: BaseException) -> Cause:
