@@ -164,7 +164,7 @@ def bury(state: State, index: int, child: Child) -> State:
     return change(state, index, gone, ready=(*back, *state.ready), charged=state.charged | set(begun))
 
 
-# -- the child: run_sync, Door.put --------------------------------------------------------------------------
+# -- the child: run_plain, Door.put -------------------------------------------------------------------------
 
 
 def child_steps(state: State, index: int, protocol: Protocol) -> Iterator[tuple[str, State]]:

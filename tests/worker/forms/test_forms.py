@@ -13,6 +13,7 @@ import pytest
 from celeriac.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from celeriac.message import document
 from celeriac.result import gather
+from celeriac.sender import Call
 from celeriac.store import contract as c
 from tests.worker.ledger import wait_until
 from tests.worker.processes import Worker
@@ -76,6 +77,16 @@ def test_cancelled_while_it_runs(stage: Stage, prefix: str) -> None:
     with pytest.raises(TaskRevokedError):
         running.get(timeout=20)
     assert beside.get(timeout=20) == 0.5
+
+
+def test_limits_of_the_length_of_the_tasks_hit_no_other(stage: Stage) -> None:
+    scene, _, kind = stage
+    naps = Call(task="anap" if kind == "asyncio" else "nap", args=(0.005,), soft_time_limit=0.006)
+    calls = [call for number in range(300) for call in (naps, Call(task="quick", args=(number,)))]
+    results = [scene.app.AsyncResult(id) for id in scene.app.sender.send(calls)]
+    assert gather(results[1::2], timeout=30) == list(range(300))
+    ended = [result.get(timeout=30, propagate=False) for result in results[::2]]
+    assert {type(value) for value in ended} <= {float, SoftTimeLimitExceeded}
 
 
 def test_a_copy_that_user_code_forks_says_nothing(stage: Stage) -> None:
