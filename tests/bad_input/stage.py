@@ -7,6 +7,8 @@ import itertools
 import json
 import os
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,7 @@ class Stage:
 
     def dead_letter(self, reason: str) -> c.DeadLetter:
         """The one dead letter that is new, once everything is settled."""
-        wait_until(lambda: self._row().dead > self._dead, END_SECONDS, "dead letter", 0.005)
+        self._wait(lambda row: row.dead > self._dead, "dead letter")
         self.settle()
         self._dead += 1
         assert self._row().dead == self._dead
@@ -76,12 +78,15 @@ class Stage:
 
     def settle(self) -> None:
         """Return when nothing is queued, delayed or claimed."""
+        self._wait(lambda row: not (row.ready or row.delayed or row.claimed), "quiet")
 
-        def settled() -> bool:
-            row = self._row()
-            return not (row.ready or row.delayed or row.claimed)
-
-        wait_until(settled, END_SECONDS, "quiet", 0.01)
+    def _wait(self, condition: Callable[[c.QueueStats], bool], what: str) -> None:
+        """Ask less and less often: counting claims costs Redis time for each of their megabytes."""
+        ends, pause = time.monotonic() + END_SECONDS, 0.005
+        while not condition(self._row()):
+            assert time.monotonic() < ends, f"there was still no {what}"
+            time.sleep(pause)
+            pause = min(2 * pause, 0.5)
 
     def forgive(self) -> None:
         """The dead letters there are now are as they should be."""
