@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ from msgspec import Struct
 
 from celeriac import ids
 from celeriac.clock import Clock
-from celeriac.exceptions import CeleriacError, MalformedMessage
+from celeriac.exceptions import CeleriacError, LeaseLost, MalformedMessage
 from celeriac.message import edit
 from celeriac.message import task as wire
 from celeriac.store import contract as c
@@ -50,7 +51,8 @@ def hand_back(store: c.Store, kombu: c.Kombu, clock: Clock, pause: Callable[[flo
         landed = kombu.unland()
         delayed = _release_delayed(store, clock)
     finally:
-        store.run(c.CloseLease(lease))
+        with contextlib.suppress(LeaseLost):  # it holds nothing any more, and moving many messages takes long
+            store.run(c.CloseLease(lease))
     return HandedBack(claims, delayed, landed, failed)
 
 
