@@ -140,7 +140,8 @@ class Celeriac:
         known = self.tasks.get(name)
         defaults = known.options if known is not None else {}
         call = Call(task=name, args=args or (), kwargs=kwargs, **{**defaults, **options})
-        return AsyncResult(self.sender.send_one(call), self._open_store, name)
+        id = self.sender.send_one(call)
+        return AsyncResult(id, self._open_store, name, ignored=bool(call.ignore_result))
 
     def AsyncResult(self, id: str) -> AsyncResult[Any]:
         """The result of a task by id."""

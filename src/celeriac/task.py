@@ -103,20 +103,23 @@ class Task(Generic[P, R]):
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """Enqueue a call with these arguments; when it returns, the store has it."""
-        call = Call(task=self.name, args=args, kwargs=kwargs, **self.options)
-        return AsyncResult(self._runtime.sender.send_one(call), self._runtime.store, self.name)
+        return self._send(Call(task=self.name, args=args, kwargs=kwargs, **self.options))
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """`delay` for event loops."""
         call = Call(task=self.name, args=args, kwargs=kwargs, **self.options)
-        return AsyncResult(await self._runtime.sender.asend_one(call), self._runtime.store, self.name)
+        id = await self._runtime.sender.asend_one(call)
+        return AsyncResult(id, self._runtime.store, self.name, ignored=bool(call.ignore_result))
 
     def apply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[R]:
         """Enqueue a call with options: those of `sender.Call`, under Celery's names."""
-        call = self._call(args, kwargs, options)
-        return AsyncResult(self._runtime.sender.send_one(call), self._runtime.store, self.name)
+        return self._send(self._call(args, kwargs, options))
+
+    def _send(self, call: Call) -> AsyncResult[R]:
+        id = self._runtime.sender.send_one(call)
+        return AsyncResult(id, self._runtime.store, self.name, ignored=bool(call.ignore_result))
 
     def delay_many(self, arguments: Iterable[Sequence[Any]], **options: Any) -> list[AsyncResult[R]]:
         """Enqueue one call for each tuple of arguments, hundreds in a round trip.

@@ -5,6 +5,7 @@ The order of the fields is Celery's, and `status` comes first: `store.contract.i
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
@@ -26,6 +27,14 @@ class Document(Struct):
     children: Any = None
     date_done: str | None = None
     task_id: str = ""
+    group_id: str | None = None
+    parent_id: str | None = None
+    name: str | None = None
+    args: Any = None
+    kwargs: Any = None
+    worker: str | None = None
+    retries: int | None = None
+    queue: str | None = None
 
 
 class Family(Struct, frozen=True):
@@ -88,3 +97,22 @@ def read(data: bytes) -> Document:
     if document.status in states.EXCEPTION_STATES:
         document.result = failure.from_dict(document.result, document.traceback)
     return document
+
+
+def as_meta(found: Document, task_id: str) -> dict[str, Any]:
+    """A document as the dict that Celery's callbacks get."""
+    fields = {name: getattr(found, name) for name in Document.__struct_fields__}
+    return {name: value for name, value in fields.items() if value is not None or name in _ALWAYS} | {
+        "task_id": found.task_id or task_id
+    }
+
+
+_ALWAYS = frozenset({"result", "traceback"})
+
+
+def instant(text: str | None) -> datetime | None:
+    """The time in `date_done`, aware; UTC where it names no zone."""
+    if not text:
+        return None
+    when = datetime.fromisoformat(text)
+    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)

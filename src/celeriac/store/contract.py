@@ -548,8 +548,16 @@ class Store(Protocol):
     async def arun(self, request: Request[R], *, deadline: float | None = None) -> R:
         """The same, from an event loop."""
 
-    def wait_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
-        """The documents of tasks once all are final; at the timeout, None for those that are not."""
+    def wait_results(
+        self, tasks: tuple[str, ...], timeout: float | None, least: int | None = None
+    ) -> tuple[bytes | None, ...]:
+        """The documents of tasks once all are final, or `least` of them; None for those that are not.
+
+        At the timeout it returns what is there.
+        """
+
+    async def await_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
+        """The same once all are final, from an event loop: however many wait there, over one connection."""
 
     async def connect(self, lease: Lease, first: int = 1) -> Session:
         """A session for a worker; raises `OperationalError` when the store cannot be reached.

@@ -62,16 +62,35 @@ class MemoryStore:
         """Perform a request; never blocks for longer than the lock is held."""
         return self.run(request)
 
-    def wait_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
+    def wait_results(
+        self, tasks: tuple[str, ...], timeout: float | None, least: int | None = None
+    ) -> tuple[bytes | None, ...]:
         """Wait on the condition that every change notifies."""
+        missing = 0 if least is None else max(0, len(set(tasks)) - least)
 
-        def final() -> list[bytes | None]:
-            documents = [self.state.results.get(task) for task in tasks]
-            return [doc if doc is not None and c.is_final(doc) else None for doc in documents]
+        def enough() -> bool:
+            return len({task for task in tasks if self._final(task) is None}) <= missing
 
         with self._lock:
-            self._changed.wait_for(lambda: None not in final(), timeout)
-            return tuple(final())
+            self._changed.wait_for(enough, timeout)
+            return tuple(map(self._final, tasks))
+
+    async def await_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
+        """Look again after every change."""
+        waiting = MemorySession(self, 0)
+        try:
+            async with asyncio.timeout(timeout):
+                while None in map(self._final, tasks):
+                    await waiting.wait((), 0)
+        except TimeoutError:
+            pass
+        finally:
+            await waiting.close()
+        return tuple(map(self._final, tasks))
+
+    def _final(self, task: str) -> bytes | None:
+        found = self.state.results.get(task)
+        return found if found is not None and c.is_final(found) else None
 
     async def connect(self, lease: c.Lease, first: int = 1) -> c.Session:
         """A session bound to the running loop."""

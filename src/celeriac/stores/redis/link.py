@@ -13,7 +13,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import hiredis
 
@@ -202,7 +202,7 @@ class AsyncLink(asyncio.Protocol):
         address: Address,
         on_push: Callable[[list[Any]], None] | None = None,
         on_lost: Callable[[], None] | None = None,
-    ) -> AsyncLink:
+    ) -> Self:
         """Connect, or raise `OperationalError`."""
         link = cls(on_push, on_lost)
         try:

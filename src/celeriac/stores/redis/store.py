@@ -18,9 +18,11 @@ from celeriac.exceptions import EnqueueUncertain, ImproperlyConfigured, Operatio
 from celeriac.store import contract as c
 from celeriac.stores.redis import layout, verbs
 from celeriac.stores.redis.address import UseTls, parse
+from celeriac.stores.redis.ear import ResultLink
 from celeriac.stores.redis.kombu import Kombu
 from celeriac.stores.redis.link import (
     CONNECT_SECONDS,
+    AsyncLink,
     BlockingLink,
     LinkLost,
     check,
@@ -68,7 +70,8 @@ class RedisStore:
         results_db = None if results.db == self._address.db else results.db
         self._place = verbs.Place(self._address.db, results_db, result_seconds, dead_limit, dead_seconds)
         self._links: dict[int, deque[BlockingLink]] = defaultdict(deque)
-        self._loop_links = LoopLinks(self._address)
+        self._results_address = results
+        self._make_loop_links()
         _STORES.add(self)
 
     @property
@@ -150,6 +153,7 @@ class RedisStore:
     async def arun(self, request: c.Request[R], *, deadline: float | None = None) -> R:
         """The same from an event loop; one connection a loop, requests in flight side by side."""
         command = verbs.encode(request, self._place)
+        links = self._ears if isinstance(request, verbs.RESULT_REQUESTS) else self._loop_links
         sent, pause = False, 0.01
         seconds = DEADLINE_SECONDS if deadline is None else deadline
         failure: Exception = TimeoutError(f"no reply within {seconds:g} s")
@@ -157,7 +161,7 @@ class RedisStore:
             async with asyncio.timeout(seconds):
                 while True:
                     try:
-                        link = await self._loop_links.get()
+                        link: AsyncLink = await links.get()
                         sent = True
                         reply = await link.call(command)
                         if needs_script(reply):
@@ -172,8 +176,40 @@ class RedisStore:
         except TimeoutError:
             raise _given_up(request, sent, failure) from failure
 
-    def wait_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
+    async def await_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
+        """The same from an event loop; its coroutines share one subscribed connection."""
+        ends = None if timeout is None else time.monotonic() + timeout
+        found: dict[str, bytes] = {}
+        while missing := [task for task in dict.fromkeys(tasks) if task not in found]:
+            left = _RECHECK_SECONDS if ends is None else max(0.0, min(_RECHECK_SECONDS, ends - time.monotonic()))
+            failure: Exception | None = None
+            try:
+                link = await self._ears.get()
+                documents = await link.listen([layout.result_key(task) for task in missing], left)
+                found.update((task, doc) for task, doc in zip(missing, documents, strict=True) if doc is not None)
+            except (LinkLost, OperationalError) as error:
+                failure = error
+                await self._afetch(missing, found)
+                await asyncio.sleep(0.05)
+            if ends is not None and time.monotonic() >= ends:
+                if failure is not None and not found:
+                    raise OperationalError(f"cannot reach Redis: {failure}") from failure
+                break
+        return tuple(found.get(task) for task in tasks)
+
+    async def _afetch(self, tasks: list[str], found: dict[str, bytes]) -> None:
+        """Read them one by one, as `_fetch`."""
+        with contextlib.suppress(OperationalError):
+            for task in tasks:
+                (document,) = await self.arun(c.ReadResults((task,)))
+                if document is not None and c.is_final(document):
+                    found[task] = document
+
+    def wait_results(
+        self, tasks: tuple[str, ...], timeout: float | None, least: int | None = None
+    ) -> tuple[bytes | None, ...]:
         """Subscribe and look in one write, then wait for what is published; looks again every five seconds."""
+        enough = 0 if least is None else len(set(tasks)) - least
         ends = None if timeout is None else time.monotonic() + timeout
         found: dict[str, bytes] = {}
         db = self._place.db if self._place.results_db is None else self._place.results_db
@@ -186,7 +222,7 @@ class RedisStore:
                 time.sleep(0.05)
                 continue
             try:
-                done = self._watch(link, tasks, found, ends)
+                done = self._watch(link, tasks, found, ends, enough)
             except LinkLost:
                 link.close()
                 done = self._fetch(tasks, found)
@@ -195,8 +231,10 @@ class RedisStore:
             if done or (ends is not None and time.monotonic() >= ends):
                 return tuple(found.get(task) for task in tasks)
 
-    def _watch(self, link: BlockingLink, tasks: tuple[str, ...], found: dict[str, bytes], ends: float | None) -> bool:
-        """One round of waiting on one connection; True when all results are there."""
+    def _watch(
+        self, link: BlockingLink, tasks: tuple[str, ...], found: dict[str, bytes], ends: float | None, enough: int
+    ) -> bool:
+        """One round of waiting on one connection; True when no more than `enough` results are missing."""
         missing = {layout.result_key(task): task for task in tasks if task not in found}
         keys = list(missing)
         commands = [[b"UNSUBSCRIBE", *link.channels]] if link.channels else []
@@ -217,13 +255,13 @@ class RedisStore:
         for key, document in zip(keys, check(reply), strict=True):
             note(key, document)
         pause_ends = time.monotonic() + _RECHECK_SECONDS
-        while missing:
+        while len(missing) > enough:
             now = time.monotonic()
             left = pause_ends - now if ends is None else min(pause_ends, ends) - now
             if left <= 0:
                 break
             note_push(link.poll(left))
-        return not missing
+        return len(missing) <= enough
 
     def _fetch(self, tasks: tuple[str, ...], found: dict[str, bytes]) -> bool:
         """Read what is there one by one: Redis cuts off a subscriber to whom it owes more than 32 MB."""
@@ -265,12 +303,17 @@ class RedisStore:
             while links:
                 links.pop().close()
         self._loop_links.close()
+        self._ears.close()
 
     def forget_connections(self) -> None:
         """After a fork: the connections are the parent's. They are left alone, not closed."""
-        _INHERITED.append((self._links, self._loop_links))
+        _INHERITED.append((self._links, self._loop_links, self._ears))
         self._links = defaultdict(deque)
-        self._loop_links = LoopLinks(self._address)
+        self._make_loop_links()
+
+    def _make_loop_links(self) -> None:
+        self._loop_links = LoopLinks(self._address, AsyncLink)
+        self._ears = LoopLinks(self._results_address, ResultLink)
 
 
 def _answer(link: BlockingLink, ahead: deque[c.Request[R]], deadline: float | None) -> R:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
+import weakref
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +18,7 @@ from celeriac.stores.sqlite.engine import Engine
 from celeriac.stores.sqlite.requests import only_reads
 from celeriac.stores.sqlite.session import SQLiteSession
 from celeriac.stores.sqlite.transaction import Keeping
-from celeriac.stores.sqlite.waiting import wait_for_results
+from celeriac.stores.sqlite.waiting import Awaited, wait_for_results
 from celeriac.stores.sqlite.wake import NEWS, WORKER
 
 R = TypeVar("R")
@@ -55,6 +56,7 @@ class SQLiteStore:
         self._keeping = Keeping(result_seconds, dead_limit, dead_seconds)
         self._clock = clock
         self._open: Engine | None = None
+        self._awaited: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Awaited] = weakref.WeakKeyDictionary()
 
     def run(self, request: c.Request[R], *, deadline: float | None = None) -> R:
         """Perform a request, waiting at most `deadline` seconds for other processes to let go of the file.
@@ -91,13 +93,27 @@ class SQLiteStore:
             await arrived
         return entry.result()
 
-    def wait_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
+    def wait_results(
+        self, tasks: tuple[str, ...], timeout: float | None, least: int | None = None
+    ) -> tuple[bytes | None, ...]:
         """Wait on a socket that whoever writes results sends to."""
+        return wait_for_results(tasks, timeout, least, self._read, self._engine(timeout).bells, self._clock)
 
-        def read(part: tuple[str, ...]) -> tuple[bytes | None, ...]:
-            return self.run(c.ReadResults(part))
+    def _read(self, tasks: tuple[str, ...]) -> tuple[bytes | None, ...]:
+        return self.run(c.ReadResults(tasks))
 
-        return wait_for_results(tasks, timeout, read, self._engine(timeout).bells, self._clock)
+    async def await_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
+        """The same; the coroutines of a loop share one socket."""
+        found = await self.arun(c.ReadResults(tasks), deadline=timeout)
+        final = tuple(each if each is not None and c.is_final(each) else None for each in found)
+        if None not in final or (timeout is not None and timeout <= 0):
+            return final
+        loop = asyncio.get_running_loop()
+        awaited = self._awaited.get(loop)
+        if awaited is None:
+            bells = (await asyncio.to_thread(self._engine, timeout)).bells
+            awaited = self._awaited.setdefault(loop, Awaited(self._read, bells))
+        return await awaited.wait(tasks, timeout)
 
     async def connect(self, lease: c.Lease, first: int = 1) -> c.Session:
         """A session bound to the running loop."""
@@ -135,6 +151,7 @@ class SQLiteStore:
             if old is not None and old.pid == os.getpid():
                 old.close()
             self._open = Engine(self.path, self._clock, self._keeping)
+            self._awaited = weakref.WeakKeyDictionary()
             return self._open
 
 

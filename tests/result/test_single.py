@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -12,44 +13,9 @@ import celeriac.exceptions
 from celeriac import Celeriac, gather
 from celeriac.exceptions import MaxRetriesExceededError, RemoteError, TaskRevokedError, TimeoutError, WorkerLostError
 from celeriac.message import document, values
-from celeriac.store import contract as c
+from celeriac.result import allow_join_result
 from celeriac.worker.inprocess import InProcessWorker
-
-
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-def app(request, tmp_path):
-    """An app on a store of its own."""
-    urls = {"memory": lambda: "memory://", "sqlite": lambda: f"sqlite:///{tmp_path}/tasks.db"}
-    broker = urls[request.param]() if request.param in urls else request.getfixturevalue("redis_url")
-    with Celeriac("tests", broker=broker) as app:
-        yield app
-
-
-class Writer:
-    """Writes documents the way a worker does: as ends of claims."""
-
-    def __init__(self, app: Celeriac) -> None:
-        self._store = app.store
-        self._lease = c.Lease("writer", "epoch")
-        self._number = 1
-        app.store.run(c.OpenLease(self._lease, c.WorkerRecord()))
-
-    def write(self, task: str, data: bytes) -> None:
-        self._store.run(c.Enqueue((c.Message(f"{task}:{self._number}", "writer", b"{}"),)))
-        (claim,) = self._claim(()).claims
-        self._claim((c.Outcome(claim.id, task, data),))
-
-    def _claim(self, outcomes: tuple[c.Outcome, ...]) -> c.Finished:
-        self._number += 1
-        return self._store.run(c.Finish(self._lease, outcomes, ("writer",), not outcomes, first=self._number))
-
-
-def succeeded(task, value):
-    return document.write(task, "SUCCESS", values.encode(value), time.time())
-
-
-def failed(task, error, trace=None):
-    return document.write_failure(task, error, time.time(), trace)
+from tests.result.writer import Writer, failed, succeeded
 
 
 def test_id_that_nothing_is_known_of_is_pending(app):
@@ -182,7 +148,7 @@ def test_results_of_one_id_are_equal(app):
     one, same, other = (app.AsyncResult(id) for id in ("1", "1", "2"))
     assert one == same
     assert one != other
-    assert one != "1"
+    assert one == "1"
     assert {one, same, other} == {one, other}
     assert (str(one), repr(one), one.task_id) == ("1", "<AsyncResult: 1>", "1")
 
@@ -233,3 +199,107 @@ def test_hundreds_of_results_from_many_threads(app):
         for thread in threads:
             thread.join()
     assert found == {part: [2 * number for number in range(300)[part::4]] for part in range(4)}
+
+
+# -- what Celery's results do ----------------------------------------------------
+
+
+def test_hooks_while_waiting(app):
+    writer = Writer(app)
+    heard: list[tuple[Any, ...]] = []
+    passed: list[None] = []
+
+    def at_interval():
+        passed.append(None)
+        if len(passed) == 1:
+            writer.write("one", document.write("one", "PROGRESS", values.encode({"done": 1}), time.time()))
+        if len(passed) == 2:
+            writer.write("one", succeeded("one", 7))
+
+    value = app.AsyncResult("one").get(
+        20,
+        interval=0.02,
+        on_message=lambda meta: heard.append((meta["task_id"], meta["status"], meta["result"])),
+        on_interval=at_interval,
+        callback=lambda id, value: heard.append((id, value)),
+    )
+    assert value == 7
+    assert heard == [("one", "PROGRESS", {"done": 1}), ("one", "SUCCESS", 7), ("one", 7)]
+
+
+def test_error_of_a_task_that_this_one_follows_is_raised_early(app):
+    writer = Writer(app)
+    writer.write("first", failed("first", KeyError("k")))
+    result = app.AsyncResult("second")
+    result.parent = app.AsyncResult("first")
+    with pytest.raises(KeyError):
+        result.get(20, interval=0.02)
+    with pytest.raises(TimeoutError):
+        result.get(0.05, interval=0.02, follow_parents=False)
+    assert result.as_tuple() == (("second", (("first", None), None)), None)
+
+
+def test_remote_traceback_goes_along(app):
+    Writer(app).write("one", failed("one", ValueError("no"), "Traceback: far away"))
+    with pytest.raises(ValueError, match="no") as raised:
+        app.AsyncResult("one").get(5)
+    assert raised.value.__notes__ == ["\nTraceback of the worker:\nTraceback: far away"]
+
+
+def test_then_is_called_when_the_end_is_known(app):
+    writer = Writer(app)
+    heard = []
+    good, bad = app.AsyncResult("good"), app.AsyncResult("bad")
+    good.then(lambda result: heard.append(result.get()))
+    bad.then(heard.append, lambda result: heard.append(result.state))
+    assert not good.ready()
+    writer.write("good", succeeded("good", 1))
+    writer.write("bad", failed("bad", ValueError()))
+    assert (good.ready(), bad.ready(), heard) == (True, True, [1, "FAILURE"])
+    good.then(heard.append)
+    assert heard[2:] == [good]
+
+
+def test_whether_there_is_any_document(app):
+    result = app.AsyncResult("one")
+    assert not result.exists()
+    Writer(app).write("one", succeeded("one", 1))
+    assert result.exists()
+    assert result.date_done.tzinfo is not None
+    result.forget()
+    assert not result.exists()
+
+
+def test_tree_of_children(app):
+    writer = Writer(app)
+    data = succeeded("top", 1).replace(b'"children":[]', b'"children":[[["kid",null],null]]')
+    writer.write("top", data)
+    writer.write("kid", succeeded("kid", 2))
+    top = app.AsyncResult("top")
+    assert [(result.id, value) for result, value in top.collect()] == [("top", 1), ("kid", 2)]
+    assert [(above and above.id, node.id) for above, node in top.iterdeps()] == [(None, "top"), ("top", "kid")]
+    assert top.get_leaf() == 2
+
+
+def test_waiting_in_a_task_is_refused(app):
+    task = app.task(lambda number: number, name="leaf")
+
+    @app.task(name="waits")
+    def waits(how):
+        result = task.delay(5)
+        if how == "allowed":
+            with allow_join_result():
+                return result.get(20)
+        return gather([result]) if how == "gathered" else result.get(20, disable_sync_subtasks=how != "asked")
+
+    with InProcessWorker(app, concurrency=2):
+        for how in ("plain", "gathered"):
+            with pytest.raises(RuntimeError, match=r"Never call result\.get\(\) within a task!"):
+                waits.delay(how).get(20)
+        assert (waits.delay("allowed").get(20), waits.delay("asked").get(20)) == (5, 5)
+
+
+def test_nobody_waits_for_what_is_not_kept(app):
+    result = app.task(lambda: None, name="t").apply_async(ignore_result=True)
+    assert (result.ignored, result.get()) == (True, None)
+    assert gather([result]) == [None]

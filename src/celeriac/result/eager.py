@@ -1,0 +1,89 @@
+"""`EagerResult`: the result of a task that ran here, in place of being sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
+
+from celeriac import states
+from celeriac.message import document
+from celeriac.result.joining import assert_will_not_block
+from celeriac.result.single import AsyncResult
+from celeriac.store.contract import Store
+
+R_co = TypeVar("R_co", covariant=True)
+
+
+class EagerResult(AsyncResult[R_co]):
+    """A result that is there from the beginning; no store is asked. `ret_value` is the value or the exception."""
+
+    __slots__ = ()
+
+    supports_native_join = False
+
+    def __init__(
+        self, id: str, ret_value: Any, state: str, traceback: str | None = None, name: str | None = None
+    ) -> None:
+        super().__init__(id, _nowhere, name)
+        self._final = document.Document(state, ret_value, traceback, task_id=id)
+
+    def get(
+        self,
+        timeout: float | None = None,
+        propagate: bool = True,
+        interval: float = 0.5,
+        no_ack: bool = True,
+        follow_parents: bool = True,
+        callback: Callable[[str, Any], Any] | None = None,
+        on_message: Callable[[dict[str, Any]], Any] | None = None,
+        on_interval: Callable[[], Any] | None = None,
+        disable_sync_subtasks: bool = True,
+        EXCEPTION_STATES: Collection[str] = states.EXCEPTION_STATES,
+        PROPAGATE_STATES: Collection[str] = states.PROPAGATE_STATES,
+    ) -> R_co:
+        """The value, or what the task raised."""
+        if disable_sync_subtasks:
+            assert_will_not_block()
+        return self._give(propagate, callback, PROPAGATE_STATES)
+
+    wait = get
+
+    async def aget(
+        self,
+        timeout: float | None = None,
+        propagate: bool = True,
+        *,
+        callback: Callable[[str, Any], Any] | None = None,
+        disable_sync_subtasks: bool = True,
+    ) -> R_co:
+        """The same."""
+        return self.get(timeout, propagate, callback=callback, disable_sync_subtasks=disable_sync_subtasks)
+
+    def ready(self) -> bool:
+        """It is."""
+        return True
+
+    def exists(self) -> bool:
+        """It does, here."""
+        return True
+
+    def forget(self) -> None:
+        """There is nothing to delete."""
+
+    def revoke(
+        self,
+        connection: Any = None,
+        terminate: bool = False,
+        signal: str | int | None = None,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> None:
+        """Only the state changes: the task has run."""
+        self._final = document.Document(states.REVOKED, self.result, self.traceback, task_id=self.id)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return EagerResult, (self.id, self.result, self.state, self.traceback, self.task_name)
+
+
+def _nowhere() -> Store:
+    raise RuntimeError("an eager result is in no store")
