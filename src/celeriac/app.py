@@ -72,7 +72,7 @@ class Celeriac:
         self._store: Store | None = None
         self._opened: dict[str, Store] = {}
         self.clock: Clock = SYSTEM_CLOCK
-        self.sender = Sender(self._open_store, self.conf, self.clock)
+        self.sender = Sender(self._open_store, self.conf, self.clock, self.tasks)
         self._runtime = Runtime(self.sender, self._open_store)
         self.control = Control(self._open_store)
         self.dead = Dead(self._open_store, self.clock)

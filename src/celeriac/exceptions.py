@@ -91,10 +91,25 @@ class NotRegistered(CeleriacError, KeyError):
         return f"<NotRegistered: {self.args[0]!r}>" if self.args else "<NotRegistered>"
 
 
+class QueueNotFound(CeleriacError, KeyError):
+    """A task was to go to a queue that `task_queues` does not name, and only those may be used."""
+
+    code = "C406"
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else "unknown queue"
+
+
 class MalformedMessage(CeleriacError):
     """The bytes in the queue are not a task message of protocol 1 or 2."""
 
     code = "C402"
+
+
+class ContentDisallowed(MalformedMessage):
+    """A message is written by a serializer that is not among `accept_content`."""
+
+    code = "C407"
 
 
 class MessageTooLarge(MalformedMessage, ValueError):

@@ -16,12 +16,15 @@ from celeriac.clock import Clock, utc_datetime
 from celeriac.config import Settings
 from celeriac.context import current
 from celeriac.exceptions import InvalidOption
-from celeriac.message import limits, values
+from celeriac.message import compression, limits, serializers, values
 from celeriac.message import task as wire
+from celeriac.routing import Router, sources
 from celeriac.store.contract import Enqueue, Message, Store
 
 _MODE_PERSISTENT = 2
+_MODES = {"transient": 1, "persistent": 2, 1: 1, 2: 2}
 _SHORT = 512
+_JSON = frozenset({"json", serializers.JSON})
 
 
 class Call(Struct, kw_only=True):
@@ -34,7 +37,13 @@ class Call(Struct, kw_only=True):
     countdown: float | None = None
     eta: datetime | str | None = None
     expires: float | datetime | str | None = None
-    queue: str | None = None
+    queue: Any = None
+    exchange: Any = None
+    routing_key: str | None = None
+    exchange_type: str | None = None
+    delivery_mode: int | str | None = None
+    serializer: str | None = None
+    compression: str | None = None
     priority: int | None = None
     ignore_result: bool | None = None
     time_limit: float | None = None
@@ -50,13 +59,27 @@ class Call(Struct, kw_only=True):
     argsrepr: str | None = None
     kwargsrepr: str | None = None
     embed: dict[str, Any] | None = None
+    replaced_task_nesting: int = 0
+    stamped_headers: list[str] | None = None
+    stamps: dict[str, Any] | None = None
+    properties: Mapping[str, Any] | None = None
+    route_name: str | None = None
+
+
+_UNROUTED = frozenset({"task", "args", "kwargs", "embed", "retries", "replaced_task_nesting"})
+_ROUTED = tuple(name for name in Call.__struct_fields__ if name not in _UNROUTED)
+"""What a route may say of a call, and is shown of it."""
 
 
 class Sender:
     """Turns calls into messages and messages into enqueued ones; one a process and app."""
 
-    def __init__(self, store: Callable[[], Store], settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, store: Callable[[], Store], settings: Settings, clock: Clock, tasks: Mapping[str, Any] | None = None
+    ) -> None:
         self._store = store
+        self._tasks = {} if tasks is None else tasks
+        self._router: Router | None = None
         self._settings = settings
         self._clock = clock
         self._reply_to = ids.new_id()
@@ -96,14 +119,42 @@ class Sender:
         parent = current.get()
         if parent.id not in (None, call.task_id) and call.parent_id is None:
             call.parent_id, call.root_id = parent.id, call.root_id or parent.root_id
+        settings = self._settings
         if call.ignore_result is None:
-            call.ignore_result = self._settings.task_ignore_result
-        queue = call.queue or self._settings.task_default_queue
-        priority = call.priority if call.priority is not None else self._settings.task_default_priority or 0
+            call.ignore_result = settings.task_ignore_result
+        if not (
+            settings.task_routes is None
+            and settings.task_queues is None
+            and settings.task_create_missing_queues
+            and call.routing_key is call.exchange is call.exchange_type is None
+            and type(call.queue or "") is str
+        ):
+            self._route(call)
+        queue = call.queue or settings.task_default_queue
+        serializer = call.serializer or settings.task_serializer
+        call.serializer = None if serializer in _JSON else serializer
+        if call.compression is None:
+            call.compression = settings.task_compression
+        priority = call.priority if call.priority is not None else settings.task_default_priority or 0
         reply_to = call.reply_to if call.reply_to is not None else self._reply_to
         message = encode(call, task_id, queue, priority, reply_to, self._clock.now(), ids.new_id(), ids.origin())
-        limits.check_message(message.raw, self._settings.message_max_bytes)
+        limits.check_message(message.raw, settings.message_max_bytes)
         return task_id, message
+
+    def _route(self, call: Call) -> None:
+        """Settle to which queue a call goes, and what else its route says of it."""
+        router = self._router
+        if router is None or router.made_of != sources(self._settings):
+            router = self._router = Router(self._settings)
+        given = {name: value for name in _ROUTED if (value := getattr(call, name)) is not None}
+        told = router.route(
+            given, call.route_name or call.task, call.args, call.kwargs or {}, self._tasks.get(call.task)
+        )
+        for name, value in told.items():
+            if name in _ROUTED and name not in given:
+                setattr(call, name, value)
+        way = router.queues.resolve(told["queue"], call.exchange, call.routing_key, call.exchange_type)
+        call.queue, call.exchange, call.routing_key = way.queue, way.exchange or None, way.key or None
 
 
 def encode(
@@ -117,9 +168,14 @@ def encode(
     eta, delay = _due(call, now)
     expires, expiration = _expires(call.expires, now)
     kwargs = call.kwargs or {}
-    body = wire.write_body(call.args, kwargs, call.embed)
+    kind = _PLAIN_JSON
+    if call.serializer is None:
+        body = wire.write_body(call.args, kwargs, call.embed)
+    else:
+        kind = serializers.find(call.serializer)
+        body = kind.write([call.args, kwargs, call.embed or wire.NO_EMBED])
     # What is short as JSON is short as text; measuring on the way would cost a microsecond a message.
-    show: Callable[[Any], str] = repr if len(body) < _SHORT else values.short_repr
+    show: Callable[[Any], str] = repr if kind is _PLAIN_JSON and len(body) < _SHORT else values.short_repr
     headers: dict[str, Any] = {
         "lang": "py",
         "task": call.task,
@@ -137,28 +193,42 @@ def encode(
         "kwargsrepr": show(kwargs) if call.kwargsrepr is None else call.kwargsrepr,
         "origin": origin,
         "ignore_result": bool(call.ignore_result),
-        "replaced_task_nesting": 0,
-        "stamped_headers": None,
-        "stamps": {},
+        "replaced_task_nesting": call.replaced_task_nesting,
+        "stamped_headers": call.stamped_headers,
+        "stamps": call.stamps or {},
     }
+    if call.compression is not None:
+        body, headers["compression"] = compression.pack(body, call.compression)
     if call.headers:
         headers.update(call.headers)
     properties = {
+        **(call.properties or _NOTHING),
         "correlation_id": task_id,
         "reply_to": reply_to,
-        "delivery_mode": _MODE_PERSISTENT,
+        "delivery_mode": _MODE_PERSISTENT if call.delivery_mode is None else _mode(call.delivery_mode),
         **({} if expiration is None else {"expiration": expiration}),
-        "delivery_info": {"exchange": "", "routing_key": queue},
+        "delivery_info": {"exchange": call.exchange or "", "routing_key": call.routing_key or queue},
         "priority": priority,
         "body_encoding": "base64",
         "delivery_tag": tag,
     }
     message_id = f"{task_id}:{call.retries}" if call.retries else task_id
-    raw = wire.write_envelope(body, headers, properties)
+    raw = wire.write_envelope(body, headers, properties, kind.content_type, kind.encoding)
     if delay <= 0:
         return Message(message_id, queue, raw, priority)
-    held = wire.write_envelope(body, headers | {wire.HELD: True}, properties)
+    held = wire.write_envelope(body, headers | {wire.HELD: True}, properties, kind.content_type, kind.encoding)
     return Message(message_id, queue, held, priority, delay, raw)
+
+
+_NOTHING: Mapping[str, Any] = {}
+_PLAIN_JSON = serializers.find("json")
+
+
+def _mode(mode: int | str) -> int:
+    try:
+        return _MODES[mode]
+    except (KeyError, TypeError):
+        raise InvalidOption(f"delivery_mode cannot be {mode!r}: transient or persistent") from None
 
 
 def _check_options(call: Call, priority: int) -> None:

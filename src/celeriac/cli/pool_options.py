@@ -24,7 +24,8 @@ _OPTIONS = (
         type=click.IntRange(1),
         help="Children, threads, coroutines or greenlets; one a core, or 100 coroutines or greenlets, by default.",
     ),
-    click.option("-Q", "--queues", help="Queues to serve, with commas between; by default task_default_queue."),
+    click.option("-Q", "--queues", help="Queues to serve, with commas between; by default those of task_queues."),
+    click.option("-X", "--exclude-queues", help="Queues not to serve, with commas between."),
     click.option("--time-limit", type=click.FloatRange(0), help="Seconds after which a task is ended."),
     click.option("--soft-time-limit", type=click.FloatRange(0), help="Seconds after which it is told to end."),
     click.option("--max-tasks-per-child", type=click.IntRange(0), help="Replace a child after so many tasks."),
@@ -51,7 +52,7 @@ def pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def with_given(*arguments: Any, start_method: str | None, **options: Any) -> Any:
-        names = ("pool", "concurrency", "queues", "time_limit", "soft_time_limit")
+        names = ("pool", "concurrency", "queues", "exclude_queues", "time_limit", "soft_time_limit")
         said = {name: options.pop(name) for name in (*names, "max_tasks_per_child", "max_memory_per_child", "more")}
         return command(*arguments, given=_read(**said), start_method=start_method, **options)
 
@@ -60,12 +61,14 @@ def pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_given
 
 
-def _read(pool: str | None, queues: str | None, more: tuple[str, ...], **numbers: Any) -> Given:
+def _read(
+    pool: str | None, queues: str | None, exclude_queues: str | None, more: tuple[str, ...], **numbers: Any
+) -> Given:
     from celeriac.exceptions import ImproperlyConfigured
     from celeriac.worker.options import Given
     from celeriac.worker.pools import before_import, kind_named, parse_pool
 
-    names = None if queues is None else tuple(name.strip() for name in queues.split(",") if name.strip())
+    names = None if queues is None else _names(queues)
     if names == ():
         raise click.UsageError("name at least one queue")
     try:
@@ -73,6 +76,7 @@ def _read(pool: str | None, queues: str | None, more: tuple[str, ...], **numbers
             kind=None if pool is None else kind_named(pool),
             concurrency=numbers["concurrency"],
             queues=names,
+            excluded=_names(exclude_queues or ""),
             time_limit=numbers["time_limit"],
             soft_time_limit=numbers["soft_time_limit"],
             most_tasks=numbers["max_tasks_per_child"],
@@ -83,3 +87,7 @@ def _read(pool: str | None, queues: str | None, more: tuple[str, ...], **numbers
     except ImproperlyConfigured as error:
         raise click.UsageError(str(error)) from error
     return given
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any
 
-from celeriac.exceptions import MalformedMessage
+from celeriac.exceptions import InvalidOption, MalformedMessage
 from celeriac.message.limits import too_large
 
+_ZSTD = ("compression.zstd", "backports.zstd")
 _LZMA_MEMORY = 1 << 27
 _ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
@@ -33,7 +35,7 @@ def _unpack_lzma(data: bytes, most: int) -> tuple[bytes, bool]:
 
 
 def _unpack_zstd(data: bytes, most: int) -> tuple[bytes, bool]:
-    return _drain(_load("compression.zstd", "backports.zstd").ZstdDecompressor(), data, most)
+    return _drain(_load(*_ZSTD).ZstdDecompressor(), data, most)
 
 
 def _unpack_brotli(data: bytes, most: int) -> tuple[bytes, bool]:
@@ -60,14 +62,35 @@ def _load(*modules: str) -> Any:
     raise MalformedMessage(f"the body is compressed, and {modules[-1]} is not installed here")
 
 
-_METHODS: tuple[tuple[Callable[[bytes, int], tuple[bytes, bool]], tuple[str, ...]], ...] = (
-    (_unpack_zlib, ("application/x-gzip", "gzip", "zlib")),
-    (_unpack_bzip2, ("application/x-bz2", "bzip2", "bzip")),
-    (_unpack_lzma, ("application/x-lzma", "lzma", "xz")),
-    (_unpack_brotli, ("application/x-brotli", "brotli")),
-    (_unpack_zstd, ("application/zstd", "zstd", "zstandard")),
+def _pack(data: bytes, modules: tuple[str, ...]) -> bytes:
+    packed: bytes = _load(*modules).compress(data)
+    return packed
+
+
+Unpack = Callable[[bytes, int], tuple[bytes, bool]]
+Pack = Callable[[bytes], bytes]
+
+_METHODS: tuple[tuple[Unpack, Pack, tuple[str, ...]], ...] = (
+    (_unpack_zlib, zlib.compress, ("application/x-gzip", "gzip", "zlib")),
+    (_unpack_bzip2, partial(_pack, modules=("bz2",)), ("application/x-bz2", "bzip2", "bzip")),
+    (_unpack_lzma, partial(_pack, modules=("lzma",)), ("application/x-lzma", "lzma", "xz")),
+    (_unpack_brotli, partial(_pack, modules=("brotli",)), ("application/x-brotli", "brotli")),
+    (_unpack_zstd, partial(_pack, modules=_ZSTD), ("application/zstd", "zstd", "zstandard")),
 )
-_UNPACKERS = {name: unpack for unpack, names in _METHODS for name in names}
+_UNPACKERS = {name: unpack for unpack, _, names in _METHODS for name in names}
+_PACKERS = {name: (pack, names[0]) for _, pack, names in _METHODS for name in names}
+
+
+def pack(data: bytes, method: str) -> tuple[bytes, str]:
+    """The body compressed, and the method's name in the header; raises `InvalidOption` for one that is not here."""
+    found = _PACKERS.get(method)
+    if found is None:
+        raise InvalidOption(f"compression cannot be {method!r}: gzip, bzip2, lzma, brotli or zstd")
+    packer, name = found
+    try:
+        return packer(data), name
+    except MalformedMessage as error:
+        raise InvalidOption(f"compression cannot be {method!r} here: {error}") from error
 
 
 def unpack(data: bytes, method: str, most: int) -> bytes:

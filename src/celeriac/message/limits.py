@@ -67,9 +67,8 @@ def check_text(text: bytes, limits: Limits) -> None:
     Up to the interpreter's limit of recursion the decoder watches the depth by itself; only where that was
     raised, by anybody, is the text looked through.
     """
+    check_size(text, limits)
     size = len(text)
-    if size > limits.message_max_body_bytes:
-        raise too_large("the body", size, "bytes", "message_max_body_bytes", limits.message_max_body_bytes)
     deep = size > limits.message_max_depth and sys.getrecursionlimit() > limits.message_max_depth
     if size <= limits.message_max_items and not deep:
         return
@@ -79,6 +78,12 @@ def check_text(text: bytes, limits: Limits) -> None:
             raise too_large("the body", count, "values", "message_max_items", limits.message_max_items)
         if deep and (depth := depth_of(bare)) > limits.message_max_depth:
             raise too_large("the body", depth, "levels", "message_max_depth", limits.message_max_depth)
+
+
+def check_size(text: bytes, limits: Limits) -> None:
+    """Raise `MessageTooLarge` for a body that is too long, whatever it is written in."""
+    if len(text) > limits.message_max_body_bytes:
+        raise too_large("the body", len(text), "bytes", "message_max_body_bytes", limits.message_max_body_bytes)
 
 
 def without_strings(text: bytes) -> bytes:

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from celeriac.exceptions import MalformedMessage
-from celeriac.message import compression, limits, values
+from celeriac.message import compression, limits, serializers, values
 from celeriac.message.limits import USUAL, Limits
 
 CRASHES = "x-celeriac-crashes"
@@ -31,6 +31,7 @@ REQUEUES = "x-celeriac-requeues"
 ATTEMPTS = "x-celeriac-attempts"
 T = TypeVar("T")
 
+NO_EMBED: dict[str, None] = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 _EMBED = b'{"callbacks":null,"errbacks":null,"chain":null,"chord":null}'
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -147,12 +148,18 @@ _SLOWLY = Limits(message_max_body_bytes=1 << 62, message_max_items=100_000)
 """What an envelope may hold that is not for the fast decoder: the core has other things to do."""
 
 
-def write_envelope(body: bytes, headers: dict[str, Any], properties: dict[str, Any]) -> bytes:
+def write_envelope(
+    body: bytes,
+    headers: dict[str, Any],
+    properties: dict[str, Any],
+    content_type: str = serializers.JSON,
+    encoding: str = "utf-8",
+) -> bytes:
     """The bytes that go into a queue."""
     envelope = {
         "body": binascii.b2a_base64(body, newline=False).decode(),
-        "content-encoding": "utf-8",
-        "content-type": "application/json",
+        "content-encoding": encoding,
+        "content-type": content_type,
         "headers": headers,
         "properties": properties,
     }
@@ -237,14 +244,25 @@ def read_task(raw: bytes) -> TaskMessage:
         return _convert(raw, TaskMessage)
 
 
-def read_body(message: TaskMessage, most: Limits = USUAL) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
-    """`args, kwargs, embed` of a message; raises `MalformedMessage`."""
-    if message.content_type not in (None, "application/json"):
-        raise MalformedMessage(f"cannot read content type {message.content_type[:100]!r}")
+def read_body(
+    message: TaskMessage, most: Limits = USUAL, accept: frozenset[str | None] = serializers.ONLY_JSON
+) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+    """`args, kwargs, embed` of a message; raises `MalformedMessage`.
+
+    `accept` are the content types that may be read, JSON by default.
+    """
+    kind = message.content_type
+    if kind not in accept:
+        raise serializers.disallowed(kind)
     try:
         text = _unpack(message, most)
-        limits.check_text(text, most)
-        args, kwargs, embed = values.decode(text)
+        if kind is None or kind == serializers.JSON:
+            limits.check_text(text, most)
+            args, kwargs, embed = values.decode(text)
+        else:
+            limits.check_size(text, most)
+            args, kwargs, embed = serializers.read(text, kind)
+            args = list(args) if isinstance(args, tuple) else args
     except MalformedMessage:
         raise
     except (ValueError, TypeError, RecursionError) as error:
@@ -255,7 +273,7 @@ def read_body(message: TaskMessage, most: Limits = USUAL) -> tuple[list[Any], di
 
 
 def _unpack(message: TaskMessage, most: Limits) -> bytes:
-    """The body as JSON."""
+    """The body as its serializer wrote it."""
     if message.properties.body_encoding == "base64":
         data = base64.b64decode(message.body, validate=True)
     else:

@@ -13,7 +13,7 @@ from celeriac import states
 from celeriac.app import Celeriac
 from celeriac.context import Context, current
 from celeriac.exceptions import MalformedMessage, NotRegistered, TaskRevokedError
-from celeriac.message import document, failure, values
+from celeriac.message import document, failure, serializers, values
 from celeriac.message import task as wire
 from celeriac.sender import read_time
 from celeriac.store.contract import Cause, DeadLetter, Outcome
@@ -65,6 +65,7 @@ class Executor:
         self._hostname = hostname
         self._limits = limits if limits.hard or limits.soft else UNLIMITED
         self._sizes = app.sender.limits
+        self._accept = serializers.accepted(app.conf.accept_content)
         self._judge = Judge(app)
         self._generation = _generation
 
@@ -125,7 +126,7 @@ class Executor:
         """Read a message as a task of this app; one that is to run must not have expired."""
         message = wire.read_task(raw)
         try:
-            args, kwargs, embed = wire.read_body(message, self._sizes)
+            args, kwargs, embed = wire.read_body(message, self._sizes, self._accept)
         except MalformedMessage:
             args, kwargs, embed = self._read_again(message)
         headers = message.headers
@@ -142,7 +143,7 @@ class Executor:
         if sys.getrecursionlimit() < _RECURSION:
             # The task before has left so little that nobody can read anything.
             sys.setrecursionlimit(_RECURSION)
-        return wire.read_body(message, self._sizes)
+        return wire.read_body(message, self._sizes, self._accept)
 
     def _refuse(self, raw: bytes, queue: str, error: Exception) -> Judged:
         """A message that does not run: expired, or no task of ours, which is then kept as a dead letter."""

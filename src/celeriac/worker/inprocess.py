@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from celeriac.app import Celeriac
+from celeriac.routing import Queues
 from celeriac.store.contract import Stats
 from celeriac.worker.core import Core, CoreStats
 from celeriac.worker.crew import Child
@@ -41,7 +42,7 @@ class InProcessWorker:
         self, app: Celeriac, *, concurrency: int = 1, queues: tuple[str, ...] = (), name: str = "test"
     ) -> None:
         self._app = app
-        serves = queues or (app.conf.task_default_queue,)
+        serves = queues or Queues(app.conf).names()
         self._options = WorkerOptions(
             "", f"{name}@{os.getpid()}", (Pool(concurrency=concurrency, queues=serves),), "WARNING"
         )

@@ -60,7 +60,10 @@ class Pool(Struct, frozen=True):
 
 
 class Given(Struct, frozen=True):
-    """What the command line says; None where it says nothing. `more` are further pools."""
+    """What the command line says; None where it says nothing.
+
+    `more` are further pools, `excluded` queues that the first one does not serve.
+    """
 
     kind: Kind | None = None
     concurrency: int | None = None
@@ -70,6 +73,7 @@ class Given(Struct, frozen=True):
     most_tasks: int | None = None
     most_memory: int | None = None
     more: tuple[Pool, ...] = ()
+    excluded: tuple[str, ...] = ()
 
 
 class WorkerOptions(Struct, frozen=True):

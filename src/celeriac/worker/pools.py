@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from celeriac.exceptions import ImproperlyConfigured
+from celeriac.routing import served
 from celeriac.worker.options import Given, Kind, Pool
 
 MOST_CHILDREN = 512
@@ -64,31 +65,35 @@ def parse_pool(text: str) -> Pool:
 
 def before_import(given: Given) -> tuple[Pool, ...]:
     """The pools as far as the command line goes, with the defaults of the settings for the rest."""
-    return _checked(_first(given, {}), *given.more)
+    return _checked(_first(given, {}, served({}, given.queues or (), ())), *given.more)
 
 
 def completed(given: Given, settings: Mapping[str, Any]) -> tuple[Pool, ...]:
     """The pools of the worker; raises `ImproperlyConfigured` for what contradicts itself."""
-    first = _first(given, settings)
+    named = {pool.name for pool in given.more}
+    more = [pool for pool in map(_from_setting, settings.get("worker_pools") or ()) if pool.name not in named]
+    queues = served(settings, given.queues or (), given.excluded)
+    if given.queues is None:
+        elsewhere = {queue for pool in (*given.more, *more) for queue in pool.queues}
+        queues = tuple(queue for queue in queues if queue not in elsewhere) or queues
+    first = _first(given, settings, queues)
     if first.kind in _EARLY and given.kind is not first.kind:
         raise ImproperlyConfigured(
             f"worker_pool = {first.kind.value!r} comes too late, the app is imported already: "
             f"start the worker with --pool {first.kind.value} (or CELERIAC_POOL={first.kind.value})"
         )
-    named = {pool.name for pool in given.more}
-    more = [pool for pool in map(_from_setting, settings.get("worker_pools") or ()) if pool.name not in named]
     if any(pool.kind in _EARLY for pool in more) and given.kind is not Kind.GEVENT:
         raise ImproperlyConfigured("worker_pools cannot name gevent or solo: the app is imported already")
     return _checked(first, *given.more, *more)
 
 
-def _first(given: Given, settings: Mapping[str, Any]) -> Pool:
+def _first(given: Given, settings: Mapping[str, Any], queues: tuple[str, ...]) -> Pool:
     kind = given.kind or kind_named(settings.get("worker_pool") or Kind.PREFORK)
     concurrency = given.concurrency or settings.get("worker_concurrency") or _usual(kind, settings)
     return Pool(
         kind=kind,
         concurrency=1 if kind is Kind.SOLO else concurrency,
-        queues=given.queues or (settings.get("task_default_queue") or "celery",),
+        queues=queues,
         most_tasks=_either(given.most_tasks, settings.get("worker_max_tasks_per_child")),
         most_memory=_either(given.most_memory, settings.get("worker_max_memory_per_child")),
         time_limit=_either(given.time_limit, settings.get("task_time_limit")),

@@ -21,6 +21,8 @@ from typing import NoReturn
 
 from celeriac.app import Celeriac
 from celeriac.config import TABLE
+from celeriac.message import values
+from celeriac.routing import Queues
 from celeriac.worker.child import run_child
 from celeriac.worker.declared import specify
 from celeriac.worker.door import Door
@@ -53,7 +55,10 @@ def die_with_parent(parent: int) -> None:
 def describe(app: Celeriac) -> Manifest:
     """The app as plain data."""
     tasks = {name: specify(task, app.conf) for name, task in app.tasks.items()}
-    return Manifest(app.broker_url(), {name: app.conf[name] for name in TABLE}, tasks, os.getpid())
+    # Routes and the like may hold functions, and are for those who send.
+    settings = {name: value for name in TABLE if values.is_plain(value := app.conf[name])}
+    settings["task_queues"] = Queues(app.conf).names()
+    return Manifest(app.broker_url(), settings, tasks, os.getpid())
 
 
 def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log, parent: int) -> NoReturn:
