@@ -168,11 +168,10 @@ def encode(
     eta, delay = _due(call, now)
     expires, expiration = _expires(call.expires, now)
     kwargs = call.kwargs or {}
-    kind = _PLAIN_JSON
-    if call.serializer is None:
+    kind = _PLAIN_JSON if call.serializer is None else serializers.find(call.serializer)
+    if kind is _PLAIN_JSON:
         body = wire.write_body(call.args, kwargs, call.embed)
     else:
-        kind = serializers.find(call.serializer)
         body = kind.write([call.args, kwargs, call.embed or wire.NO_EMBED])
     # What is short as JSON is short as text; measuring on the way would cost a microsecond a message.
     show: Callable[[Any], str] = repr if kind is _PLAIN_JSON and len(body) < _SHORT else values.short_repr
