@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from celeriac.clock import SYSTEM_CLOCK, Clock
-from celeriac.config import Settings
+from celeriac.config import Defaults, Settings, Source
 from celeriac.control import Control
 from celeriac.dead import Dead
 from celeriac.delayed import Delayed
-from celeriac.exceptions import NotRegistered
+from celeriac.exceptions import ImproperlyConfigured, NotRegistered
 from celeriac.result import AsyncResult
 from celeriac.sender import Call, Sender
 from celeriac.store.contract import Store
-from celeriac.stores.open import absolute_url, open_named
+from celeriac.stores.open import absolute_url, open_named, project_root
 from celeriac.task import AsyncTask, Runtime, Task, kind_of
 
 P = ParamSpec("P")
@@ -57,10 +58,16 @@ class Celeriac:
         broker: str | None = None,
         backend: str | None = None,
         include: Sequence[str] = (),
+        config_source: Any = None,
+        config_source_silent: bool = False,
+        namespace: str | None = None,
         **settings: Any,
     ) -> None:
         self.main = main
-        self.conf = Settings(settings)
+        self.conf = Settings(settings, folder=self._root)
+        self._namespace = namespace
+        if config_source is not None:
+            self.config_from_object(config_source, silent=config_source_silent)
         if broker is not None:
             self.conf.broker_url = broker
         if backend is not None:
@@ -78,6 +85,34 @@ class Celeriac:
         self.dead = Dead(self._open_store, self.clock)
         self.delayed = Delayed(self._open_store, self.clock)
 
+    def config_from_object(
+        self, obj: Any, silent: bool = False, force: bool = False, namespace: str | None = None
+    ) -> Settings | None:
+        """Take the settings of an object: a module, a class, a dictionary, or the name of one of them.
+
+        A name is `module`, `module:attribute` or `module.attribute`. With a namespace, settings are the names that
+        begin with it: `namespace="CELERY"` and `CELERY_TASK_ALWAYS_EAGER`. It is read when the first setting is, or
+        at once with `force`; `silent` passes over what cannot be imported. Returns the settings if they were read.
+        """
+        self._namespace = namespace or self._namespace
+        self.conf.read_from(Source(obj, silent, self._namespace))
+        if force:
+            self.conf.read()
+        return self.conf if self.conf.configured else None
+
+    def config_from_envvar(self, variable_name: str, silent: bool = False, force: bool = False) -> Settings | None:
+        """Take the settings of the module that an environment variable names; unset, `ImproperlyConfigured`."""
+        name = os.environ.get(variable_name)
+        if name:
+            return self.config_from_object(name, silent=silent, force=force)
+        if silent:
+            return None
+        raise ImproperlyConfigured(f"the environment variable {variable_name} is not set: it names a settings module")
+
+    def add_defaults(self, defaults: Defaults) -> None:
+        """Settings that count where nobody says anything else; a callable is called when they are needed."""
+        self.conf.add_defaults(defaults)
+
     @property
     def store(self) -> Store:
         """The store, opened at the first use."""
@@ -89,6 +124,9 @@ class Celeriac:
             # Threads that come here together go on with the same one; a lock would not survive a fork.
             self._store = self._opened.setdefault("store", opened)
         return self._store
+
+    def _root(self) -> Path:
+        return project_root(self._home)
 
     def broker_url(self) -> str:
         """The broker's URL, a relative SQLite path made absolute."""

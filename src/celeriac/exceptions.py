@@ -18,6 +18,8 @@
         ├── ResultTooLarge           the task returned more than may be stored
         └── RemoteError              the task raised a class that cannot be imported here
 
+    SettingWarning                   a warning: a setting has no effect here
+
     TaskPredicate                    not errors: how a task says what should happen to it
     ├── Retry                        run me again
     ├── Ignore                       write no result
@@ -52,6 +54,10 @@ class ImproperlyConfigured(CeleriacError):
     """A setting is wrong, missing, or contradicts another one."""
 
     code = "C101"
+
+
+class SettingWarning(UserWarning):
+    """A setting is kept, and changes nothing; the text says why."""
 
 
 class OperationalError(CeleriacError):

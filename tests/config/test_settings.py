@@ -11,7 +11,7 @@ from celeriac.exceptions import ImproperlyConfigured
 def test_defaults_come_from_the_table():
     settings = Settings()
     assert {name: settings[name] for name in TABLE} == {name: row.default for name, row in TABLE.items()}
-    assert settings.changed() == {}
+    assert settings.without_defaults() == {}
 
 
 def test_what_is_set_is_set_and_known_to_be():
@@ -19,7 +19,7 @@ def test_what_is_set_is_set_and_known_to_be():
     settings.worker_lease = 5
     settings["result_expires"] = 60
     assert (settings.task_default_queue, settings["worker_lease"], settings.result_expires) == ("mail", 5, 60)
-    assert settings.changed() == {"task_default_queue": "mail", "worker_lease": 5, "result_expires": 60}
+    assert settings.without_defaults() == {"task_default_queue": "mail", "worker_lease": 5, "result_expires": 60}
 
 
 def test_celerys_old_names_mean_the_same():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +26,7 @@ def open_named(settings: Named, broker_url: str) -> Store:
         broker_url,
         settings["result_backend"],
         lease_seconds=settings["worker_lease"],
-        result_seconds=int(settings["result_expires"]),
+        result_seconds=ceil(settings["result_expires"] or 0),
         dead_limit=settings["dead_letter_limit"],
         dead_seconds=settings["dead_letter_expires"],
         use_tls=settings["broker_use_ssl"] or settings["redis_backend_use_ssl"],

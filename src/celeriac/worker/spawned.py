@@ -12,7 +12,6 @@ from typing import NoReturn
 
 import msgspec
 
-from celeriac.config import TABLE
 from celeriac.worker.child import run_child
 from celeriac.worker.find import find_app, import_modules
 from celeriac.worker.forms.greenlets import patch
@@ -35,7 +34,7 @@ def main(argument: str) -> NoReturn:
     sys.path.insert(0, os.getcwd())
     app = find_app(options.app)
     import_modules(app)
-    set_up_zygote(Pen(birth.log), options, {name: app.conf[name] for name in TABLE})
+    set_up_zygote(Pen(birth.log), options, dict(app.conf))
     name_process(f"SpawnPoolWorker-{fork.slot + 1}")
     run_child(app, options.name, fork.pool, *doors_of(attach(birth.lanes), fork.slot, birth.descriptors))
 

@@ -21,6 +21,7 @@ from typing import NoReturn
 
 from celeriac.app import Celeriac
 from celeriac.config import TABLE
+from celeriac.config.secrets import censored_text
 from celeriac.message import values
 from celeriac.routing import Queues
 from celeriac.worker.child import run_child
@@ -53,7 +54,8 @@ def die_with_parent(parent: int) -> None:
 
 
 def describe(app: Celeriac) -> Manifest:
-    """The app as plain data."""
+    """The app as plain data; raises `ImproperlyConfigured` for settings that cannot all be meant."""
+    app.conf.check()
     tasks = {name: specify(task, app.conf) for name, task in app.tasks.items()}
     # Routes and the like may hold functions, and are for those who send.
     settings = {name: value for name in TABLE if values.is_plain(value := app.conf[name])}
@@ -73,7 +75,7 @@ def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions
     def birth(fork: Fork, descriptors: list[int]) -> Birth:
         return Birth(os.getpid(), options, fork, descriptors, lanes[0].memory, log.descriptor)
 
-    spawns = (options.start_method or app.conf.worker_start_method) == "spawn"
+    spawns = (options.start_method or app.conf.worker_pool_start_method) == "spawn"
     serve(
         control,
         lambda fork, descriptors: _live(app, lanes, fork, descriptors, options.name),
@@ -95,7 +97,8 @@ def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Cele
         send_news(control, ImportFailed(str(error), found=False))
         return None
     except BaseException:
-        send_news(control, ImportFailed(traceback.format_exc()))
+        # It shows lines of source, and settings stand in some.
+        send_news(control, ImportFailed(censored_text(traceback.format_exc())))
         return None
     send_news(control, Ready(manifest))
     return app

@@ -39,6 +39,8 @@ logger = logging.getLogger("celeriac")
 
 DEADLINE_SECONDS = 2.0
 _RECHECK_SECONDS = 5.0
+_FOR_EVER = 100 * 365 * 86400
+"""What 0 means as `result_seconds`: an expiry that nobody sees keeps each write one command."""
 
 
 class RedisStore:
@@ -68,7 +70,8 @@ class RedisStore:
         if results.server != self._address.server:
             raise ImproperlyConfigured("queues and results on two different servers: not supported yet")
         results_db = None if results.db == self._address.db else results.db
-        self._place = verbs.Place(self._address.db, results_db, result_seconds, dead_limit, dead_seconds)
+        kept = result_seconds or _FOR_EVER
+        self._place = verbs.Place(self._address.db, results_db, kept, dead_limit, dead_seconds)
         self._links: dict[int, deque[BlockingLink]] = defaultdict(deque)
         self._results_address = results
         self._make_loop_links()

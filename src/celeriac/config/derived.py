@@ -1,0 +1,85 @@
+"""Settings that follow from others, and settings that contradict each other. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from celeriac.exceptions import ImproperlyConfigured
+
+_PARTS = ("broker_transport", "broker_host", "broker_port", "broker_user", "broker_password", "broker_vhost")
+_WITH_THE_QUEUES = ("rpc", "rpc://")
+"""Backends of Celery's that mean: no server besides the broker."""
+_SHORT_DEADLINE = 0.5
+_LONG_DEADLINE = 86400.0
+_ENOUGH_RETRIES = 10_000
+
+
+def derive(values: dict[str, Any], given: Collection[str]) -> None:
+    """Set what follows from the settings that were given."""
+    parts = [name for name in _PARTS if values[name] is not None]
+    if parts:
+        if "broker_url" in given:
+            raise ImproperlyConfigured(f"broker_url and {parts[0]} both say where the broker is: set broker_url only")
+        values["broker_url"] = _url(values)
+    if values["result_backend"] in _WITH_THE_QUEUES:
+        values["result_backend"] = None
+    if "task_publish_deadline" not in given:
+        _derive_deadline(values, given)
+
+
+def _url(values: Mapping[str, Any]) -> str:
+    transport, host, port, user, password, vhost = (values[name] for name in _PARTS)
+    login = quote(user or "", safe="")
+    if password:
+        login += f":{quote(password, safe='')}"
+    place = f"{host or 'localhost'}{f':{port}' if port else ''}"
+    return f"{transport or 'amqp'}://{login + '@' if login else ''}{place}/{quote(str(vhost or ''), safe='')}"
+
+
+def _derive_deadline(values: dict[str, Any], given: Collection[str]) -> None:
+    if not values["task_publish_retry"]:
+        values["task_publish_deadline"] = _SHORT_DEADLINE
+    elif "task_publish_retry_policy" in given and values["task_publish_retry_policy"] is not None:
+        values["task_publish_deadline"] = max(_SHORT_DEADLINE, _pauses(values["task_publish_retry_policy"]))
+
+
+def _pauses(policy: Mapping[str, Any]) -> float:
+    """The pauses of Celery's policy, added up; a day where it knows no end."""
+    most = policy.get("max_retries", 3)
+    start, step, longest = (
+        float(policy.get(name) or 0.0) for name in ("interval_start", "interval_step", "interval_max")
+    )
+    if most is None or most > _ENOUGH_RETRIES:
+        return _LONG_DEADLINE
+    return min(_LONG_DEADLINE, sum(min(start + step * count, longest) for count in range(int(most))))
+
+
+def check(values: Mapping[str, Any]) -> None:
+    """Raise `ImproperlyConfigured` for settings that cannot all be meant."""
+    for contradiction in _contradictions(values):
+        raise ImproperlyConfigured(contradiction)
+
+
+def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
+    soft, hard = values["task_soft_time_limit"], values["task_time_limit"]
+    if soft and hard and soft > hard:
+        yield (
+            f"task_soft_time_limit = {soft:g} is longer than task_time_limit = {hard:g}: "
+            f"a task would be ended before it is asked to end"
+        )
+    for part in ("message_max_header_bytes", "worker_frame_bytes"):
+        whole = "message_max_bytes" if part.startswith("message") else "worker_claim_bytes"
+        if values[part] > values[whole]:
+            yield f"{part} = {values[part]} is more than {whole} = {values[whole]}, of which it is a part"
+    if values["task_acks_late"] is False and values["task_reject_on_worker_lost"]:
+        yield (
+            "task_reject_on_worker_lost = True has a task run again whose process died, and task_acks_late = False "
+            "has it run once at the most"
+        )
+    if values["task_acks_late"] is False and values["task_retry_on_worker_lost"]:
+        yield (
+            "task_retry_on_worker_lost = True has a task run again whose process died, and task_acks_late = False "
+            "has it run once at the most"
+        )

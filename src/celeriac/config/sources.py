@@ -1,0 +1,231 @@
+"""Where settings come from besides code: objects and modules, the environment, `pyproject.toml`."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from celeriac.config.admission import admit, collected, known_name
+from celeriac.config.setting import Setting
+from celeriac.config.table import OLD_NAMES, TABLE
+from celeriac.exceptions import ImproperlyConfigured
+
+PREFIX = "CELERIAC_"
+_CELERYS_VARIABLES = {
+    "CELERY_BROKER_URL": "broker_url",
+    "CELERY_BROKER_READ_URL": "broker_read_url",
+    "CELERY_BROKER_WRITE_URL": "broker_write_url",
+    "CELERY_RESULT_BACKEND": "result_backend",
+}
+_OTHER_VARIABLES = frozenset(
+    {"CELERIAC_APP", "CELERIAC_AS_CELERY", "CELERIAC_DIR", "CELERIAC_GRACE", "CELERIAC_POOL", "CELERIAC_RUNTIME_DIR"}
+)
+_YES = frozenset({"1", "true", "yes", "on"})
+_NO = frozenset({"0", "false", "no", "off"})
+_OF_OLD = ("CELERY", "BROKER_")
+
+
+class Source(Struct, frozen=True):
+    """What `config_from_object` was given; read when the first setting is read."""
+
+    thing: Any
+    silent: bool = False
+    namespace: str | None = None
+
+    def read(self) -> dict[str, Any]:
+        """The settings in it; nothing if it is not there and nobody minds."""
+        thing = self.thing
+        if isinstance(thing, str):
+            try:
+                thing = load(thing)
+            except (ImportError, AttributeError):
+                if self.silent:
+                    return {}
+                raise
+        prefix = f"{self.namespace.rstrip('_')}_" if self.namespace else ""
+        return admitted(_named(thing, prefix))
+
+
+def load(name: str) -> Any:
+    """The object that `module`, `module:attribute` or `module.attribute` names; modules here are found, too."""
+    module, colon, attribute = name.partition(":")
+    with _FromHere():
+        if colon:
+            return getattr(importlib.import_module(module), attribute)
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            module, dot, attribute = name.rpartition(".")
+            if not dot or error.name != name:
+                raise
+            return getattr(importlib.import_module(module), attribute)
+
+
+class _FromHere:
+    """Lets modules of the current folder be imported, as they are by a worker."""
+
+    def __enter__(self) -> None:
+        self._folder = os.getcwd()
+        sys.path.insert(0, self._folder)
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder in sys.path:
+            sys.path.remove(self._folder)
+
+
+def admitted(given: Iterator[tuple[str, str, Any]]) -> dict[str, Any]:
+    """Settings by name, each looked at; what is not in the table is kept as it is."""
+    return {name: admit(name, value) if name in TABLE else value for name, value in collected(given).items()}
+
+
+def from_mapping(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a dictionary."""
+    return admitted((known_name(name) or name, name, value) for name, value in values.items())
+
+
+def _named(thing: Any, prefix: str) -> Iterator[tuple[str, str, Any]]:
+    """Setting, name and value of all that a dictionary, a module or another object has."""
+    zone: Any = None
+    zone_said = False
+    for name, value in _members(thing):
+        setting = _within(name, prefix) if prefix else known_name(name)
+        if setting is None:
+            if name == "TIME_ZONE":
+                zone = value
+            elif not prefix and not _is_code(value):
+                yield name, name, value
+            continue
+        zone_said = zone_said or setting == "timezone"
+        yield setting, name, value
+    # Django's own name, where Celery's is not used.
+    if zone is not None and not zone_said:
+        yield "timezone", "TIME_ZONE", zone
+
+
+def _members(thing: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(thing, Mapping):
+        yield from ((str(name), value) for name, value in thing.items())
+        return
+    for name in dir(thing):
+        if not name.startswith("_"):
+            yield name, getattr(thing, name)
+
+
+def _within(name: str, prefix: str) -> str | None:
+    """The setting, or own name, that is meant by a name among others that are none of ours."""
+    if name.startswith(prefix):
+        rest = name[len(prefix) :].lower()
+        if rest in TABLE:
+            return rest
+        return OLD_NAMES.get(name) or known_name(rest, prefix=prefix) or rest
+    if name in TABLE:
+        return name
+    return OLD_NAMES.get(name) if name.startswith(_OF_OLD) else None
+
+
+def _is_code(value: Any) -> bool:
+    return isinstance(value, ModuleType | type) or callable(value)
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """What `CELERIAC_...` says, each by the type of its setting, and Celery's own variables below that."""
+    values: dict[str, Any] = {}
+    for variable, name in _CELERYS_VARIABLES.items():
+        if environment.get(variable):
+            values[name] = environment[variable]
+    for variable, text in environment.items():
+        if variable.startswith(PREFIX) and text and variable not in _OTHER_VARIABLES:
+            rest = variable[len(PREFIX) :]
+            name = rest.lower()
+            if name in TABLE:
+                values[name] = parse(TABLE[name], text, variable)
+            elif rest.isupper():
+                known_name(name, prefix=PREFIX)
+    return {name: admit(name, value) for name, value in values.items()}
+
+
+def parse(row: Setting, text: str, variable: str) -> Any:
+    """The value that a text means for a setting; raises `ImproperlyConfigured`."""
+    kinds = row.kind if isinstance(row.kind, tuple) else (row.kind,)
+    word = text.strip()
+    if type(None) in kinds and word.lower() in ("none", "null"):
+        return None
+    for kind, read in _READERS:
+        if kind in kinds:
+            value = read(word)
+            if value is not None:
+                return value
+    if str in kinds or object in kinds:
+        return text
+    raise ImproperlyConfigured(f"{variable} cannot be read as {row.name}. {row.doc}")
+
+
+def _read_bool(word: str) -> bool | None:
+    return True if word.lower() in _YES else False if word.lower() in _NO else None
+
+
+def _read_number(kind: type) -> Callable[[str], Any]:
+    def read(word: str) -> Any:
+        try:
+            return kind(word)
+        except ValueError:
+            return None
+
+    return read
+
+
+def _read_dict(word: str) -> Any:
+    return _read_json(word) if word.startswith("{") else None
+
+
+def _read_list(word: str) -> Any:
+    """JSON, or words between commas."""
+    if word.startswith("["):
+        return _read_json(word)
+    return tuple(item.strip() for item in word.split(",") if item.strip())
+
+
+def _read_json(word: str) -> Any:
+    try:
+        return msgspec.json.decode(word)
+    except ValueError:
+        return None
+
+
+_READERS: tuple[tuple[type, Callable[[str], Any]], ...] = (
+    (int, _read_number(int)),
+    (float, _read_number(float)),
+    (bool, _read_bool),
+    (dict, _read_dict),
+    (object, _read_dict),
+    (list, _read_list),
+)
+
+
+def from_pyproject(folder: Path) -> dict[str, Any]:
+    """The table `[tool.celeriac]` of the project's `pyproject.toml`; nothing if there is none."""
+    file = folder / "pyproject.toml"
+    try:
+        data = file.read_bytes()
+    except OSError:
+        return {}
+    # Nearly no project has one, and the parser costs a first call some milliseconds.
+    if not any(b"celeriac" in line and line.lstrip().startswith((b"[", b"celeriac")) for line in data.splitlines()):
+        return {}
+    import tomllib
+
+    try:
+        table = tomllib.loads(data.decode()).get("tool", {}).get("celeriac", {})
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{file}: {error}") from None
+    if not isinstance(table, dict):
+        raise ImproperlyConfigured(f"{file}: [tool.celeriac] is no table")
+    return from_mapping(table)
