@@ -11,9 +11,9 @@ from celeriac.message.document import Document
 from celeriac.sender import Call
 from celeriac.store.contract import Outcome
 from celeriac.task import Task
-from celeriac.worker.attempt import DOCUMENT, Judged, decode_report
 from celeriac.worker.executor import AsyncGuard, Executor, Guard
 from celeriac.worker.limits import UNLIMITED, Limits
+from celeriac.worker.outcome import DOCUMENT, Judged, decode_report
 
 
 class BenchOfOne:

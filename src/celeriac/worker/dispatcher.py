@@ -16,10 +16,10 @@ from msgspec import Struct
 from celeriac.clock import Clock
 from celeriac.store import contract as c
 from celeriac.worker import distribute
-from celeriac.worker.attempt import DOCUMENT, decode_report
 from celeriac.worker.crew import Cause, Child
 from celeriac.worker.ledger import Held, Ledger
 from celeriac.worker.options import Pool
+from celeriac.worker.outcome import DOCUMENT, decode_report
 from celeriac.worker.pace import Pace
 from celeriac.worker.port import Port, monotonic
 from celeriac.worker.tasklog import TaskLog

@@ -7,9 +7,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from celeriac.worker.attempt import Judged
 from celeriac.worker.frame import Frame, LargeOutcome, Splitter, Verdict, cut, decode_frame, receive
 from celeriac.worker.lane import LARGEST, SPAN, Lane
+from celeriac.worker.outcome import Judged
 
 monotonic = time.monotonic
 

@@ -16,16 +16,14 @@ from celeriac.exceptions import MalformedMessage, NotRegistered, TaskRevokedErro
 from celeriac.message import document, failure, serializers, values
 from celeriac.message import task as wire
 from celeriac.sender import read_time
-from celeriac.store.contract import Cause, DeadLetter, Outcome
-from celeriac.store.letters import legible
 from celeriac.worker import tasklog
-from celeriac.worker.attempt import DOCUMENT, Attempt, Judged, report
+from celeriac.worker.attempt import Attempt
 from celeriac.worker.frame import Verdict
 from celeriac.worker.judge import Judge
 from celeriac.worker.limits import UNLIMITED, Limits, limits_of
+from celeriac.worker.outcome import DOCUMENT, Judged, refusal, report
 
 _RECURSION = 1000
-_REASON_LENGTH = 1000
 
 _generation = 0
 """How many forks lie between this process and the one that loaded this module."""
@@ -180,14 +178,3 @@ def _instant(text: str) -> float:
         return read_time(text).timestamp()
     except (ValueError, OverflowError) as error:
         raise MalformedMessage(f"{text!r} is no time: {error}") from error
-
-
-def refusal(raw: bytes, queue: str, error: Exception, now: float, claim: str = "") -> Outcome:
-    """The outcome of a message that cannot be run; it goes to the dead letters, whoever waits gets the error."""
-    task_id = wire.read_id(raw)
-    reason = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
-    unknown = error.args[0] if isinstance(error, NotRegistered) and error.args else ""
-    cause, name = Cause.UNKNOWN if unknown else Cause.MALFORMED, type(error).__name__
-    dead = legible(DeadLetter(task_id or f"malformed-{claim}", queue, raw, reason, 0, cause, unknown, error=name))
-    result = document.write_failure(task_id, error, now) if task_id else None
-    return Outcome(claim, task_id, result, dead=dead)

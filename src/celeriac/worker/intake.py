@@ -17,9 +17,9 @@ from celeriac.message.limits import USUAL, Limits, Named
 from celeriac.sender import read_time
 from celeriac.store import contract as c
 from celeriac.worker import fate
-from celeriac.worker.executor import refusal
 from celeriac.worker.frame import UNKNOWN_TASK, TaskSpec
 from celeriac.worker.ledger import Held
+from celeriac.worker.outcome import refusal
 
 logger = logging.getLogger("celeriac.worker")
 

@@ -24,10 +24,11 @@ from celeriac.store import letters
 from celeriac.store.contract import Attempt as Attempted
 from celeriac.store.contract import Cause, DeadLetter, Message
 from celeriac.worker import hooks, tasklog
-from celeriac.worker.attempt import DOCUMENT, Attempt, Judged, report
+from celeriac.worker.attempt import Attempt
 from celeriac.worker.declared import keeps_failures, keeps_timeouts
 from celeriac.worker.followups import Followups, follows
 from celeriac.worker.frame import Verdict
+from celeriac.worker.outcome import DOCUMENT, Judged, report
 
 _REQUEUE_SECONDS = (0.5, 30.0)
 

@@ -19,11 +19,11 @@ import msgspec
 
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
 from celeriac.stores.open import open_named
-from celeriac.worker.allocator import give_back_what_is_large
 from celeriac.worker.core import Core
 from celeriac.worker.crew import Cause, Child, Crew
 from celeriac.worker.frame import Manifest
 from celeriac.worker.health import Health, HealthServer
+from celeriac.worker.kernel import die_with_parent, give_back_what_is_large
 from celeriac.worker.lane import Lane
 from celeriac.worker.logsetup import set_up_core, use_settings
 from celeriac.worker.options import WorkerOptions
@@ -31,7 +31,6 @@ from celeriac.worker.pools import completed
 from celeriac.worker.runtime_directory import new_socket, sweep
 from celeriac.worker.scribe import Log
 from celeriac.worker.stopping import Patience
-from celeriac.worker.zygote import die_with_parent
 
 logger = logging.getLogger("celeriac.worker")
 

@@ -15,12 +15,13 @@ import msgspec
 from celeriac.worker.child import run_child
 from celeriac.worker.find import find_app, import_modules
 from celeriac.worker.forms.greenlets import patch
+from celeriac.worker.kernel import die_with_parent
 from celeriac.worker.lane import attach
 from celeriac.worker.logsetup import name_process, set_up_zygote
 from celeriac.worker.options import Kind
 from celeriac.worker.pen import Pen
 from celeriac.worker.spawn import Birth
-from celeriac.worker.zygote import die_with_parent, doors_of, survive_sigterm
+from celeriac.worker.zygote import doors_of, survive_sigterm
 
 
 def main(argument: str) -> NoReturn:

@@ -7,7 +7,6 @@ a held lock or a running thread of ours.
 from __future__ import annotations
 
 import array
-import ctypes
 import gc
 import os
 import signal
@@ -30,6 +29,7 @@ from celeriac.worker.door import Door
 from celeriac.worker.find import AppNotFound, find_app, import_modules
 from celeriac.worker.forms.greenlets import GeventMissing, patch
 from celeriac.worker.frame import Exited, Fork, Forked, ImportFailed, Manifest, Ready, decode_fork, send_news
+from celeriac.worker.kernel import die_with_parent
 from celeriac.worker.lane import Lane
 from celeriac.worker.logsetup import name_process, set_up_zygote
 from celeriac.worker.options import Kind, WorkerOptions
@@ -39,18 +39,6 @@ from celeriac.worker.spawn import Birth, spawn
 
 EXIT_IMPORT = 3
 """The app could not be imported, and the core was told why."""
-
-_PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent(parent: int) -> None:
-    """Let the kernel kill this process when its parent dies (prctl(2)); Linux only, elsewhere nothing."""
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    # The parent may have died before the request took effect.
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def describe(app: Celeriac) -> Manifest:

@@ -1,12 +1,25 @@
-"""Memory that was needed once is given back to the kernel."""
+"""What a process asks of the kernel and of the C library."""
 
 from __future__ import annotations
 
 import ctypes
+import os
+import signal
 import sys
 
+_PR_SET_PDEATHSIG = 1
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGE = 4 << 20
+
+
+def die_with_parent(parent: int) -> None:
+    """Let the kernel kill this process when its parent dies (prctl(2)); Linux only, elsewhere nothing."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # The parent may have died before the request took effect.
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def give_back_what_is_large() -> None:

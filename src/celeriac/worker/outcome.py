@@ -1,0 +1,44 @@
+"""What a run comes to, as it goes through a lane: a result document, or a whole `Outcome`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from celeriac.exceptions import NotRegistered
+from celeriac.message import document
+from celeriac.message import task as wire
+from celeriac.store.contract import Cause, DeadLetter, Message, Outcome
+from celeriac.store.letters import legible
+
+DOCUMENT, REPORT = 0, 1
+"""Kinds of outcomes: a result document (empty: a success of which none is kept), or an `Outcome` in msgpack."""
+
+Judged = tuple[int, bytes]
+
+_encode = msgspec.msgpack.Encoder().encode
+decode_report = msgspec.msgpack.Decoder(Outcome).decode
+
+_REASON_LENGTH = 1000
+
+
+def report(
+    task_id: str, result: bytes | None, successors: tuple[Message, ...] = (), dead: DeadLetter | None = None
+) -> Judged:
+    """An outcome; as a plain document where it is nothing else.
+
+    `result` is empty for a task that succeeded and keeps none, and None for one that keeps none and did not.
+    """
+    if result is not None and not successors and dead is None:
+        return DOCUMENT, result
+    return REPORT, _encode(Outcome("", task_id, result, successors, dead=dead))
+
+
+def refusal(raw: bytes, queue: str, error: Exception, now: float, claim: str = "") -> Outcome:
+    """The outcome of a message that cannot be run; it goes to the dead letters, whoever waits gets the error."""
+    task_id = wire.read_id(raw)
+    reason = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
+    unknown = error.args[0] if isinstance(error, NotRegistered) and error.args else ""
+    cause, name = Cause.UNKNOWN if unknown else Cause.MALFORMED, type(error).__name__
+    dead = legible(DeadLetter(task_id or f"malformed-{claim}", queue, raw, reason, 0, cause, unknown, error=name))
+    result = document.write_failure(task_id, error, now) if task_id else None
+    return Outcome(claim, task_id, result, dead=dead)
