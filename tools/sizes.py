@@ -27,12 +27,13 @@ CELERYS_NAMES = frozenset({f"{PACKAGE}/utils/__init__.py", f"{PACKAGE}/utils/log
 _CLOCK = ("clock.py", "stores/memory/store.py", "testing/comparison.py", "testing/conformance/delaying.py")
 _IDS = ("ids.py",)
 _FORKING = (
-    "worker/child.py",
-    "worker/executor.py",
+    "worker/child/child.py",
+    "worker/child/executor.py",
+    "worker/kernel.py",
     "worker/solo.py",
     "worker/zygote.py",
     "worker/launcher.py",
-    "worker/process.py",
+    "worker/core/process.py",
 )
 
 HOMES: dict[str, tuple[str, ...]] = {

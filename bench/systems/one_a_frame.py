@@ -5,7 +5,7 @@ python -m bench.systems.one_a_frame APP CONCURRENCY
 
 import sys
 
-from celeriac.worker import distribute, pace
+from celeriac.worker.core import distribute, pace
 from celeriac.worker.launcher import launch
 from celeriac.worker.options import Pool, WorkerOptions
 

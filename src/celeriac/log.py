@@ -1,6 +1,6 @@
 """Loggers of tasks, and which task a record belongs to: `get_task_logger`, and parts for logging of one's own.
 
-Importing this configures nothing; only a worker does (`worker/logsetup.py`), and only in its own processes.
+Importing this configures nothing; only a worker does (`worker/log/setup.py`), and only in its own processes.
 """
 
 from __future__ import annotations

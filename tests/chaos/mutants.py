@@ -19,7 +19,7 @@ from celeriac.cli.main import main
 from celeriac.store import contract as c
 from celeriac.store.lease import Watch
 from celeriac.stores.redis import layout, scripts, session, verbs
-from celeriac.worker import core
+from celeriac.worker.core import core
 
 ACK_SECONDS = 1.0
 

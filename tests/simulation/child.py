@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from celeriac.exceptions import OperationalError
 from celeriac.store import contract as c
-from celeriac.worker.lane import SPAN
-from celeriac.worker.ledger import Held
-from celeriac.worker.pace import STUCK_SECONDS
-from celeriac.worker.port import Quota
+from celeriac.worker.core.ledger import Held
+from celeriac.worker.core.pace import STUCK_SECONDS
+from celeriac.worker.core.port import Quota
+from celeriac.worker.lane.lane import SPAN
 from tests.simulation.history import Violation
 from tests.simulation.loop import Process
 from tests.simulation.network import Connection

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from celeriac.store import contract as c
-from celeriac.worker import distribute, fate
-from celeriac.worker.crew import Child
-from celeriac.worker.distribute import Shares
-from celeriac.worker.ledger import Failure, Held, Ledger
-from celeriac.worker.pace import STUCK_SECONDS, Pace
+from celeriac.worker.core import distribute, fate
+from celeriac.worker.core.crew import Child
+from celeriac.worker.core.distribute import Shares
+from celeriac.worker.core.ledger import Failure, Held, Ledger
+from celeriac.worker.core.pace import STUCK_SECONDS, Pace
 from tests.simulation.child import WAKE_SECONDS, SimulatedChild, SimulatedPort
 from tests.simulation.loop import Process
 

@@ -10,7 +10,7 @@ import msgspec
 from celeriac.store import contract as c
 from celeriac.store.lease import Watch
 from celeriac.stores.memory.state import State
-from celeriac.worker.ledger import Held
+from celeriac.worker.core.ledger import Held
 from tests.simulation.dispatcher import SimulatedDispatcher
 from tests.simulation.history import LEASE_SECONDS
 from tests.simulation.session import Session

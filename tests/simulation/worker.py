@@ -14,8 +14,8 @@ from celeriac.exceptions import LeaseLost, MalformedMessage, OperationalError
 from celeriac.message import document
 from celeriac.message import task as wire
 from celeriac.store import contract as c
-from celeriac.worker import fate, intake
-from celeriac.worker.ledger import Failure, Held, Ledger
+from celeriac.worker.core import fate, intake
+from celeriac.worker.core.ledger import Failure, Held, Ledger
 from tests.simulation.dispatcher import SimulatedDispatcher
 from tests.simulation.history import BEAT_SECONDS, LEASE_SECONDS, VALID_SECONDS
 from tests.simulation.loop import Flag, Future, Process

@@ -16,7 +16,7 @@ from celeriac.clock import utc_datetime
 from celeriac.message import document
 from celeriac.sender import Call, encode
 from celeriac.store import contract as c
-from celeriac.worker.frame import TaskSpec
+from celeriac.worker.lane.frame import TaskSpec
 
 QUEUES = ("first", "second")
 LONG_SECONDS = 100.0

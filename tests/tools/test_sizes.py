@@ -9,7 +9,7 @@ from tools.sizes import FUNCTION_LINES, HOMES, MODULE_LINES, Module, offences
 DOC = '"""What this is."""\n'
 
 
-def rules(source: str, path: str = "src/celeriac/worker/core.py") -> list[str]:
+def rules(source: str, path: str = "src/celeriac/worker/core/core.py") -> list[str]:
     return [offence.rule for offence in offences(Module.parse(path, source))]
 
 

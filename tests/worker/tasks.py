@@ -13,7 +13,7 @@ import time
 
 from celeriac import Celeriac
 from celeriac.context import current
-from celeriac.worker.door import Door
+from celeriac.worker.child.door import Door
 from tests.worker.ledger import Kind, Ledger
 
 app = Celeriac(

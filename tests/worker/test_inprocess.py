@@ -248,7 +248,7 @@ def test_task_may_enqueue_and_wait_for_another(app):
 
     @app.task
     def outer(number):
-        return inner.delay(number).get(timeout=20) * 10
+        return inner.delay(number).get(timeout=20, disable_sync_subtasks=False) * 10
 
     @app.task
     async def outer_async(number):

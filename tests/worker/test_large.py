@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from celeriac.result import gather
-from celeriac.worker.lane import LARGEST, SIZE
+from celeriac.worker.lane.lane import LARGEST, SIZE
 from tests.worker.ledger import wait_until
 from tests.worker.scene import Scene
 

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from celeriac import Celeriac
-from celeriac.worker.frame import Exited, FromZygote, ImportFailed, Manifest, Ready, TaskSpec, receive_news, send_news
+from celeriac.worker.lane.frame import (
+    Exited,
+    FromZygote,
+    ImportFailed,
+    Manifest,
+    Ready,
+    TaskSpec,
+    receive_news,
+    send_news,
+)
 from tests.worker.processes import Worker
 
 MANY = 50_000

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from celeriac.result import gather
-from celeriac.worker.pace import FRAME_TASKS, STUCK_SECONDS
+from celeriac.worker.core.pace import FRAME_TASKS, STUCK_SECONDS
 from tests.worker.ledger import Kind, Record, wait_until
 from tests.worker.scene import Scene, open_gate
 

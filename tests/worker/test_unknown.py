@@ -11,9 +11,9 @@ from celeriac.exceptions import NotRegistered
 from celeriac.message import task as wire
 from celeriac.result import gather
 from celeriac.store import contract as c
-from celeriac.worker import intake
-from celeriac.worker.frame import TaskSpec
-from celeriac.worker.ledger import Held
+from celeriac.worker.core import intake
+from celeriac.worker.core.ledger import Held
+from celeriac.worker.lane.frame import TaskSpec
 from tests.worker.ledger import wait_until
 from tests.worker.scene import Scene
 

@@ -27,7 +27,7 @@ def health(context: click.Context, hostname: str | None, ready: bool, as_json: b
 
     With -A only the workers of that app are asked.
     """
-    from celeriac.worker.runtime_directory import sockets
+    from celeriac.worker.core.runtime_directory import sockets
 
     name = hostname and hostname.replace("%h", ids.hostname())
     answers, silent = [], 0

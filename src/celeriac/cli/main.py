@@ -66,8 +66,8 @@ def worker(
 
 def _log_options(name: str, log_format: str | None, logfile: str | None) -> tuple[str | None, str | None]:
     """Format and file of a worker's log, checked while there is somebody to tell."""
-    from celeriac.worker.logsetup import check_format
-    from celeriac.worker.nodename import expand
+    from celeriac.worker.log.nodename import expand
+    from celeriac.worker.log.setup import check_format
 
     try:
         if log_format is not None:

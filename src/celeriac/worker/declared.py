@@ -6,7 +6,7 @@ from typing import Any
 
 from celeriac.config import Settings
 from celeriac.task import Task
-from celeriac.worker.frame import TaskSpec
+from celeriac.worker.lane.frame import TaskSpec
 
 
 def specify(task: Task[..., Any], conf: Settings) -> TaskSpec:

@@ -15,8 +15,8 @@ from celeriac.message import edit
 from celeriac.message import task as wire
 from celeriac.store import contract as c
 from celeriac.store.lease import Watch
-from celeriac.worker import fate, intake
-from celeriac.worker.reaping import is_gone, is_here
+from celeriac.worker.core import fate, intake
+from celeriac.worker.core.reaping import is_gone, is_here
 
 _PAGE = 200
 

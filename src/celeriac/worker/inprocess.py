@@ -17,17 +17,17 @@ from typing import Any
 from celeriac.app import Celeriac
 from celeriac.routing import Queues
 from celeriac.store.contract import Stats
-from celeriac.worker.core import Core, CoreStats
-from celeriac.worker.crew import Child
-from celeriac.worker.door import Door
-from celeriac.worker.executor import Executor
-from celeriac.worker.forms.coroutines import run_async
-from celeriac.worker.forms.threads import run_alone
-from celeriac.worker.guards.watchdog import Watchdog
-from celeriac.worker.lane import allocate
-from celeriac.worker.limits import Limits
+from celeriac.worker.child.door import Door
+from celeriac.worker.child.executor import Executor
+from celeriac.worker.child.forms.coroutines import run_async
+from celeriac.worker.child.forms.threads import run_alone
+from celeriac.worker.child.guards.watchdog import Watchdog
+from celeriac.worker.child.limits import Limits
+from celeriac.worker.core.core import Core, CoreStats
+from celeriac.worker.core.crew import Child
+from celeriac.worker.core.port import Port
+from celeriac.worker.lane.lane import allocate
 from celeriac.worker.options import Pool, WorkerOptions
-from celeriac.worker.port import Port
 from celeriac.worker.zygote import describe
 
 

@@ -18,10 +18,10 @@ import socket
 import sys
 import time
 
-from celeriac.worker.lane import Lane, allocate, new_memory
+from celeriac.worker.core.process import Word, run_core
+from celeriac.worker.lane.lane import Lane, allocate, new_memory
+from celeriac.worker.log.scribe import Log
 from celeriac.worker.options import WorkerOptions
-from celeriac.worker.process import Word, run_core
-from celeriac.worker.scribe import Log
 from celeriac.worker.solo import Solo
 from celeriac.worker.stopping import STOP_SIGNALS, Escalation, Stage
 from celeriac.worker.zygote import EXIT_IMPORT, run_zygote

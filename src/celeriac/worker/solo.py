@@ -18,18 +18,18 @@ import time
 from types import FrameType
 
 from celeriac.app import Celeriac
-from celeriac.worker.executor import Executor
-from celeriac.worker.forms.coroutines import run_async
-from celeriac.worker.forms.threads import Threads
-from celeriac.worker.frame import Fork, Forked, send_news
-from celeriac.worker.guards.main_thread import MainThreadGuard
-from celeriac.worker.guards.watchdog import Watchdog
-from celeriac.worker.lane import allocate
-from celeriac.worker.limits import Limits
-from celeriac.worker.logsetup import name_process
+from celeriac.worker.child.executor import Executor
+from celeriac.worker.child.forms.coroutines import run_async
+from celeriac.worker.child.forms.threads import Threads
+from celeriac.worker.child.guards.main_thread import MainThreadGuard
+from celeriac.worker.child.guards.watchdog import Watchdog
+from celeriac.worker.child.limits import Limits
+from celeriac.worker.core.process import EXIT_ABANDONED, Word, loop_factory, serve_launcher
+from celeriac.worker.lane.frame import Fork, Forked, send_news
+from celeriac.worker.lane.lane import allocate
+from celeriac.worker.log.scribe import Log
+from celeriac.worker.log.setup import name_process
 from celeriac.worker.options import WorkerOptions
-from celeriac.worker.process import EXIT_ABANDONED, Word, loop_factory, serve_launcher
-from celeriac.worker.scribe import Log
 from celeriac.worker.stopping import STOP_SIGNALS, Escalation, Stage
 from celeriac.worker.zygote import doors_of, import_app, receive_fork
 

@@ -8,7 +8,7 @@ import sys
 import msgspec
 from msgspec import Struct
 
-from celeriac.worker.frame import Fork
+from celeriac.worker.lane.frame import Fork
 from celeriac.worker.options import WorkerOptions
 
 _MODULE = "celeriac.worker.spawned"

@@ -12,14 +12,19 @@ from typing import NoReturn
 
 import msgspec
 
+<<<<<<< HEAD
 from celeriac.worker.child import run_child
+=======
+from celeriac.config import TABLE
+from celeriac.worker.child.child import run_child
+from celeriac.worker.child.forms.greenlets import patch
+>>>>>>> e9d5f57 (The worker's rooms: core, child, lane, log; core and child meet in the lane alone)
 from celeriac.worker.find import find_app, import_modules
-from celeriac.worker.forms.greenlets import patch
 from celeriac.worker.kernel import die_with_parent
-from celeriac.worker.lane import attach
-from celeriac.worker.logsetup import name_process, set_up_zygote
+from celeriac.worker.lane.lane import attach
+from celeriac.worker.log.pen import Pen
+from celeriac.worker.log.setup import name_process, set_up_zygote
 from celeriac.worker.options import Kind
-from celeriac.worker.pen import Pen
 from celeriac.worker.spawn import Birth
 from celeriac.worker.zygote import doors_of, survive_sigterm
 

@@ -23,18 +23,18 @@ from celeriac.config import TABLE
 from celeriac.config.secrets import censored_text
 from celeriac.message import values
 from celeriac.routing import Queues
-from celeriac.worker.child import run_child
+from celeriac.worker.child.child import run_child
+from celeriac.worker.child.door import Door
+from celeriac.worker.child.forms.greenlets import GeventMissing, patch
 from celeriac.worker.declared import specify
-from celeriac.worker.door import Door
 from celeriac.worker.find import AppNotFound, find_app, import_modules
-from celeriac.worker.forms.greenlets import GeventMissing, patch
-from celeriac.worker.frame import Exited, Fork, Forked, ImportFailed, Manifest, Ready, decode_fork, send_news
 from celeriac.worker.kernel import die_with_parent
-from celeriac.worker.lane import Lane
-from celeriac.worker.logsetup import name_process, set_up_zygote
+from celeriac.worker.lane.frame import Exited, Fork, Forked, ImportFailed, Manifest, Ready, decode_fork, send_news
+from celeriac.worker.lane.lane import Lane
+from celeriac.worker.log.pen import Pen
+from celeriac.worker.log.scribe import Log
+from celeriac.worker.log.setup import name_process, set_up_zygote
 from celeriac.worker.options import Kind, WorkerOptions
-from celeriac.worker.pen import Pen
-from celeriac.worker.scribe import Log
 from celeriac.worker.spawn import Birth, spawn
 
 EXIT_IMPORT = 3

@@ -1,0 +1,27 @@
+"""A task that is about to run, and what its run comes to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from celeriac.context import Context
+from celeriac.task import Task
+from celeriac.worker.child.limits import Limits
+
+
+class Attempt(Struct):
+    """A message opened: the task, its arguments, and how long it may run."""
+
+    context: Context
+    task: Task[..., Any]
+    args: list[Any]
+    kwargs: dict[str, Any]
+    raw: bytes
+    limits: Limits | None = None
+
+    @property
+    def id(self) -> str:
+        """The id of the task."""
+        return str(self.context.id)

@@ -1,0 +1,101 @@
+"""`async def` tasks, side by side in an event loop of their own thread."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from celeriac.exceptions import TaskRevokedError
+from celeriac.worker.child.door import LEASE_POLL, Door, Entry
+from celeriac.worker.child.executor import Executor
+from celeriac.worker.child.guards.coroutine import CoroutineGuard
+from celeriac.worker.child.memory import Memory
+
+monotonic = time.monotonic
+
+
+class AsyncRunner:
+    """Runs up to `limit` tasks side by side in an event loop of its own."""
+
+    def __init__(self, door: Door, executor: Executor, limit: int, memory: Memory | None) -> None:
+        self._door = door
+        self._executor = executor
+        self._limit = limit
+        self._memory = memory
+        self._guards: dict[int, CoroutineGuard] = {}
+        self._noted = False
+        self._gone = asyncio.Event()
+        door.cancel = self._cancel
+
+    async def run(self) -> None:
+        """Until the core closes the socket."""
+        loop = asyncio.get_running_loop()
+        self._door.sock.setblocking(False)
+        loop.add_reader(self._door.sock.fileno(), self._read)
+        await self._gone.wait()
+        loop.remove_reader(self._door.sock.fileno())
+
+    def _read(self) -> None:
+        try:
+            data = self._door.sock.recv(1 << 18)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._gone.set()
+            return
+        self._executor.leave_if_copied(0)
+        self._door.feed(data)
+        self._start()
+
+    def _start(self) -> None:
+        """Begin what may begin."""
+        door, loop = self._door, asyncio.get_running_loop()
+        while len(self._guards) < self._limit:
+            entry = door.take(self._register)
+            if entry is None:
+                if door.entries and door.held_up and not door.lane.retiring:
+                    loop.call_later(LEASE_POLL, self._start)
+                return
+            guard = self._guards[entry[0]]
+            guard.task = loop.create_task(self._one(entry, guard))
+
+    def _register(self, number: int) -> None:
+        self._guards[number] = CoroutineGuard()
+
+    def _cancel(self, number: int, reason: str) -> None:
+        guard = self._guards.get(number)
+        if guard is not None:
+            guard.end(TaskRevokedError(reason))
+
+    async def _one(self, entry: Entry, guard: CoroutineGuard) -> None:
+        number, queue, raw, verdict = entry
+        started = monotonic()
+        if verdict is None:
+            judged = await self._executor.aexecute(raw, queue, guard)
+        else:
+            judged = self._executor.verdict(verdict)
+        self._door.put(number, monotonic() - started, judged)
+        del self._guards[number]
+        if self._memory is not None:
+            self._memory.look()
+        # Where a hundred end at the same moment, the next must not wait for the last of them to be judged.
+        self._start()
+        if not self._noted:
+            self._noted = True
+            asyncio.get_running_loop().call_soon(self._note)
+
+    def _note(self) -> None:
+        """Wake the core once for all that ended in this turn of the loop."""
+        self._noted = False
+        self._door.notify()
+
+
+def run_async(door: Door, executor: Executor, limit: int, memory: Memory | None = None) -> None:
+    """Run `async def` tasks until the core closes the socket."""
+
+    async def main() -> None:
+        await AsyncRunner(door, executor, limit, memory).run()
+
+    asyncio.run(main())

@@ -1,0 +1,217 @@
+"""What a run comes to: a value, or an error that means a retry, nothing, a dead letter, or a failure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celeriac import exceptions, states
+from celeriac.app import Celeriac
+from celeriac.exceptions import (
+    Ignore,
+    Reject,
+    Retry,
+    SoftTimeLimitExceeded,
+    TaskRevokedError,
+    TimeLimitExceeded,
+    UnencodableValue,
+    WorkerLostError,
+)
+from celeriac.ids import random_below
+from celeriac.message import document, failure, history, limits, values
+from celeriac.message import task as wire
+from celeriac.sender import Call
+from celeriac.store import letters
+from celeriac.store.contract import Attempt as Attempted
+from celeriac.store.contract import Cause, DeadLetter, Message
+from celeriac.worker.child import hooks
+from celeriac.worker.child.attempt import Attempt
+from celeriac.worker.child.followups import Followups, follows
+from celeriac.worker.declared import keeps_failures, keeps_timeouts
+from celeriac.worker.lane.frame import Verdict
+from celeriac.worker.lane.outcome import DOCUMENT, Judged, report
+from celeriac.worker.log import tasklog
+
+_REQUEUE_SECONDS = (0.5, 30.0)
+
+
+class Judge:
+    """Makes outcomes of what tasks return and raise."""
+
+    def __init__(self, app: Celeriac) -> None:
+        self._app = app
+        self._clock = app.clock
+        self._most_bytes: int = app.conf.result_max_bytes
+        self._followups = Followups(app.tasks, app.sender)
+
+    def value(self, attempt: Attempt, value: Any) -> Judged:
+        """What returning a value means."""
+        result = b""
+        if not attempt.context.ignore_result:
+            try:
+                encoded = limits.check_result(values.encode(value), self._most_bytes)
+            except Exception as error:
+                # Not for `autoretry_for`: the task has done its work.
+                return self._unusable(attempt, error)
+            result = self._write(attempt, states.SUCCESS, encoded)
+        successors: tuple[Message, ...] = ()
+        if follows(attempt.context.embed):
+            successors = self._followups.after_success(attempt, value)
+        if attempt.task.hooks:
+            hooks.succeeded(attempt.task, attempt.context, value)
+        return report(attempt.id, result, successors) if successors else (DOCUMENT, result)
+
+    def _unusable(self, attempt: Attempt, error: Exception) -> Judged:
+        """The task has ended well with a value that cannot be stored."""
+        tasklog.say_error(attempt.context, attempt.task.throws, error)
+        return self._failed(attempt, error, self._reason_to_keep(attempt, error))
+
+    def error(self, attempt: Attempt, error: BaseException) -> Judged:
+        """What raising means.
+
+        Judging looks into objects of the user's, which may raise in their turn: then that is the failure.
+        """
+        try:
+            return self._error(attempt, error)
+        except BaseException as worse:
+            return DOCUMENT, document.write_failure(attempt.id, worse, self._clock.now())
+
+    def verdict(self, attempt: Attempt, verdict: Verdict) -> Judged:
+        """What becomes of a task that could not say so itself; see `frame.Verdict`."""
+        error = _named_error(verdict)
+        tasklog.say_error(attempt.context, (TaskRevokedError,), error)
+        dead = f"{verdict.error}: {verdict.reason}" if verdict.dead else ""
+        if isinstance(error, TaskRevokedError):
+            return self._revoked(attempt, error)
+        return self._failed(attempt, error, dead)
+
+    def _error(self, attempt: Attempt, error: BaseException) -> Judged:
+        if isinstance(error, TaskRevokedError):
+            tasklog.say_error(attempt.context, (TaskRevokedError,), error)
+            return self._revoked(attempt, error)
+        if attempt.task.retry_policy.applies_to(error) and not isinstance(error, TimeLimitExceeded):
+            error = self._asked_again(attempt, error)
+        if isinstance(error, Retry) and isinstance(error.sig, Call):
+            try:
+                judged = self._again(attempt, error, error.sig)
+            except UnencodableValue as unencodable:
+                error = unencodable
+            else:
+                tasklog.say_error(attempt.context, (), error)
+                return judged
+        tasklog.say_error(attempt.context, attempt.task.throws, error)
+        if isinstance(error, Ignore):
+            return report(attempt.id, None)
+        if isinstance(error, Reject):
+            return self._rejected(attempt, error)
+        return self._failed(attempt, error, self._reason_to_keep(attempt, error))
+
+    def _reason_to_keep(self, attempt: Attempt, error: BaseException) -> str:
+        timed_out = isinstance(error, TimeLimitExceeded)
+        keeps = (keeps_timeouts if timed_out else keeps_failures)(attempt.task, self._app.conf)
+        return f"failed: {type(error).__name__}: {values.short_repr(error)}" if keeps else ""
+
+    def _failed(self, attempt: Attempt, error: BaseException, reason: str) -> Judged:
+        """A failure: its result, what follows it, and a dead letter where there is a reason for one."""
+        trace = failure.trace(error)
+        result = None
+        if not attempt.context.ignore_result:
+            result = self._write(attempt, states.FAILURE, values.encode(failure.to_dict(error)), trace)
+        successors: tuple[Message, ...] = ()
+        if attempt.context.embed.get("errbacks"):
+            successors = self._followups.after_failure(attempt, error, trace)
+        if attempt.task.hooks:
+            hooks.failed(attempt.task, attempt.context, error)
+        letter = _dead(attempt, error, reason, trace, self._clock.now()) if reason else None
+        return report(attempt.id, result, successors, letter)
+
+    def _revoked(self, attempt: Attempt, error: TaskRevokedError) -> Judged:
+        """Cancelled: no failure, so neither hooks nor errbacks are called, as in Celery."""
+        if attempt.context.ignore_result:
+            return report(attempt.id, None)
+        return DOCUMENT, self._write(attempt, states.REVOKED, values.encode(failure.to_dict(error)))
+
+    def _write(self, attempt: Attempt, status: str, result: bytes, trace: str | None = None) -> bytes:
+        context = attempt.context
+        group, parent = context.group, context.parent_id
+        family = document.Family(group, parent) if group or parent else document.NO_FAMILY
+        return document.write(attempt.id, status, result, self._clock.now(), trace, family)
+
+    def _asked_again(self, attempt: Attempt, error: BaseException) -> BaseException:
+        """What `Task.retry` raises for an error that is retried by itself: a `Retry`, or the end of them."""
+        arguments = attempt.task.retry_policy.arguments(attempt.context.retries, random_below)
+        try:
+            attempt.task.retry(exc=error, **arguments)
+        except BaseException as answer:
+            return answer
+
+    def _again(self, attempt: Attempt, error: Retry, call: Call) -> Judged:
+        cause = error.exc if error.exc is not None else error
+        trace, now = failure.trace(error), self._clock.now()
+        run = history.extend(attempt.raw, now, attempt.context.hostname, values.short_repr(cause), trace)
+        call.headers = {**(call.headers or {}), **run}
+        _, message = self._app.sender.message(call)
+        result = None
+        if not attempt.context.ignore_result:
+            result = self._write(attempt, states.RETRY, values.encode(failure.to_dict(cause)), trace)
+        if attempt.task.hooks:
+            hooks.retried(attempt.task, attempt.context, cause, error)
+        return report(attempt.id, result, (message,))
+
+    def _rejected(self, attempt: Attempt, error: Reject) -> Judged:
+        if not error.requeue:
+            return self._failed(attempt, error, f"rejected: {error.reason}")
+        context = attempt.context
+        times = context.requeues
+        raw = wire.rewrite(attempt.raw, **{wire.REQUEUES: times + 1, "redelivered": True})
+        # The first time at once: often another worker can do it. Then ever later, for the task that no
+        # worker wants would else keep all of them busy with refusing it.
+        least, most = _REQUEUE_SECONDS
+        pause = min(most, least * 2.0 ** min(times - 1, 30)) if times else 0.0
+        priority = context.delivery_info.get("priority") or 0
+        name = f"{attempt.id}:{context.retries}:requeue:{times}"
+        again = Message(name, context.queue, raw, priority, int(pause * 1000))
+        return report(attempt.id, None, (again,))
+
+
+def _dead(attempt: Attempt, error: BaseException, reason: str, trace: str, now: float) -> DeadLetter:
+    context = attempt.context
+    last = Attempted(now, context.hostname, reason, trace)
+    letter = DeadLetter(
+        attempt.id,
+        context.queue,
+        attempt.raw,
+        reason,
+        context.delivery_info.get("priority") or 0,
+        _cause(error),
+        str(context.task),
+        context.hostname,
+        error=failure.name(error),
+        place=failure.place(error),
+        attempts=(*(Attempted(*run) for run in history.recall(attempt.raw)), last),
+    )
+    return letters.legible(letter)
+
+
+def _cause(error: BaseException) -> Cause:
+    """What a dead letter says of a failure that its task brought about."""
+    if isinstance(error, Reject):
+        return Cause.REJECTED
+    if isinstance(error, TimeLimitExceeded | SoftTimeLimitExceeded):
+        return Cause.TIME_LIMIT
+    return Cause.CRASHED if isinstance(error, WorkerLostError) else Cause.FAILED
+
+
+def _named_error(verdict: Verdict) -> BaseException:
+    kind = getattr(exceptions, verdict.error, WorkerLostError)
+    if kind is TimeLimitExceeded:
+        return TimeLimitExceeded(_number(verdict.reason))
+    error: BaseException = kind(verdict.reason)
+    return error
+
+
+def _number(text: str) -> float | str:
+    """A limit in seconds; what is no number stays text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

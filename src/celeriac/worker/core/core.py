@@ -1,0 +1,434 @@
+"""The core: claims, finishes, beats. Hot path: store -> here -> dispatcher -> child -> dispatcher -> here -> store.
+
+One event loop, no user code, nothing that blocks. Five activities share a session with the store:
+
+* `_exchange` sends what has ended and claims as much as the children can use, in one request;
+* `_listen` waits for messages while the children have nothing to do;
+* `_beat` keeps the lease, and takes over what dead workers held;
+* `_promote` brings delayed messages into their queues when they are due;
+* `_mind_progress` sees whether anything comes while messages wait, and ends a session that brings nothing.
+
+When the session breaks, all end; the children go on with what they have begun, and a new session begins by
+comparing notes with the store. When the lease is lost, everything held is forgotten: what runs runs to its
+end, and its outcome is dropped here, as the store would refuse it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from msgspec import Struct
+
+from celeriac import ids
+from celeriac.clock import SYSTEM_CLOCK, Clock
+from celeriac.exceptions import LeaseLost, OperationalError
+from celeriac.message import document
+from celeriac.store import contract as c
+from celeriac.store.lease import Watch
+from celeriac.worker.core import reaping
+from celeriac.worker.core.dispatcher import Dispatcher
+from celeriac.worker.core.distribute import Shares
+from celeriac.worker.core.health import Health, judge
+from celeriac.worker.core.ledger import Held, Ledger
+from celeriac.worker.core.port import monotonic
+from celeriac.worker.core.progress import Lookout, Stalled
+from celeriac.worker.core.reception import Reception
+from celeriac.worker.lane.frame import Manifest
+from celeriac.worker.options import WorkerOptions
+
+logger = logging.getLogger("celeriac.worker")
+
+_FINISH_MOST = 256
+_FINISH_BYTES = 1 << 20
+_RECONNECT_SECONDS = (0.05, 2.0)
+
+
+class CoreStats(Struct):
+    """Counters for people, tests and benchmarks."""
+
+    requests: int = 0
+    reaped: int = 0
+    leases: int = 0
+    stalls: int = 0
+    abandoned: int = 0
+    """Tasks that a cold stop cut off, and outcomes that no store was there for."""
+    longest_beat_gap: float = 0.0
+
+
+class Core:
+    """A worker's dealings with its store. `run` returns when it has been stopped and holds nothing any more."""
+
+    def __init__(self, store: c.Store, manifest: Manifest, options: WorkerOptions, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.store = store
+        self.manifest = manifest
+        self.options = options
+        self.stats = CoreStats()
+        self.stopping = False
+        self.on_lease: Callable[[], None] = _nothing
+        self._news = asyncio.Event()
+        shares = Shares.of(manifest)
+        self.dispatchers = [
+            Dispatcher(options.name, index, pool, shares, clock, self._news.set)
+            for index, pool in enumerate(options.pools)
+        ]
+        self._reception = Reception(self.dispatchers, manifest, clock, self._news.set)
+        self._lookout = Lookout(self.dispatchers, float(manifest.settings["worker_stall_timeout"] or 0.0))
+        self._clock = clock
+        self._claim_bytes = int(manifest.settings["worker_claim_bytes"])
+        self._watch = Watch(store.lease_seconds, store.lease_seconds / 2)
+        self._lease = self._new_lease()
+        self._opened = False
+        self._number = 1
+        self._session: c.Session | None = None
+        self._hungry = asyncio.Event()
+        self._awaiting: list[Dispatcher] = []
+        self._reaping = False
+        self._last_beat = 0.0
+        self._beat_now = asyncio.Event()
+        self._due = asyncio.Event()
+        self._due_timer: asyncio.TimerHandle | None = None
+        self._pause = _RECONNECT_SECONDS[0]
+        self._away_since = 0.0
+        self._told_to_stop = asyncio.Event()
+        self._stop_waiting: asyncio.Future[None] | None = None
+        self._neighbours = reaping.Neighbours(asyncio.get_running_loop(), self._beat_now.set)
+
+    def _new_lease(self) -> c.Lease:
+        return c.Lease(f"{self.options.name}/{ids.new_epoch()}", ids.new_epoch())
+
+    def stop(self) -> None:
+        """Claim nothing more, give back what has not begun, let the rest finish."""
+        self.stopping = True
+        for dispatcher in self.dispatchers:
+            dispatcher.stop()
+        self._told_to_stop.set()
+        self._news.set()
+        if self._session is not None:
+            self._stop_waiting = asyncio.ensure_future(self._session.stop_waiting())
+
+    def abandon(self) -> None:
+        """After `stop`: give back what runs as well. The children stand still from here on and are to be killed."""
+        for dispatcher in self.dispatchers:
+            self.stats.abandoned += dispatcher.abandon()
+        self._news.set()
+
+    def look(self, health: Health) -> Health:
+        """Fill in how the worker is."""
+        now = monotonic()
+        health.children = sum([len(dispatcher.children) for dispatcher in self.dispatchers])
+        health.running = sum([dispatcher.running() for dispatcher in self.dispatchers])
+        health.answered = round(now - self._last_beat, 3) if self._last_beat else None
+        health.stalls = self.stats.stalls
+        lease = self._opened and self.dispatchers[0].lease_valid(now)
+        return judge(health, lease=lease, stalls_in_a_row=self._lookout.in_a_row)
+
+    def renew(self, manifest: Manifest) -> None:
+        """The app was imported anew."""
+        self.manifest = self._reception.manifest = manifest
+        for dispatcher in self.dispatchers:
+            dispatcher.shares = Shares.of(manifest)
+
+    # -- sessions -------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until stopped, through losses of connection and lease."""
+        # Who comes back later than the others must still beat within a lease of them.
+        most = min(_RECONNECT_SECONDS[1], self.store.beat_seconds)
+        while True:
+            try:
+                await self._work()
+                return
+            except LeaseLost:
+                if self.stopping and self._empty:
+                    return  # a wait at the store crossed the end of the lease
+                self._forget_lease()
+            except Stalled as error:
+                self.stats.stalls += 1
+                self._interrupted()
+                logger.error("%s", error)
+            except OperationalError as error:
+                self._interrupted()
+                self._away_since = self._away_since or monotonic()
+                if self._may_give_up():
+                    self._give_up()
+                    return
+                logger.warning("lost the store: %s; trying again in %.2g s", error, self._pause)
+                if await self._told_to_stop_within(self._pause) and self._may_give_up():
+                    self._give_up()
+                    return
+                self._pause = min(self._pause * 2, most)
+
+    def _may_give_up(self) -> bool:
+        """Told to stop, and the store is away: wait for it no longer than a lease once nothing runs any more.
+
+        What is then not reported runs again elsewhere, when the lease is reaped.
+        """
+        if not self.stopping or any(dispatcher.ledger.out for dispatcher in self.dispatchers):
+            return False
+        return not self._known() or monotonic() - self._last_beat > 2 * self.store.lease_seconds
+
+    @property
+    def _empty(self) -> bool:
+        """Whether nothing is held any more."""
+        return all(dispatcher.ledger.empty and not dispatcher.starting for dispatcher in self.dispatchers)
+
+    def _known(self) -> tuple[str, ...]:
+        return tuple(claim for dispatcher in self.dispatchers for claim in dispatcher.ledger.known())
+
+    def _give_up(self) -> None:
+        lost = sum([len(dispatcher.ledger.ended) for dispatcher in self.dispatchers])
+        self.stats.abandoned += lost
+        logger.error("stopped without the store; %d outcomes are lost to it", lost)
+
+    async def _told_to_stop_within(self, seconds: float) -> bool:
+        """Whether a stop is asked for, now or before so many seconds are over; one known of before does not count."""
+        if self.stopping:
+            await asyncio.sleep(seconds)
+            return False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._told_to_stop.wait()
+        return self.stopping
+
+    async def _work(self) -> None:
+        """One session, from connecting to its end."""
+        if self._away_since:
+            # What the last session held, many megabytes perhaps, hangs in its errors' tracebacks.
+            gc.collect()
+        session = self._session = await self.store.connect(self._lease, self._number)
+        session.on_news = self._beat_now.set
+        try:
+            await self._begin(session)
+            await _until_first(
+                self._exchange(session),
+                self._listen(session),
+                self._beat(session),
+                self._promote(session),
+                self._lookout.watch(session),
+            )
+        finally:
+            self._session = None
+            self._number = session.reserve(0)
+            await session.close()
+
+    async def _begin(self, session: c.Session) -> None:
+        """Open the lease, or find out what became of what was under way."""
+        sent = monotonic()
+        if self._opened:
+            reply = await session.call(c.Reconcile(self._lease, self._known()))
+            for dispatcher in self.dispatchers:
+                dispatcher.ledger.reconcile(reply)
+            beaten = await session.call(c.Beat(self._lease))
+            await self._reception.take_in(session, reply.unknown, beaten.revision)
+        else:
+            await session.call(c.OpenLease(self._lease, reaping.own_record(self.options.queues)))
+            self._opened = True
+            self.stats.leases += 1
+            self.on_lease()
+        self._lease_holds_from(sent)
+        if self._away_since:
+            logger.warning("the store is back after %.1f s", monotonic() - self._away_since)
+            self._away_since = 0.0
+        self._pause = _RECONNECT_SECONDS[0]
+        self._claim_anew()
+
+    def _claim_anew(self) -> None:
+        """There may be something in the queues."""
+        for dispatcher in self.dispatchers:
+            dispatcher.drained = False
+        self._news.set()
+
+    def _interrupted(self) -> None:
+        for dispatcher in self.dispatchers:
+            dispatcher.ledger.unsettle()
+            dispatcher.not_started()
+        self._watch.interrupted()
+
+    def _forget_lease(self) -> None:
+        self._interrupted()
+        count = 0
+        for dispatcher in self.dispatchers:
+            dispatcher.take_everything_back()
+            count += dispatcher.ledger.lease_lost()
+        logger.error("the lease was lost: %d claims belong to others now", count)
+        self._lease = self._new_lease()
+        self._opened = False
+        self._number = 1
+
+    # -- finish and claim -----------------------------------------------------
+
+    async def _exchange(self, session: c.Session) -> None:
+        """Send what has ended, claim what is wanted: one request at a time, as many in it as there are."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            for dispatcher in self.dispatchers:
+                await self._serve(session, dispatcher)
+            if self.stopping and self._empty and not self._reaping:
+                await session.call(c.CloseLease(self._lease))
+                return
+
+    async def _serve(self, session: c.Session, dispatcher: Dispatcher) -> None:
+        """The same for one pool, once."""
+        ledger = dispatcher.ledger
+        dispatcher.hand_out()
+        await self._give_back(session, ledger)
+        await self._start(session, dispatcher)
+        outcomes = ledger.send(_FINISH_MOST, _FINISH_BYTES)
+        wanted = dispatcher.wanted()
+        if not outcomes and (not wanted or dispatcher.drained):
+            if wanted and dispatcher.has_idle_child():
+                await self._listen_for(session, dispatcher)
+            return
+        first = session.reserve(wanted + len(outcomes))
+        queues = dispatcher.queues
+        reply = await session.call(c.Finish(self._lease, outcomes, queues, wanted, self._claim_bytes, first))
+        # The first queue is served first: taking turns, no full one keeps the others waiting.
+        dispatcher.queues = (*queues[1:], *queues[:1])
+        self.stats.requests += 1
+        ledger.settle(reply.lost)
+        if wanted:
+            dispatcher.drained = not reply.claims
+            self._lookout.note_claim(len(reply.claims))
+        await self._reception.take_in(session, reply.claims, reply.revision)
+        self._plan_promotion(reply.next_due)
+        self._news.set()
+
+    async def _give_back(self, session: c.Session, ledger: Ledger) -> None:
+        returns, deferrals = tuple(ledger.returns), tuple(ledger.deferrals)
+        if returns:
+            await session.call(c.Release(self._lease, returns))
+        if deferrals:
+            await session.call(c.Defer(self._lease, deferrals))
+        ledger.given_back(len(returns), len(deferrals))
+
+    async def _start(self, session: c.Session, dispatcher: Dispatcher) -> None:
+        """Mark tasks in the store before user code sees them."""
+        starting = [held for held, _ in dispatcher.starting]
+        if starting:
+            begins = tuple(c.Begin(held.claim, held.task_id, self._started(held), held.once) for held in starting)
+            reply = await session.call(c.Start(self._lease, begins))
+            dispatcher.started(len(starting), reply.lost)
+
+    def _started(self, held: Held) -> bytes | None:
+        if not held.tracked:
+            return None
+        return document.write_started(held.task_id, os.getpid(), self.options.name, self._clock.now())
+
+    async def _listen_for(self, session: c.Session, dispatcher: Dispatcher) -> None:
+        """Wait for messages of this pool's queues, too."""
+        if self._awaiting and dispatcher not in self._awaiting:
+            await session.stop_waiting()
+        self._hungry.set()
+
+    async def _listen(self, session: c.Session) -> None:
+        """While children are free and the queues empty, wait at the store."""
+        while True:
+            await self._hungry.wait()
+            self._hungry.clear()
+            hungry = [(each, count) for each in self.dispatchers if each.drained and (count := each.wanted())]
+            if not hungry:
+                continue
+            self._awaiting = [dispatcher for dispatcher, _ in hungry]
+            wanted = min([count for _, count in hungry])
+            queues = tuple([queue for dispatcher in self._awaiting for queue in dispatcher.pool.queues])
+            try:
+                handed = await session.wait(queues, wanted)
+            finally:
+                awaited, self._awaiting = self._awaiting, []
+            for dispatcher in awaited:
+                dispatcher.drained = handed is not None and len(handed.claims) < wanted
+            if handed is not None:
+                self._lookout.note_claim(len(handed.claims))
+                await self._reception.take_in(session, handed.claims, handed.revision)
+            self._news.set()
+
+    # -- beat and promote -----------------------------------------------------
+
+    async def _beat(self, session: c.Session) -> None:
+        """Keep the lease, look at the others, take over from the dead."""
+        while True:
+            sent = monotonic()
+            beaten = await session.call(c.Beat(self._lease))
+            self._lease_holds_from(sent)
+            self._plan_promotion(beaten.next_due)
+            await self._reception.learn(session, beaten.revision)
+            self._news.set()
+            peers = self._neighbours.judge(beaten.peers, self._lease.worker)
+            for peer in self._watch.look(monotonic(), peers, self._lease.worker):
+                await self._reap(session, peer)
+            try:
+                async with asyncio.timeout(self.store.beat_seconds):
+                    await self._beat_now.wait()
+                self._beat_now.clear()
+            except TimeoutError:
+                pass
+
+    def _lease_holds_from(self, sent: float) -> None:
+        """The store has answered what was sent then: nothing may begin later than the lease allows."""
+        if self._last_beat:
+            self.stats.longest_beat_gap = max(self.stats.longest_beat_gap, sent - self._last_beat)
+        self._last_beat = sent
+        until = sent + 0.75 * self.store.lease_seconds if self.store.expiring else float("inf")
+        for dispatcher in self.dispatchers:
+            dispatcher.lease_holds(until)
+
+    async def _reap(self, session: c.Session, peer: c.Peer) -> None:
+        # To close the lease now would give back, as if nobody had begun it, what comes in with the reply.
+        self._reaping = True
+        try:
+            reaped = await session.call(c.Reap(self._lease, peer, session.reserve(1024), 1024))
+        finally:
+            self._reaping = False
+        self._news.set()
+        if not reaped.claims:
+            return
+        logger.warning("worker %s is dead: %d claims taken over", peer.worker, len(reaped.claims))
+        self.stats.reaped += len(reaped.claims)
+        self._reception.inherit(reaped.claims)
+        self._news.set()
+
+    def _plan_promotion(self, next_due: int) -> None:
+        """Wake up when the next delayed message is due."""
+        if self._due_timer is not None:
+            self._due_timer.cancel()
+            self._due_timer = None
+        if next_due >= 0:
+            self._due_timer = asyncio.get_running_loop().call_later(next_due / 1000, self._due.set)
+
+    async def _promote(self, session: c.Session) -> None:
+        """Move delayed messages into their queues when they are due."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            promoted = await session.call(c.Promote())
+            self._plan_promotion(promoted.next_due)
+            if promoted.count:
+                self._claim_anew()
+
+
+async def _until_first(main: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:
+    """Run side by side until `main` ends or any of them fails, then end the rest.
+
+    Once `main` has ended, what happens to the others is of no interest: a beat that crosses the end of the
+    lease is refused, and rightly so.
+    """
+    tasks = [asyncio.ensure_future(activity) for activity in (main, *others)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        ended = next(task for task in tasks if task.done())
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    ended.result()
+
+
+def _nothing() -> None:
+    """Nobody wants to hear."""

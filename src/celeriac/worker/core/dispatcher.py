@@ -1,0 +1,295 @@
+"""Between the ledger and the children. Hot path: core -> here -> child -> here -> core.
+
+One for each pool. Hands out, collects, takes back. It never talks to the store: what it changes is the
+ledger, and `news` is called when the core should look at it. What happens to children and to what they run
+(deaths, limits, replacements) is in `warden`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from celeriac.clock import Clock
+from celeriac.store import contract as c
+from celeriac.worker.core import distribute
+from celeriac.worker.core.crew import Cause, Child
+from celeriac.worker.core.ledger import Held, Ledger
+from celeriac.worker.core.pace import Pace
+from celeriac.worker.core.port import Port, monotonic
+from celeriac.worker.core.warden import Warden
+from celeriac.worker.lane.outcome import DOCUMENT, decode_report
+from celeriac.worker.log.tasklog import TaskLog
+from celeriac.worker.options import Pool
+
+logger = logging.getLogger("celeriac.worker")
+
+TICK_SECONDS = 0.005
+_STARVED_SECONDS = 0.05
+
+
+class DispatchStats(Struct):
+    """Counters for people, tests and benchmarks."""
+
+    done: int = 0
+    taken_back: int = 0
+    child_deaths: int = 0
+
+
+class Dispatcher:
+    """Gives the children of one pool what is ready, and takes in what they have done."""
+
+    def __init__(
+        self,
+        worker: str,
+        index: int,
+        pool: Pool,
+        shares: distribute.Shares,
+        clock: Clock,
+        news: Callable[[], None],
+    ) -> None:
+        self.worker = worker
+        self.pool = pool
+        self.index = index
+        self.queues = pool.queues
+        self.drained = False
+        """Whether its queues were empty when the store was asked last."""
+        self.children: dict[int, Child] = {}
+        self.ledger = Ledger()
+        self.stats = DispatchStats()
+        self.log = TaskLog(clock)
+        self.stopping = False
+        self.starting: list[tuple[Held, Port]] = []
+        """Tasks to be marked in the store first, each with the port that is kept free for it."""
+        self.shares = shares
+        self.news = news
+        self._pace = Pace()
+        self._valid_until = 0.0
+        self._ticking = False
+        self._starved_since = 0.0
+        self.warden = Warden(self, shares.crash_limit, clock)
+
+    def admit(self, held: Held) -> None:
+        """A claim that can run has come in."""
+        self._pace.observe_kind(held.asynchronous)
+        held.suspect = self.warden.suspects(held)
+        self.ledger.add(held)
+        if self.log.enabled:
+            self.log.received(held.name, held.task_id)
+
+    def has_idle_child(self) -> bool:
+        """Whether a child has nothing before it, or room for one more coroutine."""
+        return distribute.any_idle(self.children.values(), self.shares)
+
+    def wanted(self) -> int:
+        """How many messages the children could use now."""
+        if self.stopping or not self.children:
+            return 0
+        return distribute.wanted(self.children.values(), self.ledger, self._pace, self.shares, monotonic())
+
+    def hand_out(self) -> None:
+        """Give the children what is ready."""
+        ledger = self.ledger
+        self.warden.look()
+        if not ledger.waiting:
+            return
+        if self.stopping:
+            ledger.give_back_ready()
+            self.news()
+            return
+        for port, items in distribute.plan(self.children.values(), ledger, self._pace, self.shares, monotonic()):
+            self.give(port, items)
+        self.warden.replace_spent()
+
+    def give(self, port: Port, items: list[Held]) -> None:
+        """Hand these over, after the store has marked them where they need that."""
+        if items[0].needs_start:
+            port.reserved = True
+            self.starting.append((items[0], port))
+            self.news()
+        else:
+            self._hand_over(port, items)
+
+    def _hand_over(self, port: Port, items: list[Held]) -> None:
+        for held in items:
+            self.ledger.hand_out(held)
+        port.hand_over(items)
+        self.tick_soon()
+
+    def judge(self, port: Port, held: Held) -> None:
+        """Hand over what has failed, for the code that its task has for that."""
+        assert held.failure is not None
+        self.ledger.hand_out(held)
+        port.hand_over_verdict(held, held.failure)
+        self.tick_soon()
+
+    def tick_soon(self) -> None:
+        """Look after the children from now on, until they have nothing left."""
+        if not self._ticking:
+            self._ticking = True
+            asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+
+    def started(self, count: int, lost: tuple[str, ...]) -> None:
+        """The store has marked the first `count` of `starting`, but for the `lost` ones."""
+        ports = self._ports()
+        for held, port in self.starting[:count]:
+            port.reserved = False
+            if held.claim in lost:
+                port.quota.left += 1
+                continue
+            held.needs_start = False
+            revocation = self.warden.revoked_starting.pop(held.claim, None)
+            if revocation is not None:
+                port.quota.left += 1
+                self.end(held, c.Outcome("", held.task_id, revocation.result))
+            elif self.stopping or port not in ports:
+                # No user code saw it, so it may go back; the mark goes with this claim.
+                self.ledger.give_back([held])
+                self.news()
+            else:
+                self._hand_over(port, [held])
+        del self.starting[:count]
+
+    def not_started(self) -> None:
+        """The store could not be asked; they wait like all others."""
+        for held, port in self.starting:
+            port.reserved = False
+            port.quota.left += 1
+            self.ledger.take_back([held])
+        self.starting.clear()
+        self.warden.revoked_starting.clear()
+
+    def outcomes_waiting(self) -> None:
+        """A child has woken the core."""
+        self.collect()
+        self.hand_out()
+        self.news()
+
+    def collect(self) -> None:
+        """Take in the outcomes of all children."""
+        for child in self.children.values():
+            for port in child.ports:
+                self.collect_port(port)
+
+    def collect_port(self, port: Port) -> None:
+        """Take in the outcomes of one port."""
+        observe, end = self._pace.observe, self.ledger.end_with_document
+        result: bytes | None
+        for held, seconds, kind, data in port.collect():
+            self.stats.done += 1
+            if not held.asynchronous:
+                observe(held.name, seconds)
+            if kind == DOCUMENT:
+                end(held, result := data)
+            else:
+                outcome = self.warden.complete(held, decode_report(data))
+                self.ledger.end(held, outcome)
+                result = outcome.result
+            if self.log.enabled and result is not None:
+                self.log.ended(held.name, held.task_id, seconds, result)
+
+    def _tick(self) -> None:
+        """While children are busy: fetch what ended, and relieve those whose task turns out to be long."""
+        self.collect()
+        now = monotonic()
+        busy = False
+        for child in list(self.children.values()):
+            for port in child.ports:
+                if len(port.out) > port.width and port.stuck(now):
+                    self.take_back(port)
+                busy = busy or bool(port.out)
+            self.warden.enforce(child, now)
+        self.hand_out()
+        self._release_what_waits(now)
+        if self.ledger.ended or self.wanted():
+            self.news()
+        self._ticking = busy or self.ledger.waiting or bool(self.ledger.failed)
+        if self._ticking:
+            asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+
+    def take_back(self, port: Port) -> None:
+        """What the child has not begun waits here again."""
+        back = port.take_back()
+        self.stats.taken_back += len(back)
+        self.ledger.take_back(back)
+
+    def _release_what_waits(self, now: float) -> None:
+        """Claims for which no child is free go back: another worker may be idle."""
+        ledger, children = self.ledger, [child for child in self.children.values() if child.open]
+        plain = ledger.ready and all(child.sync.stuck(now) for child in children)
+        coroutines = ledger.ready_async and all(child.asynchronous.stuck(now) for child in children)
+        if not (plain or coroutines) or not children:
+            self._starved_since = 0.0
+        elif not self._starved_since:
+            self._starved_since = now
+        elif now - self._starved_since > _STARVED_SECONDS:
+            self._starved_since = 0.0
+            for line, starved in ((ledger.ready, plain), (ledger.ready_async, coroutines)):
+                if starved:
+                    ledger.give_back(line)
+                    line.clear()
+            self.news()
+
+    # -- the lives of children ------------------------------------------------
+
+    def _ports(self) -> list[Port]:
+        return [port for child in self.children.values() if child.alive for port in child.ports]
+
+    def child_started(self, child: Child) -> None:
+        """It may begin tasks as long as the lease holds."""
+        self.children[child.slot] = child
+        for port in child.ports:
+            port.lane.valid_until = self._valid_until
+        self.news()
+
+    def child_died(self, child: Child, cause: Cause) -> None:
+        """Read what it left, judge what it had begun, and give the rest to others."""
+        self.stats.child_deaths += 1
+        self.warden.child_died(child, cause)
+        asyncio.get_running_loop().call_soon(self.hand_out)
+        self.news()
+
+    def lease_holds(self, until: float) -> None:
+        """No child begins anything later than this, on the monotonic clock."""
+        self._valid_until = until
+        for port in self._ports():
+            port.lane.valid_until = until
+
+    def take_everything_back(self) -> None:
+        """Leave the children only what they have begun."""
+        for port in self._ports():
+            self.ledger.take_back(port.take_back())
+
+    def stop(self) -> None:
+        """What has not begun goes back to the store; what has begun ends."""
+        self.stopping = True
+        self.take_everything_back()
+        self.hand_out()
+
+    def running(self) -> int:
+        """How many tasks are in children's hands."""
+        return sum([len(port.out) for port in self._ports()])
+
+    def lease_valid(self, now: float) -> bool:
+        """Whether children may begin tasks."""
+        return now < self._valid_until
+
+    def abandon(self) -> int:
+        """Cut off what runs, and give it back without a charge; returns how many tasks that were.
+
+        The children stand still before their claims go back, so that nothing runs here and elsewhere at once;
+        to kill them comes after. What may run only once has failed.
+        """
+        self.warden.freeze()
+        self.collect()
+        self.take_everything_back()
+        self.hand_out()
+        return self.warden.abandon()
+
+    def end(self, held: Held, outcome: c.Outcome) -> None:
+        """A message has ended without its child's word."""
+        self.ledger.end(held, outcome)
+        self.news()

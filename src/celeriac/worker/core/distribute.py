@@ -1,0 +1,161 @@
+"""Who gets what: which messages go to which child, and how many more to claim. Pure but for reading the lanes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from celeriac.worker.core.crew import Child
+from celeriac.worker.core.ledger import Held, Ledger
+from celeriac.worker.core.pace import BACKLOG_SECONDS, FRAME_SECONDS, FRAME_TASKS, Pace
+from celeriac.worker.core.port import Port
+from celeriac.worker.lane.frame import Manifest
+
+Plan = list[tuple[Port, list[Held]]]
+
+
+class Shares(Struct, frozen=True):
+    """The limits that come from settings, and the kinds of tasks there are."""
+
+    frame_bytes: int
+    has_sync: bool
+    has_async: bool
+    crash_limit: int = 3
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Shares:
+        """As the app sets them."""
+        kinds = {spec.asynchronous for spec in manifest.tasks.values()}
+        settings = manifest.settings
+        return cls(
+            int(settings["worker_frame_bytes"]), False in kinds, True in kinds, int(settings["worker_crash_limit"])
+        )
+
+
+def load(port: Port, pace: Pace) -> float:
+    """Seconds of work before a child, by estimate."""
+    out = port.out
+    if len(out) < 8:
+        return sum([pace.estimate(held.name) for held in out.values()])
+    return len(out) * pace.overall
+
+
+def room(port: Port, now: float) -> int:
+    """How many more messages a port that runs several side by side can use."""
+    return max(0, min(port.width + port.ahead(now) - len(port.out), port.room() - 1, port.quota.left))
+
+
+def wanted(children: Iterable[Child], ledger: Ledger, pace: Pace, shares: Shares, now: float) -> int:
+    """How many messages to claim."""
+    ready = [child for child in children if child.open]
+    sync = asynchronous = 0
+    if shares.has_sync:
+        sync = _wanted_plain([child.sync for child in ready], len(ledger.ready), pace, now)
+    if shares.has_async:
+        asynchronous = sum([room(child.asynchronous, now) for child in ready]) - len(ledger.ready_async)
+    if not shares.has_async:
+        return sync
+    if not shares.has_sync:
+        return max(0, min(asynchronous, 4 * FRAME_TASKS))
+    return pace.split_wanted(sync, asynchronous)
+
+
+def _wanted_plain(ports: list[Port], waiting: int, pace: Pace, now: float) -> int:
+    """How many plain tasks to claim."""
+    if ports and ports[0].width > 1:
+        return max(0, min(sum([room(port, now) for port in ports]) - waiting, 4 * FRAME_TASKS))
+    free = [port for port in ports if not port.stuck(now) and not port.reserved]
+    claims = pace.wanted([(len(port.out), load(port, pace)) for port in free], waiting)
+    return min(claims, sum([port.quota.left for port in free]))
+
+
+def any_idle(children: Iterable[Child], shares: Shares) -> bool:
+    """Whether a message that comes now could begin now."""
+    for child in children:
+        if not child.open:
+            continue
+        if shares.has_sync and len(child.sync.out) < child.sync.width:
+            return True
+        if shares.has_async and len(child.asynchronous.out) < child.asynchronous.width:
+            return True
+    return False
+
+
+def plan(children: Iterable[Child], ledger: Ledger, pace: Pace, shares: Shares, now: float) -> Plan:
+    """Take messages out of `ready` and say which child gets them, in frames; they count against its quota."""
+    ready = [child for child in children if child.open]
+    frames: Plan = []
+    if ledger.ready:
+        ports = [child.sync for child in ready if not child.sync.stuck(now)]
+        ports.sort(key=lambda port: len(port.out))
+        if ports and ports[0].width > 1:
+            _plan_wide(frames, ports, ledger.ready, now)
+        else:
+            _plan_plain(frames, [port for port in ports if not port.reserved], ledger.ready, pace, shares)
+    if ledger.ready_async:
+        ports = [child.asynchronous for child in ready]
+        ports.sort(key=lambda port: len(port.out))
+        _plan_wide(frames, ports, ledger.ready_async, now)
+    return frames
+
+
+def _plan_plain(frames: Plan, ports: list[Port], ready: deque[Held], pace: Pace, shares: Shares) -> None:
+    """Fill each child's backlog, sharing evenly what there is."""
+    for index, port in enumerate(ports):
+        share = -(-len(ready) // (len(ports) - index))
+        seconds, tasks = load(port, pace), len(port.out)
+        while ready and port.room() > FRAME_TASKS and port.quota.left > 0:
+            head = ready[0]
+            if head.needs_start:
+                if not tasks:
+                    frames.append((port, [ready.popleft()]))
+                    port.quota.left -= 1
+                break
+            if tasks and (seconds + pace.estimate(head.name) > BACKLOG_SECONDS or tasks >= 2 * FRAME_TASKS):
+                break
+            most = min(FRAME_TASKS, max(1, share), port.quota.left)
+            frame, work = _next_frame(ready, most, pace, shares.frame_bytes)
+            frames.append((port, frame))
+            port.quota.left -= len(frame)
+            seconds, tasks = seconds + work, tasks + len(frame)
+            if tasks >= share:
+                break
+
+
+def _next_frame(ready: deque[Held], most: int, pace: Pace, most_bytes: int) -> tuple[list[Held], float]:
+    """The next messages of one queue that make up one frame, and the work in it."""
+    frame = [ready.popleft()]
+    queue = frame[0].queue
+    work, size = pace.estimate(frame[0].name), len(frame[0].raw)
+    while ready and len(frame) < most:
+        head = ready[0]
+        more, size = work + pace.estimate(head.name), size + len(head.raw)
+        if more > FRAME_SECONDS or size > most_bytes or head.queue != queue or head.needs_start:
+            break
+        frame.append(ready.popleft())
+        work = more
+    return frame, work
+
+
+def _plan_wide(frames: Plan, ports: list[Port], ready: deque[Held], now: float) -> None:
+    """Children that run several side by side take as many as they may run, and some to follow."""
+    for port in ports:
+        free = room(port, now)
+        while ready and free > 0:
+            head = ready[0]
+            if head.needs_start:
+                if port.reserved:
+                    break
+                frames.append((port, [ready.popleft()]))
+                port.quota.left -= 1
+                break
+            frame = [ready.popleft()]
+            while ready and len(frame) < min(free, FRAME_TASKS) and ready[0].queue == head.queue:
+                if ready[0].needs_start:
+                    break
+                frame.append(ready.popleft())
+            frames.append((port, frame))
+            port.quota.left -= len(frame)
+            free -= len(frame)

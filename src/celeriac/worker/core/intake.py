@@ -1,0 +1,140 @@
+"""What becomes of a message that was claimed: to run, to wait for its time, or to be set aside. Pure.
+
+Nothing raises out of here, whatever the message is: the loop that asks has a lease to keep.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from celeriac.exceptions import MalformedMessage, NotRegistered
+from celeriac.message import task as wire
+from celeriac.message import values
+from celeriac.message.limits import USUAL, Limits, Named
+from celeriac.sender import read_time
+from celeriac.store import contract as c
+from celeriac.worker.core import fate
+from celeriac.worker.core.ledger import Held
+from celeriac.worker.lane.frame import UNKNOWN_TASK, TaskSpec
+from celeriac.worker.lane.outcome import refusal
+
+logger = logging.getLogger("celeriac.worker")
+
+_ADVANCE_LATER_MS = 5000
+_PARK_SECONDS = (1.0, 10.0)
+_PARK_SHARE = 8
+
+
+class Rules(Struct, frozen=True):
+    """The settings that decide; `unknown_seconds` is how long a task nobody knows is parked."""
+
+    limits: Limits = USUAL
+    unknown_seconds: float = 300.0
+
+    @classmethod
+    def of(cls, settings: Named) -> Rules:
+        """The rules that settings name."""
+        return cls(Limits.of(settings), settings["task_unknown_timeout"])
+
+
+USUAL_RULES = Rules()
+
+
+def sort(
+    claim: c.Claim, tasks: Mapping[str, TaskSpec], now: float, rules: Rules = USUAL_RULES, time_limit: float = 0.0
+) -> Held | c.Deferral | c.Outcome:
+    """The claim as something to run, something to defer, or the end it comes to at once.
+
+    A message that had begun elsewhere and may not run again comes back with its failure. `time_limit` is that of
+    tasks without one. `now` is the wall clock: it decides only whether an ETA that a Celery producer wrote lies in
+    the future, and how long a task that is not known has been parked.
+    """
+    if claim.queue == c.ADVANCE_QUEUE:
+        # Chords are completed by workers of a later version; this one leaves them to those.
+        return c.Deferral(claim.id, claim.id, int(now * 1000) + _ADVANCE_LATER_MS)
+    try:
+        return _admit(claim, tasks, now, rules, time_limit)
+    except (MalformedMessage, NotRegistered) as error:
+        return refusal(claim.raw, claim.queue, error, now, claim.id)
+    except Exception as error:
+        logger.exception("a message of queue %s is like none that was thought of", claim.queue)
+        return refusal(claim.raw, claim.queue, MalformedMessage(repr(error)), now, claim.id)
+
+
+def _admit(
+    claim: c.Claim, tasks: Mapping[str, TaskSpec], now: float, rules: Rules, time_limit: float
+) -> Held | c.Deferral | c.Outcome:
+    headers = wire.read_headers(claim.raw, rules.limits)
+    if claim.started:
+        held = hold(claim, headers, tasks, time_limit)
+        held.failure = fate.lost(held)
+        return held
+    if headers.task not in tasks:
+        return _park(claim, headers, now, rules.unknown_seconds)
+    if headers.eta and not headers.held:
+        due = _milliseconds(headers.eta)
+        if due > now * 1000:
+            return c.Deferral(claim.id, headers.id, due, wire.rewrite(claim.raw, **{wire.HELD: True}))
+    return hold(claim, headers, tasks, time_limit)
+
+
+def hold(claim: c.Claim, headers: wire.CoreHeaders, tasks: Mapping[str, TaskSpec], time_limit: float = 0.0) -> Held:
+    """The claim with what its headers and its task say; a task that is not known is like any other."""
+    spec = tasks.get(headers.task, UNKNOWN_TASK)
+    return Held(
+        claim.id,
+        claim.queue,
+        claim.priority,
+        claim.raw,
+        headers.id,
+        headers.task,
+        headers.crashes,
+        spec.asynchronous,
+        spec.once or spec.tracked,
+        spec.once,
+        spec.tracked and not headers.ignore_result,
+        retries=headers.retries,
+        time_limit=_own_limit(headers) or spec.time_limit or time_limit,
+        spec=spec,
+    )
+
+
+def _own_limit(headers: wire.CoreHeaders) -> float:
+    """The hard limit that the message itself has."""
+    return (headers.timelimit[0] if headers.timelimit else None) or 0.0
+
+
+def _park(claim: c.Claim, headers: wire.CoreHeaders, now: float, seconds: float) -> c.Deferral | c.Outcome:
+    """A task that is not known here waits for a worker that knows it, and fails when none came in time.
+
+    It is looked at again after an eighth of the time it has been parked, at first in a second and at least every
+    ten: some fifty times in five minutes. Each look is a draw among the workers that are free, and where most
+    of them are old a pause that doubles would give the few new ones too few chances.
+    """
+    since = headers.parked or now
+    waited = max(0.0, now - since)
+    if waited >= seconds:
+        # Who replays the dead letter starts anew.
+        raw = wire.rewrite(claim.raw, **{wire.PARKED: 0}) if headers.parked else claim.raw
+        return refusal(raw, claim.queue, NotRegistered(headers.task), now, claim.id)
+    if not headers.parked:
+        logger.warning(
+            "Task %s[%s] is not known here: parked for a worker that knows it, for %g s",
+            headers.task,
+            headers.id,
+            seconds,
+        )
+    pause = min(max(waited / _PARK_SHARE, _PARK_SECONDS[0]), _PARK_SECONDS[1], seconds - waited + 0.001)
+    raw = claim.raw if headers.parked else wire.rewrite(claim.raw, **{wire.PARKED: now})
+    return c.Deferral(claim.id, headers.id, int((now + pause) * 1000), raw)
+
+
+def _milliseconds(eta: str) -> int:
+    """An ETA in milliseconds since 1970."""
+    try:
+        return int(read_time(eta).timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise MalformedMessage(f"the eta {values.short_repr(eta, 100)} is no time") from error

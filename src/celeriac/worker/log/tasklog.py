@@ -1,0 +1,85 @@
+"""Lines about tasks, in Celery's words: the core's, written in batches, and a child's about what went wrong.
+
+The core says what came in and what succeeded, as far as it can tell without looking into anything. How a task
+failed is known where the error is: its child says so, with the traceback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from celeriac.clock import Clock
+from celeriac.context import Context
+from celeriac.exceptions import Ignore, Reject, Retry
+from celeriac.message import values
+from celeriac.worker.log.setup import AboutTask, PenHandler, about
+
+logger = logging.getLogger("celeriac.worker")
+
+_FLUSH_SECONDS = 0.01
+_SUCCESS = b'{"status":"SUCCESS","result":'
+_TRACEBACK = b',"traceback":'
+
+
+class TaskLog:
+    """Collects lines; silent and free when the level is above INFO."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lines: list[AboutTask] = []
+        self.enabled = logger.isEnabledFor(logging.INFO)
+
+    def received(self, name: str, task_id: str) -> None:
+        """A message has come in."""
+        self._add((name, task_id, "received"))
+
+    def _add(self, line: AboutTask) -> None:
+        """Keep a line until what is under way has been sent: nobody waits for a log."""
+        if not self._lines:
+            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
+        self._lines.append(line)
+
+    def ended(self, name: str, task_id: str, seconds: float, document: bytes) -> None:
+        """A task has ended with this document, or kept none; of all but success the child has spoken."""
+        if not document:
+            shown = "None"
+        elif document.startswith(_SUCCESS):
+            start = len(_SUCCESS)
+            end = document.rfind(_TRACEBACK, start, start + 2048)
+            shown = document[start:end].decode(errors="replace") if end > 0 else "..."
+        else:
+            return
+        self._add((name, task_id, f"succeeded in {seconds:.9g}s: {shown}"))
+
+    def flush(self) -> None:
+        """Write what was collected."""
+        if not self._lines:
+            return
+        lines, self._lines = self._lines, []
+        handlers = logging.getLogger("celeriac").handlers
+        if len(handlers) == 1 and isinstance(handlers[0], PenHandler):
+            handlers[0].emit_many(lines, self._clock.now())
+        else:
+            for line in lines:
+                logger.info("%s", about(line), extra={"task_name": line[0], "task_id": line[1]})
+
+
+def say_error(context: Context, throws: tuple[type[BaseException], ...], error: BaseException) -> None:
+    """Log how a task ended that did not succeed. Errors in `throws` are expected: no traceback for them."""
+    level, text, trace = logging.ERROR, f"raised unexpected: {values.short_repr(error)}", True
+    if isinstance(error, Retry):
+        level, text, trace = logging.INFO, f"retry: {error}", False
+    elif isinstance(error, Ignore):
+        level, text, trace = logging.INFO, "ignored", False
+    elif isinstance(error, Reject):
+        level, text = logging.WARNING, f"reject requeue={error.requeue}: {error.reason}"
+    elif isinstance(error, throws):
+        level, text, trace = logging.INFO, f"raised expected: {values.short_repr(error)}", False
+    line = about((context.shadow or context.task or "", context.id or "", text))
+    logger.log(level, "%s", line, exc_info=error if trace else None)
+
+
+def say_discarded(name: str, task_id: str) -> None:
+    """Log that a task was revoked, or came too late, before it began."""
+    logger.info("Discarding revoked task: %s[%s]", name, task_id, extra={"task_id": task_id, "task_name": name})
