@@ -40,6 +40,13 @@ async def aplace():
     return where()
 
 
+@app.task(name="tell_and_nap")
+def tell_and_nap(path, seconds):
+    """Make an empty file, and take a while."""
+    with open(path, "x"):
+        time.sleep(seconds)
+
+
 @app.task(name="nap")
 def nap(seconds):
     """Wait in short steps, so that threads hear of their end."""

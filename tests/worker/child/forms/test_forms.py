@@ -164,8 +164,8 @@ def test_a_cold_stop_gives_back_what_runs(tmp_path, kind: str) -> None:
     with Scene(f"sqlite:///{tmp_path / 'tasks.db'}", tmp_path) as scene:
         worker = scene.worker("-P", kind, app=APP)
         assert scene.send("quick", 1).get(timeout=20) == 1
-        scene.send("nap", 30)
-        wait_until(lambda: scene.waiting() == 0, 20, "begin of the task")
+        scene.send("tell_and_nap", str(tmp_path / "begun"), 30)
+        wait_until((tmp_path / "begun").exists, 20, "begin of the task")
         worker.tell(signal.SIGQUIT)
         assert worker.wait(20) == 1
         assert scene.waiting() == 1
