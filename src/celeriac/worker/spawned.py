@@ -12,13 +12,8 @@ from typing import NoReturn
 
 import msgspec
 
-<<<<<<< HEAD
-from celeriac.worker.child import run_child
-=======
-from celeriac.config import TABLE
 from celeriac.worker.child.child import run_child
 from celeriac.worker.child.forms.greenlets import patch
->>>>>>> e9d5f57 (The worker's rooms: core, child, lane, log; core and child meet in the lane alone)
 from celeriac.worker.find import find_app, import_modules
 from celeriac.worker.kernel import die_with_parent
 from celeriac.worker.lane.lane import attach
