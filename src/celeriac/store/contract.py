@@ -25,6 +25,8 @@ was revoked before it was claimed does not run.
 **Order.** Within a queue, a smaller priority is first, then the message enqueued earlier. What is released
 goes to the front, whatever waits behind it.
 
+**Pauses.** Of a paused queue nothing is claimed (`inspection.Pause`), by whomever; all else about it goes on.
+
 The memory store (`celeriac.stores.memory`) is this page in code; `celeriac.testing.conformance` is this
 page as tests, for every store, ours or not.
 """
@@ -47,10 +49,11 @@ from celeriac.store.delays import (
     DelayedPage,
     ReadDelayed,
 )
+from celeriac.store.inspection import Holding, Locate, Located, Pause, Peek, Peeked, Purge, Sighting
 from celeriac.store.letters import Attempt, Cause, DeadLetter, DeadLetters, DropDead, ReadDead, Replay, Revival
 from celeriac.store.request import Request
 
-# What is asked about delayed messages and dead letters stands beside, and belongs here like the rest.
+# What people ask and do (delayed messages, dead letters, queues) stands beside, and belongs here like the rest.
 __all__ = [
     "AdjustDelayed",
     "Adjustment",
@@ -64,11 +67,19 @@ __all__ = [
     "DelayedMessage",
     "DelayedPage",
     "DropDead",
+    "Holding",
+    "Locate",
+    "Located",
+    "Pause",
+    "Peek",
+    "Peeked",
+    "Purge",
     "ReadDead",
     "ReadDelayed",
     "Replay",
     "Request",
     "Revival",
+    "Sighting",
 ]
 
 R = TypeVar("R")
@@ -442,13 +453,14 @@ class ReadSlots(Request[tuple[bytes | None, ...]], frozen=True):
 
 
 class QueueStats(Struct, frozen=True):
-    """How many messages a queue holds: ready, held back, in workers' hands, set aside."""
+    """How many messages a queue holds: ready, held back, in workers' hands, set aside; whether it is paused."""
 
     queue: str
     ready: int = 0
     delayed: int = 0
     claimed: int = 0
     dead: int = 0
+    paused: bool = False
 
 
 class Stats(Request[tuple[QueueStats, ...]], frozen=True):

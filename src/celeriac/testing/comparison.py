@@ -67,6 +67,8 @@ class Comparison:
             (1, self._close),
             (1, self._reap),
             (2, self._read),
+            (1, self._pause),
+            (1, self._inspect),
         )
 
     def step(self) -> None:
@@ -92,6 +94,7 @@ class Comparison:
         for lease in self._leases:
             if self._is_open(lease):
                 self._both(c.CloseLease(lease))
+        self._both(c.Pause(_QUEUES, False))
         self._both(c.Finish(last, queues=_QUEUES, count=10_000, first=1))
 
     def _both(self, request: c.Request[Any], to_store: c.Request[Any] | None = None) -> Any:
@@ -106,6 +109,18 @@ class Comparison:
 
     def _enqueue(self) -> None:
         self._both(c.Enqueue(tuple(self._message(self._some_id()) for _ in range(self._random.randrange(4)))))
+
+    def _pause(self) -> None:
+        """Mostly the other way, lest nothing moves."""
+        queues = tuple(self._random.sample(_QUEUES, self._random.randrange(3)))
+        self._both(c.Pause(queues, self._random.randrange(3) == 0))
+
+    def _inspect(self) -> None:
+        draw, queue = self._random.randrange, self._random.choice(_QUEUES)
+        self._both(c.Peek(queue, draw(5), draw(1, 100), draw(2) == 0))
+        self._both(c.Locate(str(draw(40)), draw(1, 6)))
+        if not draw(4):
+            self._both(c.Purge(queue, draw(4)))
 
     def _some_id(self) -> str:
         return f"id{self._random.randrange(60)}"
@@ -300,6 +315,8 @@ def _comparable(request: c.Request[Any], reply: Any) -> Any:
             return [_comparable(request, item) for item in reply]
         case c.DelayedPage(messages, after):
             return sorted((m.id, m.queue, m.raw, m.priority) for m in messages), bool(after)
+        case c.Located(ready, held, revoked, unseen):
+            return ready, sorted((each.worker, each.claim, each.queue, each.raw) for each in held), revoked, unseen
         case c.Reconciled(unknown, missing):
             return sorted((claim.id, claim.raw, claim.started) for claim in unknown), missing
     return reply

@@ -30,6 +30,8 @@ class OpenedLease:
     record: c.WorkerRecord
     beat: int = 0
     claims: dict[str, c.Claim] = field(default_factory=dict)
+    since: dict[str, int] = field(default_factory=dict)
+    """When each was claimed; tidied at a beat."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class State:
         self._dead_limit = dead_limit
         self._dead_seconds = dead_seconds
         self._buried = 0
+        self.paused: set[str] = set()
         self.revision = 0
         self.revocations: dict[str, Remembered] = {}
         self._remembered: dict[str, int] = {}
@@ -132,6 +135,7 @@ class State:
         def hold(queue: str, raw: bytes, priority: int) -> c.Claim:
             claim = c.Claim(f"{lease.epoch}:{next(numbers)}", queue, raw, priority)
             lease.claims[claim.id] = claim
+            lease.since[claim.id] = now
             return claim
 
         lost, claims = [], []
@@ -144,6 +148,8 @@ class State:
                 claims.append(hold(c.ADVANCE_QUEUE, chord.encode(), 0))
         size, taken = 0, 0
         for queue in (c.ADVANCE_QUEUE, *request.queues) if request.count else ():
+            if queue in self.paused:
+                continue
             for priority in sorted(self.queues[queue]):
                 waiting = self.queues[queue][priority]
                 while waiting and taken < request.count and size < request.max_bytes:
@@ -217,7 +223,9 @@ class State:
         return c.Promoted(len(due), self._next_due(now))
 
     def _Beat(self, request: c.Beat, now: int) -> c.Beaten:
-        self._open(request.lease).beat += 1
+        own = self._open(request.lease)
+        own.beat += 1
+        own.since = {id: since for id, since in own.since.items() if id in own.claims}
         peers = [c.Peer(worker, held.epoch, held.beat, None, held.record) for worker, held in self.leases.items()]
         return c.Beaten(tuple(sorted(peers, key=lambda peer: peer.worker)), self._next_due(now), self.revision)
 
@@ -231,6 +239,7 @@ class State:
             del dead.claims[old.id]
             claim = c.Claim(f"{reaper.epoch}:{number}", old.queue, old.raw, old.priority, old.started)
             reaper.claims[claim.id] = claim
+            reaper.since[claim.id] = dead.since.get(old.id, 0)
             moved.append(claim)
         if not dead.claims:
             del self.leases[peer.worker]
@@ -287,12 +296,62 @@ class State:
         delayed = [message.queue for _, _, message in self.delayed]
         dead = [letter.queue for letter in self.dead.values()]
         ready = {name: sum(map(len, levels.values())) for name, levels in self.queues.items()}
-        known = {name for name, count in ready.items() if count} | {*claimed, *delayed, *dead}
+        known = {name for name, count in ready.items() if count} | {*claimed, *delayed, *dead, *self.paused}
         names = request.queues or tuple(sorted(known - {c.ADVANCE_QUEUE}))
         return tuple(
-            c.QueueStats(name, ready.get(name, 0), delayed.count(name), claimed.count(name), dead.count(name))
+            c.QueueStats(
+                name,
+                ready.get(name, 0),
+                delayed.count(name),
+                claimed.count(name),
+                dead.count(name),
+                name in self.paused,
+            )
             for name in names
         )
+
+    def _Pause(self, request: c.Pause, now: int) -> None:
+        if request.paused:
+            self.paused.update(request.queues)
+        else:
+            self.paused.difference_update(request.queues)
+
+    def _in_order(self, queue: str) -> list[c.Peeked]:
+        levels = self.queues.get(queue, {})
+        return [c.Peeked(raw, priority) for priority in sorted(levels) for raw in levels[priority]]
+
+    def _Peek(self, request: c.Peek, now: int) -> tuple[c.Peeked, ...]:
+        page: list[c.Peeked] = []
+        for message in self._in_order(request.queue):
+            if len(page) >= request.limit or sum(len(other.raw) for other in page) >= request.max_bytes:
+                break
+            if not request.heads or not any(other.priority == message.priority for other in page):
+                page.append(message)
+        return tuple(page)
+
+    def _Purge(self, request: c.Purge, now: int) -> int:
+        dropped = self._in_order(request.queue)[: request.limit]
+        for message in dropped:
+            self.queues[request.queue][message.priority].popleft()
+        return len(dropped)
+
+    def _Locate(self, request: c.Locate, now: int) -> c.Located:
+        word, ready, unseen = request.task.encode(), [], []
+        for queue in sorted(self.queues.keys() - {c.ADVANCE_QUEUE}):
+            line = self._in_order(queue)
+            if len(line) > request.depth:
+                unseen.append(queue)
+            for ahead, message in enumerate(line[: request.depth]):
+                if word in message.raw:
+                    ready.append(c.Sighting(queue, ahead, message.raw))
+        held = [
+            c.Holding(worker, claim.id, claim.queue, lease.since.get(claim.id, 0), claim.raw)
+            for worker, lease in sorted(self.leases.items())
+            for claim in lease.claims.values()
+            if word in claim.raw
+        ]
+        revoked = request.task in self.revocations and self.revocations[request.task].ends > now
+        return c.Located(tuple(ready), tuple(held), revoked, tuple(unseen))
 
     def _bury(self, letter: c.DeadLetter, now: int) -> None:
         self._buried += 1

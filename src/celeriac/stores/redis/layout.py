@@ -23,7 +23,11 @@ LEASES = b"celeriac:leases"
 BEATS = b"celeriac:beats"
 WORKERS = b"celeriac:workers"
 FLOORS = b"celeriac:floors"
-"""The first claim number of each worker's session; under no name at all the revision of the revocations."""
+"""The first claim number of each worker's session; under no name at all the revision of the revocations.
+
+Under `PAUSED` the lists of all paused queues, each between two line feeds: no worker is called that.
+"""
+PAUSED = b"\npaused"
 QUEUES = b"celeriac:queues"
 DELAYED = b"celeriac:delayed"
 DELAYED_MESSAGES = b"celeriac:delayed:messages"
@@ -61,6 +65,16 @@ def sources(queues: tuple[str, ...]) -> tuple[bytes, ...]:
             key = list_key(queue, step)
             keys += (landing_key(key), key, key, key)
     return tuple(keys)
+
+
+def lists_of(queue: str) -> tuple[bytes, ...]:
+    """All lists of a queue."""
+    return tuple(list_key(queue, step) for step in STEPS)
+
+
+def served_from(queue: str) -> tuple[bytes, ...]:
+    """Where the messages of a queue lie, in the order in which they are served."""
+    return tuple(place for key in lists_of(queue) for place in (landing_key(key), key))
 
 
 def landing_key(key: bytes) -> bytes:

@@ -7,6 +7,7 @@ They are separate because Redis cuts off a subscriber to whom it owes more than 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -36,6 +37,7 @@ class RedisSession:
         self._stirred = asyncio.Event()
         self._waiters: dict[bytes, _Waiter] = {}
         self._lists_seen: set[bytes] = set()
+        self._paused: frozenset[bytes] = frozenset()
         self.on_news: Callable[[], None] = _nothing
 
     async def open(self) -> RedisSession:
@@ -75,6 +77,7 @@ class RedisSession:
         decoded = verbs.decode(request, check(reply))
         if isinstance(decoded, c.Finished):
             self._note_lists(decoded.claims)
+            self._paused = verbs.paused_lists(reply)
         return decoded
 
     async def _exchange(self, command: verbs.Command) -> Any:
@@ -100,7 +103,11 @@ class RedisSession:
 
     async def wait(self, queues: tuple[str, ...], count: int) -> c.Handed | None:
         """Let Redis move the next message and claim in the same write; nothing stays under way."""
-        sources = sorted({layout.list_key(queue, 0) for queue in queues} | self._lists_seen)
+        # A move from a paused list would end the wait at once, and bring nothing.
+        sources = sorted(({layout.list_key(queue, 0) for queue in queues} | self._lists_seen) - self._paused)
+        if not sources:
+            await self._wait_to_be_called()
+            return None
         try:
             async with asyncio.timeout(self.reply_seconds):
                 waiters = [await self._waiter(source) for source in sources]
@@ -122,11 +129,21 @@ class RedisSession:
         except (LinkLost, TimeoutError) as error:
             self._link.abort()
             raise OperationalError(f"lost Redis while waiting: {str(error) or 'timeout'}") from error
+        self._paused = verbs.paused_lists(replies[-1])
         taken = [verbs.decode(request, reply) for request, reply in zip(requests, replies, strict=True)]
         claims = tuple([claim for finished in taken for claim in finished.claims])
         self._note_lists(claims)
         woken, self._woken = self._woken, False
         return None if woken and not claims else c.Handed(claims, max(finished.revision for finished in taken))
+
+    async def _wait_to_be_called(self) -> None:
+        """All the queues are paused."""
+        if not self._woken:
+            self._stirred.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._wait_seconds):
+                await self._stirred.wait()
+        self._woken = False
 
     def _stir(self, _: object = None) -> None:
         self._stirred.set()

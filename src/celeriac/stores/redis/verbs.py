@@ -224,7 +224,7 @@ def _read_slots(request: c.ReadSlots, place: Place) -> Command:
 
 
 def _stats(request: c.Stats, place: Place) -> Command:
-    keys = (layout.QUEUES, layout.LEASES, layout.DELAYED_COUNTS, layout.DEAD_COUNTS)
+    keys = (layout.QUEUES, layout.LEASES, layout.DELAYED_COUNTS, layout.DEAD_COUNTS, layout.FLOORS)
     return script("stats").call(keys, [queue.encode() for queue in request.queues])
 
 
@@ -278,10 +278,31 @@ def _cancel_delayed(request: c.CancelDelayed, place: Place) -> Command:
     return script("delayed_cancel").call(_DELAYED_KEYS, arguments)
 
 
+def _pause(request: c.Pause, place: Place) -> Command:
+    arguments = [b"1" if request.paused else b""]
+    for queue in request.queues:
+        arguments += (queue.encode(), *layout.lists_of(queue))
+    return script("pause").call((layout.FLOORS, layout.QUEUES), arguments)
+
+
+def _peek(request: c.Peek, place: Place) -> Command:
+    arguments = [b"%d" % request.limit, b"%d" % request.max_bytes, b"1" if request.heads else b""]
+    return script("peek").call(layout.served_from(request.queue), arguments)
+
+
+def _purge(request: c.Purge, place: Place) -> Command:
+    return script("purge").call(layout.served_from(request.queue), [b"%d" % request.limit])
+
+
+def _locate(request: c.Locate, place: Place) -> Command:
+    keys = (layout.QUEUES, layout.LEASES, layout.REVOKED_ENDS)
+    return script("locate").call(keys, [request.task.encode(), b"%d" % request.depth])
+
+
 def _claim_of(id: bytes, value: bytes) -> c.Claim:
     key, flags, raw = value.split(b"\n", 2)
     queue, priority = layout.read_list_key(key)
-    return c.Claim(id.decode(), queue, raw, priority, flags == b"s")
+    return c.Claim(id.decode(), queue, raw, priority, flags.endswith(b"s"))
 
 
 def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
@@ -289,7 +310,7 @@ def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
 
 
 def _read_finished(request: c.Finish, reply: Any) -> c.Finished:
-    lost, taken, next_due, revision = reply
+    lost, taken, next_due, revision, _ = reply
     claims = []
     epoch, number = request.lease.epoch, request.first
     for key, raw in zip(taken[::2], taken[1::2], strict=True):
@@ -363,7 +384,32 @@ def _read_ids(request: c.Request[Any], reply: Any) -> tuple[str, ...]:
 
 
 def _read_stats(request: c.Stats, reply: Any) -> tuple[c.QueueStats, ...]:
-    return tuple(c.QueueStats(row[0].decode(), *(int(number) for number in row[1:])) for row in reply)
+    return tuple(_stats_of(*row) for row in reply)
+
+
+def _stats_of(queue: bytes, ready: int, delayed: int, claimed: int, dead: int, paused: int) -> c.QueueStats:
+    return c.QueueStats(queue.decode(), int(ready), int(delayed), int(claimed), int(dead), paused == 1)
+
+
+def paused_lists(reply: Any) -> frozenset[bytes]:
+    """The lists of which nothing was claimed, from the reply to a `Finish`."""
+    return frozenset(reply[4].split(b"\n")) if reply[4] else frozenset()
+
+
+def _read_peeked(request: c.Peek, reply: Any) -> tuple[c.Peeked, ...]:
+    return tuple(c.Peeked(raw, layout.read_list_key(key)[1]) for key, raw in _pairs(reply))
+
+
+def _read_located(request: c.Locate, reply: Any) -> c.Located:
+    ready, held, revoked, unseen = reply
+    sightings = (c.Sighting(ready[at].decode(), ready[at + 1], ready[at + 2]) for at in range(0, len(ready), 3))
+    holdings = (_holding_of(*held[at : at + 5]) for at in range(0, len(held), 5))
+    return c.Located(tuple(sightings), tuple(holdings), revoked == 1, tuple(name.decode() for name in unseen))
+
+
+def _holding_of(worker: bytes, claim: bytes, key: bytes, flags: bytes, raw: bytes) -> c.Holding:
+    since = int(flags.rstrip(b"s") or 0)
+    return c.Holding(worker.decode(), claim.decode(), layout.read_list_key(key)[0], since, raw)
 
 
 def _nothing(request: c.Request[Any], reply: Any) -> None:
@@ -396,6 +442,10 @@ _ENCODERS: dict[type, Callable[[Any, Place], Command]] = {
     c.ReadDelayed: _read_delayed,
     c.AdjustDelayed: _adjust_delayed,
     c.CancelDelayed: _cancel_delayed,
+    c.Pause: _pause,
+    c.Peek: _peek,
+    c.Purge: _purge,
+    c.Locate: _locate,
 }
 _DECODERS: dict[type, Callable[[Any, Any], Any]] = {
     c.Enqueue: lambda request, reply: c.Enqueued(_read_truths(request, reply)),
@@ -423,6 +473,10 @@ _DECODERS: dict[type, Callable[[Any, Any], Any]] = {
     c.ReadDelayed: _read_each_delayed,
     c.AdjustDelayed: _read_truths,
     c.CancelDelayed: _read_truths,
+    c.Pause: _nothing,
+    c.Peek: _read_peeked,
+    c.Purge: lambda request, reply: int(reply),
+    c.Locate: _read_located,
 }
 RESULT_REQUESTS = (c.ReadResults, c.Forget)
 """Requests that go to the database of the results."""

@@ -14,9 +14,9 @@ import threading
 from weakref import WeakSet
 
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError
-from celeriac.stores.sqlite.statements import SCHEMA, UPGRADE
+from celeriac.stores.sqlite.statements import SCHEMA, UPGRADES
 
-VERSION = 2
+VERSION = 3
 PAGE_BYTES = 4096
 _APPLICATION = 0x43454C59
 _BUSY_SECONDS = 5.0
@@ -102,11 +102,13 @@ def _prepare(connection: sqlite3.Connection, path: str) -> None:
     if new:
         _perform(connection, SCHEMA)
     elif version < VERSION:
-        _perform(connection, UPGRADE)
+        _perform(
+            connection, ";\n".join(UPGRADES[step].rstrip().rstrip(";") for step in range(version + 1, VERSION + 1))
+        )
 
 
 def _perform(connection: sqlite3.Connection, script: str) -> None:
-    """Create the tables, or bring them from version 1 to this one."""
+    """Create the tables, or bring them from an older version to this one."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         for statement in script.split(";\n"):

@@ -48,7 +48,7 @@ def _hold_advances(tx: Transaction, lease: int, epoch: str, numbers: count[int],
         number = next(numbers)
         claims.append(c.Claim(f"{epoch}:{number}", c.ADVANCE_QUEUE, chord.encode()))
         messages.append((message, chord.encode()))
-        rows.append((lease, number, message, c.ADVANCE_QUEUE, 0, 0))
+        rows.append((lease, number, message, c.ADVANCE_QUEUE, 0, 0, tx.now))
     tx.insert("add_messages", messages)
     tx.insert("add_claims", rows)
     return claims
@@ -58,17 +58,17 @@ def _take(tx: Transaction, lease: int, request: c.Finish, numbers: count[int]) -
     """Claim what is ready, within the bounds of the request."""
     epoch = request.lease.epoch
     claims: list[c.Claim] = []
-    rows: list[tuple[int, int, int, str, int, int]] = []
+    rows: list[tuple[int, int, int, str, int, int, int]] = []
     size = 0
     for queue in (c.ADVANCE_QUEUE, *request.queues):
         if len(claims) >= request.count or size >= request.max_bytes:
             break
         last = None
-        waiting = tx.connection.execute(SQL["waiting"], {"queue": queue, "limit": request.count - len(claims)})
+        waiting = tx.connection.execute(SQL["claimable"], {"queue": queue, "limit": request.count - len(claims)})
         for priority, position, message, raw in waiting:
             number = next(numbers)
             claims.append(c.Claim(f"{epoch}:{number}", queue, raw, priority))
-            rows.append((lease, number, message, queue, priority, 0))
+            rows.append((lease, number, message, queue, priority, 0, tx.now))
             last = priority, position
             size += len(raw)
             if size >= request.max_bytes:

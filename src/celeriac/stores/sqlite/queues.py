@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
+import msgspec
+
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.claims import held
 from celeriac.stores.sqlite.delaying import delay
@@ -91,6 +93,7 @@ def promote(tx: Transaction, request: c.Promote) -> c.Promoted:
 
 def stats(tx: Transaction, request: c.Stats) -> tuple[c.QueueStats, ...]:
     """Count everything there is; queues named and empty count zero."""
-    counted = {row[0]: c.QueueStats(*row) for row in tx.rows("stats")}
-    names = request.queues or tuple(name for name in counted if name != c.ADVANCE_QUEUE)
-    return tuple(counted.get(name) or c.QueueStats(name) for name in names)
+    paused = {queue for (queue,) in tx.rows("paused")}
+    counted = {row[0]: msgspec.structs.replace(c.QueueStats(*row), paused=row[0] in paused) for row in tx.rows("stats")}
+    known = sorted({*counted, *paused} - {c.ADVANCE_QUEUE})
+    return tuple(counted.get(name) or c.QueueStats(name, paused=name in paused) for name in request.queues or known)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from celeriac.store import contract as c
-from celeriac.stores.sqlite import burying, delaying, finishing, leases, queues, results, revocations
+from celeriac.stores.sqlite import burying, delaying, finishing, inspection, leases, queues, results, revocations
 from celeriac.stores.sqlite.transaction import Transaction
 
 R = TypeVar("R")
@@ -22,6 +22,8 @@ _READ: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.ReadDead: burying.read,
     c.Delayed: delaying.page,
     c.ReadDelayed: delaying.read,
+    c.Peek: inspection.peek,
+    c.Locate: inspection.locate,
 }
 _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.Enqueue: queues.enqueue,
@@ -39,6 +41,8 @@ _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.CancelDelayed: delaying.cancel,
     c.Revoke: revocations.revoke,
     c.Forget: results.forget,
+    c.Pause: inspection.pause,
+    c.Purge: inspection.purge,
 }
 
 

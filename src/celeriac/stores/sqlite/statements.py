@@ -25,11 +25,20 @@ def repeated(name: str, rows: int) -> str:
 
 def _load() -> dict[str, str]:
     statements: dict[str, str] = {}
-    for file in ("queues.sql", "delayed.sql", "dead.sql", "leases.sql", "results.sql", "revocations.sql"):
+    for file in (
+        "queues.sql",
+        "delayed.sql",
+        "dead.sql",
+        "leases.sql",
+        "results.sql",
+        "revocations.sql",
+        "inspection.sql",
+    ):
         statements |= split((_FOLDER / file).read_text())
     return statements
 
 
-UPGRADE = (_FOLDER / "upgrade.sql").read_text()
+UPGRADES = {version: (_FOLDER / f"upgrade_{version}.sql").read_text() for version in (2, 3)}
+"""What brings the tables from the version before to each."""
 SCHEMA = (_FOLDER / "schema.sql").read_text()
 SQL = _load()

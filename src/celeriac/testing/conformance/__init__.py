@@ -22,7 +22,7 @@ import pytest
 
 _PARTS = (
     *("enqueuing", "claiming", "finishing", "chords", "leases", "reaping", "delaying", "delayed", "letters"),
-    *("revoking", "results", "sessions"),
+    *("revoking", "results", "sessions", "inspecting"),
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{part}" for part in _PARTS))
 

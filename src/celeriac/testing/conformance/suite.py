@@ -14,6 +14,7 @@ from celeriac.testing.conformance.delayed import Delayed
 from celeriac.testing.conformance.delaying import Delaying
 from celeriac.testing.conformance.enqueuing import Enqueuing
 from celeriac.testing.conformance.finishing import Finishing
+from celeriac.testing.conformance.inspecting import Inspecting
 from celeriac.testing.conformance.leases import Leases
 from celeriac.testing.conformance.letters import Letters
 from celeriac.testing.conformance.reaping import Reaping
@@ -23,7 +24,19 @@ from celeriac.testing.conformance.sessions import Sessions
 
 
 class StoreConformance(
-    Enqueuing, Claiming, Finishing, Chords, Leases, Reaping, Delaying, Delayed, Letters, Revoking, Results, Sessions
+    Enqueuing,
+    Claiming,
+    Finishing,
+    Chords,
+    Leases,
+    Reaping,
+    Delaying,
+    Delayed,
+    Letters,
+    Revoking,
+    Results,
+    Sessions,
+    Inspecting,
 ):
     """Every sentence of the contract as a test. A subclass gives the fixture `store`: a fresh, empty store."""
 

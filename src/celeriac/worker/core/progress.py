@@ -80,7 +80,7 @@ class Lookout:
             waiting = 0
             wanting = tuple([queue for each in self._dispatchers if each.wanted() for queue in each.pool.queues])
             if not progress.resumed(self.claimed) and wanting:
-                waiting = sum([row.ready for row in await session.call(c.Stats(wanting))])
+                waiting = sum([row.ready for row in await session.call(c.Stats(wanting)) if not row.paused])
             now = monotonic()
             since = progress.look(now, waiting)
             if since is not None:

@@ -8,7 +8,7 @@
 --       claim id, result key ('' = none), document, number of extras, and for each extra five words:
 --         E list delay-ms id raw | S chord-key index size value | D id queue known raw | C chord-key '' '' ''
 -- Returns {lost claim ids}, {list, raw, list, raw, ... of the new claims, numbered from `first`}, ms to the
---       next due, revision
+--       next due, revision, the lists of paused queues between line feeds
 -- An outcome whose claim is not held any more does nothing at all: that is the fence.
 -- include: delayed
 -- include: bury
@@ -16,16 +16,18 @@
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
   return redis.error_reply('LEASELOST the lease is not open')
 end
-local floor, revision = unpack(redis.call('HMGET', KEYS[11], ARGV[1], ''))
+local floor, revision, paused = unpack(redis.call('HMGET', KEYS[11], ARGV[1], '', '\npaused'))
 if tonumber(ARGV[5]) < tonumber(floor or 0) then
   return redis.error_reply('STALE a later session of this lease has begun')
 end
 local lost, taken, fields, results = {}, {}, {}, {}
 local number, prefix = tonumber(ARGV[5]), ARGV[2] .. ':'
+local since
 
 local function take(list, raw)
   taken[#taken + 1], taken[#taken + 2] = list, raw
-  fields[#fields + 1], fields[#fields + 2] = prefix .. number, list .. '\n\n' .. raw
+  since = since or string.format('%d', now_ms())
+  fields[#fields + 1], fields[#fields + 2] = prefix .. number, list .. '\n' .. since .. '\n' .. raw
   number = number + 1
 end
 
@@ -74,6 +76,7 @@ end
 -- Sizes are not known before a message is taken, so they are taken four at a time.
 local left, room = tonumber(ARGV[3]), tonumber(ARGV[4])
 local function claim(source, list)
+  if paused and string.find(paused, '\n' .. list .. '\n', 1, true) then return end
   while left > 0 and room > 0 do
     local got = redis.call('RPOP', source, math.min(left, 4))
     if not got then return end
@@ -87,4 +90,4 @@ for k = 12, #KEYS, 2 do claim(KEYS[k], KEYS[k + 1]) end
 for from = 1, #fields, 1000 do
   redis.call('HSET', KEYS[2], unpack(fields, from, math.min(from + 999, #fields)))
 end
-return {lost, taken, next_due(KEYS[3]), tonumber(revision or 0)}
+return {lost, taken, next_due(KEYS[3]), tonumber(revision or 0), paused or ''}

@@ -12,8 +12,8 @@ for i = 6, #ARGV, 4 do
   local value = redis.call('HGET', KEYS[2], ARGV[i])
   if value then
     if ARGV[i + 3] == '1' then
-      local list, raw = string.match(value, '^([^\n]*)\n[^\n]*\n(.*)$')
-      redis.call('HSET', KEYS[2], ARGV[i], list .. '\ns\n' .. raw)
+      local list, since, raw = string.match(value, '^([^\n]*)\n(%d*)s?\n(.*)$')
+      redis.call('HSET', KEYS[2], ARGV[i], list .. '\n' .. since .. 's\n' .. raw)
     end
     if ARGV[i + 1] ~= '' then
       if ARGV[3] ~= '' then redis.call('SELECT', ARGV[3]) end

@@ -1,7 +1,7 @@
 -- Count what is in queues. Keys of workers' claims are computed here: for people, not for hot paths.
--- KEYS  1 queues  2 leases  3 delayed counts  4 dead counts
+-- KEYS  1 queues  2 leases  3 delayed counts  4 dead counts  5 floors
 -- ARGV  the queues asked for; none = all known
--- Returns for each queue: name, ready, delayed, claimed, dead
+-- Returns for each queue: name, ready, delayed, claimed, dead, 1 where it is paused
 
 local steps = {'', '\6\0223', '\6\0226', '\6\0229'}
 local names = ARGV
@@ -21,6 +21,7 @@ for _, worker in ipairs(redis.call('HKEYS', KEYS[2])) do
     claimed[list] = (claimed[list] or 0) + 1
   end
 end
+local paused = redis.call('HGET', KEYS[5], '\npaused') or ''
 local reply = {}
 for _, name in ipairs(names) do
   local ready, delayed, held = 0, 0, 0
@@ -31,5 +32,6 @@ for _, name in ipairs(names) do
     held = held + (claimed[list] or 0)
   end
   reply[#reply + 1] = {name, ready, delayed, held, tonumber(redis.call('HGET', KEYS[4], name) or 0)}
+  reply[#reply][6] = string.find(paused, '\n' .. name .. '\n', 1, true) and 1 or 0
 end
 return reply

@@ -13,7 +13,7 @@ DELETE FROM lease WHERE number = :lease;
 SELECT worker, epoch, record FROM lease ORDER BY worker;
 
 -- name: add_claims
-INSERT INTO claim (lease, number, message, queue, priority, started) VALUES (?, ?, ?, ?, ?, ?);
+INSERT INTO claim (lease, number, message, queue, priority, started, since) VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: held
 -- The claims as one JSON array.

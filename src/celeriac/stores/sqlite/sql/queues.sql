@@ -35,6 +35,13 @@ SELECT ready.priority, ready.position, ready.message, message.raw
 FROM ready JOIN message ON message.number = ready.message
 WHERE ready.queue = :queue ORDER BY ready.priority, ready.position LIMIT :limit;
 
+-- name: claimable
+-- The same; nothing where the queue is paused.
+SELECT ready.priority, ready.position, ready.message, message.raw
+FROM ready JOIN message ON message.number = ready.message
+WHERE ready.queue = :queue AND NOT EXISTS (SELECT 1 FROM paused WHERE queue = :queue)
+ORDER BY ready.priority, ready.position LIMIT :limit;
+
 -- name: take
 -- Up to and including the message at this priority and position.
 DELETE FROM ready WHERE queue = :queue AND (priority, position) <= (:priority, :position);

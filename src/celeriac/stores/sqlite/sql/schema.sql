@@ -1,4 +1,4 @@
--- The tables of a Celeriac database, version 2.
+-- The tables of a Celeriac database, version 3.
 -- A message is one immutable row; what moves is a small row that points to it: ready, delayed or claimed.
 -- So a claim touches a few pages of small rows, however large the messages are.
 
@@ -54,8 +54,12 @@ CREATE TABLE claim (
     queue TEXT NOT NULL,
     priority INTEGER NOT NULL,
     started INTEGER NOT NULL,
+    since INTEGER NOT NULL DEFAULT 0,   -- milliseconds since 1970; 0 in what version 2 claimed
     PRIMARY KEY (lease, number)
 ) WITHOUT ROWID;
+
+-- The queues of which nothing is claimed.
+CREATE TABLE paused (queue TEXT PRIMARY KEY) WITHOUT ROWID;
 
 CREATE TABLE result (
     number INTEGER PRIMARY KEY,

@@ -1,0 +1,4 @@
+-- From version 2 to version 3.
+
+ALTER TABLE claim ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE paused (queue TEXT PRIMARY KEY) WITHOUT ROWID;
