@@ -7,10 +7,12 @@ import time
 
 import pytest
 
+from celeriac import Celeriac
 from celeriac.exceptions import NotRegistered
 from celeriac.message import task as wire
 from celeriac.result import gather
 from celeriac.store import contract as c
+from celeriac.testing import start_worker
 from celeriac.worker.core import intake
 from celeriac.worker.core.ledger import Held
 from celeriac.worker.lane.frame import TaskSpec
@@ -117,3 +119,9 @@ def test_a_task_nobody_knows_fails_after_its_time(scene: Scene):
     assert time.monotonic() - sent > 1.4
     (letter,) = scene.app.store.run(c.DeadLetters())
     assert (letter.id, letter.reason.partition(":")[0]) == (result.id, "NotRegistered")
+
+
+def test_an_app_without_tasks_parks_and_refuses_like_any_other():
+    app = Celeriac("none", broker="memory://", task_unknown_timeout=0.0)
+    with app, start_worker(app), pytest.raises(NotRegistered):
+        app.send_task("nobody.knows").get(timeout=10)

@@ -27,7 +27,8 @@ class Shares(Struct, frozen=True):
     @classmethod
     def of(cls, manifest: Manifest) -> Shares:
         """As the app sets them."""
-        kinds = {spec.asynchronous for spec in manifest.tasks.values()}
+        # An app without tasks claims as well: what it does not know is parked, what nobody can read set aside.
+        kinds = {spec.asynchronous for spec in manifest.tasks.values()} or {False}
         settings = manifest.settings
         return cls(
             int(settings["worker_frame_bytes"]), False in kinds, True in kinds, int(settings["worker_crash_limit"])
