@@ -88,7 +88,7 @@ def read(data: bytes, content_type: str) -> Any:
 
 def disallowed(content_type: str | None) -> ContentDisallowed:
     """The error for a message that is not to be read."""
-    kind = content_type or JSON
+    kind = JSON if content_type is None else content_type
     known = _known[kind].name if kind in _known else kind[:100]
     return ContentDisallowed(f"content of type {kind[:100]!r} is not read here: accept_content must name {known!r}")
 
