@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 CHECKED := $(wildcard src tests tools bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench chaos compat clean venv venv-compat venv-bench servers
+.PHONY: help demo test check format bench chaos compat clean venv venv-compat venv-bench venv-starters servers
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r door does; do \
@@ -16,7 +16,7 @@ help: ## print this list
 demo: venv ## analyse Python's standard library with a task a module, losing a process on the way
 	$(RUN) -m celeriac.demo $(ARGS)
 
-test: venv venv-compat servers ## run all tests here, and the quick ones on every other Python found
+test: venv venv-compat venv-starters servers ## run all tests here, and the quick ones on every other Python found
 	$(RUN) -m pytest $(ARGS)
 	$(RUN) -m tools.matrix -m "not slow and not chaos" $(ARGS)
 
@@ -52,6 +52,9 @@ venv-compat:
 
 venv-bench:
 	@$(PYTHON) -m tools.environment .venv-bench requirements/bench.txt
+
+venv-starters:
+	@$(PYTHON) -m tools.environment .venv-starters requirements/starters.txt
 
 servers: venv
 	@$(RUN) -m tools.servers

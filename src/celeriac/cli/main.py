@@ -13,6 +13,7 @@ from celeriac.cli.dead import dead
 from celeriac.cli.delayed import delayed
 from celeriac.cli.fleets import adopt, hand_back
 from celeriac.cli.health import health
+from celeriac.cli.init import init
 from celeriac.cli.loading import EXIT_FAILED, EXIT_UNAVAILABLE, app_name, load_app
 from celeriac.cli.pool_options import pool_options
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
@@ -30,7 +31,7 @@ def cli(context: click.Context, app: str | None) -> None:
     context.obj = app
 
 
-for command in (health, dead, delayed, hand_back, adopt):
+for command in (health, dead, delayed, hand_back, adopt, init):
     cli.add_command(command)
 
 
