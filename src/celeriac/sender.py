@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from msgspec import Struct
 from celeriac import ids
 from celeriac.clock import Clock, utc_datetime
 from celeriac.config import Settings
+from celeriac.config.zone import zone_of
 from celeriac.context import current
 from celeriac.exceptions import InvalidOption
 from celeriac.message import compression, limits, serializers, values
@@ -135,9 +136,14 @@ class Sender:
         call.serializer = None if serializer in _JSON else serializer
         if call.compression is None:
             call.compression = settings.task_compression
-        priority = call.priority if call.priority is not None else settings.task_default_priority or 0
+        priority = call.priority
+        if priority is None:
+            inherits = settings.task_inherit_parent_priority and parent.id is not None
+            inherited = parent.delivery_info.get("priority") if inherits else None
+            priority = settings.task_default_priority or 0 if inherited is None else inherited
+        zone = UTC if call.eta is None and call.expires is None else zone_of(settings)
         reply_to = call.reply_to if call.reply_to is not None else self._reply_to
-        message = encode(call, task_id, queue, priority, reply_to, self._clock.now(), ids.new_id(), ids.origin())
+        message = encode(call, task_id, queue, priority, reply_to, self._clock.now(), ids.new_id(), ids.origin(), zone)
         limits.check_message(message.raw, settings.message_max_bytes)
         return task_id, message
 
@@ -158,15 +164,25 @@ class Sender:
 
 
 def encode(
-    call: Call, task_id: str, queue: str, priority: int, reply_to: str, now: float, tag: str, origin: str
+    call: Call,
+    task_id: str,
+    queue: str,
+    priority: int,
+    reply_to: str,
+    now: float,
+    tag: str,
+    origin: str,
+    zone: tzinfo | None = UTC,
 ) -> Message:
     """The message of a call: pure. `now` is the wall clock, `tag` the delivery tag Celery's consumers need.
+
+    `zone` is that of times that name none.
 
     Raises `InvalidOption` for an option that no worker could act upon.
     """
     _check_options(call, priority)
-    eta, delay = _due(call, now)
-    expires, expiration = _expires(call.expires, now)
+    eta, delay = _due(call, now, zone)
+    expires, expiration = _expires(call.expires, now, zone)
     kwargs = call.kwargs or {}
     kind = _PLAIN_JSON if call.serializer is None else serializers.find(call.serializer)
     if kind is _PLAIN_JSON:
@@ -246,13 +262,13 @@ def _is_duration(seconds: Any) -> bool:
     return isinstance(seconds, int | float) and 0 <= seconds <= wire.MOST_SECONDS
 
 
-def _due(call: Call, now: float) -> tuple[str | None, int]:
+def _due(call: Call, now: float, zone: tzinfo | None) -> tuple[str | None, int]:
     """The `eta` header, and the delay in milliseconds."""
     if call.countdown:
         return _after(now, call.countdown, "countdown").isoformat(), int(call.countdown * 1000)
     if call.eta is None:
         return None, 0
-    eta = _instant(call.eta, "eta")
+    eta = _instant(call.eta, "eta", zone)
     return eta.isoformat(), int((eta.timestamp() - now) * 1000)
 
 
@@ -263,28 +279,30 @@ def _after(now: float, seconds: Any, option: str) -> datetime:
         raise InvalidOption(f"{option} cannot be {values.short_repr(seconds, 100)}: a number of seconds") from error
 
 
-def _instant(value: Any, option: str) -> datetime:
+def _instant(value: Any, option: str, zone: tzinfo | None) -> datetime:
     try:
-        return read_time(value)
+        return read_time(value, zone)
     except (ValueError, TypeError, AttributeError) as error:
         raise InvalidOption(
             f"{option} cannot be {values.short_repr(value, 100)}: a time, or one in ISO 8601"
         ) from error
 
 
-def read_time(value: datetime | str) -> datetime:
-    """An instant as an aware datetime; without a zone it is UTC."""
+def read_time(value: datetime | str, zone: tzinfo | None = UTC) -> datetime:
+    """An instant as an aware datetime; if it names no zone it is in that one, None being the machine's."""
     instant = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+    if instant.tzinfo is not None:
+        return instant
+    return instant.astimezone() if zone is None else instant.replace(tzinfo=zone)
 
 
-def _expires(value: float | datetime | str | None, now: float) -> tuple[str | None, str | None]:
+def _expires(value: float | datetime | str | None, now: float, zone: tzinfo | None) -> tuple[str | None, str | None]:
     """The `expires` header, and the property that says it to brokers: the milliseconds left, as text."""
     if value is None:
         return None, None
     if isinstance(value, int | float):
         return _after(now, value, "expires").isoformat(), str(int(value * 1000))
-    ends = _instant(value, "expires")
+    ends = _instant(value, "expires", zone)
     return ends.isoformat(), str(max(0, int((ends.timestamp() - now) * 1000)))
 
 

@@ -64,6 +64,7 @@ class Task(Generic[P, R]):
         self.default_retry_delay: float = options.pop("default_retry_delay", 180)
         self.acks_late: bool | None = options.pop("acks_late", None)
         self.track_started: bool | None = options.pop("track_started", None)
+        self.store_errors_even_if_ignored: bool | None = options.pop("store_errors_even_if_ignored", None)
         self.acks_on_failure: bool | None = options.pop("acks_on_failure", None)
         self.acks_on_timeout: bool | None = options.pop("acks_on_timeout", None)
         self.acks_on_failure_or_timeout: bool | None = options.pop("acks_on_failure_or_timeout", None)
@@ -240,6 +241,7 @@ _DECLARABLE = frozenset(
         "max_retries",
         "reject_on_worker_lost",
         "retry_on_worker_lost",
+        "store_errors_even_if_ignored",
         "throws",
         "track_started",
     }

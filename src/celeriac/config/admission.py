@@ -70,6 +70,9 @@ def admit(name: str, value: Any) -> Any:
 def _admit(row: Setting, value: Any) -> Any:
     if isinstance(value, timedelta) and row.unit == "seconds":
         value = value.total_seconds()
+    if isinstance(value, tzinfo):
+        # By name it reaches the core of a worker: zoneinfo's have a key, pytz's a zone.
+        value = getattr(value, "key", None) or getattr(value, "zone", None) or str(value)
     _check(row, value)
     if row.name in NESTED:
         for key, entry in value.items():
@@ -128,7 +131,7 @@ def _wrong_zone(name: str) -> str:
 
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (ValueError, OSError, KeyError):
         return "the name of a time zone that this machine knows"
     return ""
 

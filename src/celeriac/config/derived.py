@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from celeriac.config.table import TABLE
 from celeriac.exceptions import ImproperlyConfigured
 
 _PARTS = ("broker_transport", "broker_host", "broker_port", "broker_user", "broker_password", "broker_vhost")
@@ -18,6 +19,8 @@ _ENOUGH_RETRIES = 10_000
 
 def derive(values: dict[str, Any], given: Collection[str]) -> None:
     """Set what follows from the settings that were given."""
+    if values["broker_url"] is None:
+        values["broker_url"] = TABLE["broker_url"].default
     parts = [name for name in _PARTS if values[name] is not None]
     if parts:
         if "broker_url" in given:

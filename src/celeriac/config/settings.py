@@ -76,16 +76,19 @@ class Settings(MutableMapping[str, Any]):
         for layer in layers:
             below.update(layer)
             given.update(layer)
-        self.__dict__["_environment"] = from_environment(os.environ)
-        self._settle(below, given)
-        derived.check(self.__dict__)
-        self.__dict__["_given"] = given
-        self.__dict__["_below"] = below
+        environment = from_environment(os.environ)
+        values = self._laid_over(below, given, environment)
+        derived.check(values)
+        self.__dict__.update(_environment=environment, _given=given, _below=below)
+        self._keep(values)
 
-    def _settle(self, below: Mapping[str, Any], given: set[str]) -> None:
-        """Lay the layers over one another."""
-        values = {**below, **self._changes, **self._environment}
-        derived.derive(values, given | self._changes.keys() | self._environment.keys())
+    def _laid_over(self, below: Mapping[str, Any], given: set[str], environment: Mapping[str, Any]) -> dict[str, Any]:
+        """What counts of all layers, and what follows from it."""
+        values = {**below, **self._changes, **environment}
+        derived.derive(values, given | self._changes.keys() | environment.keys())
+        return values
+
+    def _keep(self, values: Mapping[str, Any]) -> None:
         # A name of somebody else's could be that of a method.
         self.__dict__["_own"] = {name: value for name, value in values.items() if name not in TABLE}
         self.__dict__.update((name, values[name]) for name in TABLE)
@@ -145,14 +148,19 @@ class Settings(MutableMapping[str, Any]):
     def update(self, values: Any = (), /, **more: Any) -> None:
         """Set several at once."""
         self._changes.update(from_mapping({**dict(values), **more}))
-        if self.configured:
-            self._settle(self._below, self._given)
+        self._laid_anew()
 
     def __delitem__(self, name: str) -> None:
         """Take back what code has set: what the other sources say counts again."""
         del self._changes[known_name(name) or name]
+        self._laid_anew()
+
+    def __delattr__(self, name: str) -> None:
+        del self[name]
+
+    def _laid_anew(self) -> None:
         if self.configured:
-            self._settle(self._below, self._given)
+            self._keep(self._laid_over(self._below, self._given, self._environment))
 
     # -- showing ----------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from celeriac import states
 from celeriac.clock import utc_datetime
-from celeriac.exceptions import TaskRevokedError
+from celeriac.exceptions import TaskRevokedError, UnencodableValue
 from celeriac.message import failure, values
 
 KEY_PREFIX = "celery-task-meta-"
@@ -38,10 +38,12 @@ class Document(Struct):
 
 
 class Family(Struct, frozen=True):
-    """What a document says of the tasks around its own: the group it is in, the task that sent it."""
+    """What a document says of where its task belongs: its group, the task that sent it, the call itself."""
 
     group: str | None = None
     parent: str | None = None
+    call: bytes = b""
+    """What `extended` made of the call."""
 
 
 NO_FAMILY = Family()
@@ -64,7 +66,17 @@ def write(
 def _write_family(family: Family) -> bytes:
     group = b'"group_id":%b,' % values.encode(family.group) if family.group else b""
     parent = b'"parent_id":%b,' % values.encode(family.parent) if family.parent else b""
-    return group + parent
+    return group + parent + family.call
+
+
+def extended(name: str, args: Any, kwargs: Any, worker: str, retries: int, queue: str) -> bytes:
+    """The fields that `result_extended` adds; arguments that are no JSON are written as text."""
+    fields = {"name": name, "args": args, "kwargs": kwargs, "worker": worker, "retries": retries, "queue": queue}
+    try:
+        return values.encode(fields)[1:-1] + b","
+    except UnencodableValue:
+        shown = {"args": values.short_repr(args), "kwargs": values.short_repr(kwargs)}
+        return values.encode(fields | shown)[1:-1] + b","
 
 
 def write_failure(

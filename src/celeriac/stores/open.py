@@ -75,6 +75,9 @@ def open_store(
             dead_seconds=dead_seconds,
             use_tls=use_tls,
         )
+    if "://" not in broker_url:
+        # It is not shown: there could be a password in it.
+        raise ImproperlyConfigured("a broker's URL begins with memory://, sqlite://, redis:// or rediss://")
     raise ImproperlyConfigured(f"no store for {scheme}://; known are memory, sqlite, redis, rediss")
 
 

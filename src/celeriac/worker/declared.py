@@ -36,6 +36,11 @@ def keeps_timeouts(task: Task[..., Any], conf: Settings) -> bool:
     return _keeps(task, conf, task.acks_on_timeout, conf.task_acks_on_timeout)
 
 
+def keeps_errors(task: Task[..., Any], conf: Settings) -> bool:
+    """Whether a failure has a result although results of the task are not kept."""
+    return bool(_first(task.store_errors_even_if_ignored, conf.task_store_errors_even_if_ignored))
+
+
 def _keeps(task: Task[..., Any], conf: Settings, own: bool | None, general: bool | None) -> bool:
     acks = _first(own, task.acks_on_failure_or_timeout, general, conf.task_acks_on_failure_or_timeout)
     return acks is False and _first(task.acks_late, conf.task_acks_late) is not False

@@ -32,7 +32,9 @@ _NO_REDIS_PY = "redis-py is not used"
 _SENTINEL = "Redis Sentinel comes later"
 
 ROWS = (
-    Setting("broker_url", TEXT, "sqlite:///tasks.db", "Where the queues are: one URL."),
+    Setting(
+        "broker_url", OPTIONAL_TEXT, "sqlite:///tasks.db", "Where the queues are: one URL; None is as good as unset."
+    ),
     refused("broker_read_url", OPTIONAL_TEXT, None, "Where workers read, if it is another broker.", _ONE_BROKER),
     refused("broker_write_url", OPTIONAL_TEXT, None, "Where producers write, if it is another broker.", _ONE_BROKER),
     mapped("broker_transport", OPTIONAL_TEXT, None, "The scheme of the broker's URL.", _PART),

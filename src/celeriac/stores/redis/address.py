@@ -114,8 +114,11 @@ def parse(url: str, use_tls: UseTls = None) -> Address:
     number = options.get("db") or options.get("virtual_host") or in_path or "0"
     try:
         db, port = int(number), parts.port or 6379
-    except ValueError as error:
-        raise ImproperlyConfigured(f"not a Redis URL: {error}") from error
+    except ValueError:
+        # What was read instead of a number could be part of a password.
+        raise ImproperlyConfigured(
+            "not a Redis URL: the port or the database is no number (in a password, / is written %2F)"
+        ) from None
     return Address(
         host=parts.hostname or "127.0.0.1",
         port=port,

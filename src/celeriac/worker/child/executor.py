@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import tzinfo
 from typing import Any, Protocol
 
 from celeriac import states
 from celeriac.app import Celeriac
+from celeriac.config.zone import zone_of
 from celeriac.context import Context, current
 from celeriac.exceptions import MalformedMessage, NotRegistered, TaskRevokedError
 from celeriac.message import document, failure, serializers, values
@@ -64,6 +66,7 @@ class Executor:
         self._limits = limits if limits.hard or limits.soft else UNLIMITED
         self._sizes = app.sender.limits
         self._accept = serializers.accepted(app.conf.accept_content)
+        self._zone = zone_of(app.conf)
         self._judge = Judge(app)
         self._generation = _generation
 
@@ -133,7 +136,7 @@ class Executor:
             raise NotRegistered(headers.task)
         context = Context(message, self._hostname, queue)
         context.args, context.kwargs, context.embed = args, kwargs, embed
-        if to_run and headers.expires is not None and self._clock.now() > _instant(headers.expires):
+        if to_run and headers.expires is not None and self._clock.now() > _instant(headers.expires, self._zone):
             raise TaskRevokedError("expired")
         return Attempt(context, task, args, kwargs, raw, limits_of(headers.timelimit, task, self._limits))
 
@@ -172,9 +175,9 @@ def _exit_code(error: BaseException) -> int:
     return 1
 
 
-def _instant(text: str) -> float:
+def _instant(text: str, zone: tzinfo | None) -> float:
     """A time of a header, in seconds since 1970."""
     try:
-        return read_time(text).timestamp()
+        return read_time(text, zone).timestamp()
     except (ValueError, OverflowError) as error:
         raise MalformedMessage(f"{text!r} is no time: {error}") from error

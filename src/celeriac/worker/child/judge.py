@@ -26,7 +26,7 @@ from celeriac.store.contract import Cause, DeadLetter, Message
 from celeriac.worker.child import hooks
 from celeriac.worker.child.attempt import Attempt
 from celeriac.worker.child.followups import Followups, follows
-from celeriac.worker.declared import keeps_failures, keeps_timeouts
+from celeriac.worker.declared import keeps_errors, keeps_failures, keeps_timeouts
 from celeriac.worker.lane.frame import Verdict
 from celeriac.worker.lane.outcome import DOCUMENT, Judged, report
 from celeriac.worker.log import tasklog
@@ -114,7 +114,7 @@ class Judge:
         """A failure: its result, what follows it, and a dead letter where there is a reason for one."""
         trace = failure.trace(error)
         result = None
-        if not attempt.context.ignore_result:
+        if not attempt.context.ignore_result or keeps_errors(attempt.task, self._app.conf):
             result = self._write(attempt, states.FAILURE, values.encode(failure.to_dict(error)), trace)
         successors: tuple[Message, ...] = ()
         if attempt.context.embed.get("errbacks"):
@@ -133,8 +133,15 @@ class Judge:
     def _write(self, attempt: Attempt, status: str, result: bytes, trace: str | None = None) -> bytes:
         context = attempt.context
         group, parent = context.group, context.parent_id
-        family = document.Family(group, parent) if group or parent else document.NO_FAMILY
+        call = self._extension(attempt) if self._app.conf.result_extended else b""
+        family = document.Family(group, parent, call) if group or parent or call else document.NO_FAMILY
         return document.write(attempt.id, status, result, self._clock.now(), trace, family)
+
+    def _extension(self, attempt: Attempt) -> bytes:
+        context = attempt.context
+        return document.extended(
+            str(context.task), attempt.args, attempt.kwargs, context.hostname, context.retries, context.queue
+        )
 
     def _asked_again(self, attempt: Attempt, error: BaseException) -> BaseException:
         """What `Task.retry` raises for an error that is retried by itself: a `Retry`, or the end of them."""

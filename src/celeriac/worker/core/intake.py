@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 
 from msgspec import Struct
 
+from celeriac.config.zone import zone_of
 from celeriac.exceptions import MalformedMessage, NotRegistered
 from celeriac.message import task as wire
 from celeriac.message import values
@@ -29,15 +31,17 @@ _PARK_SHARE = 8
 
 
 class Rules(Struct, frozen=True):
-    """The settings that decide; `unknown_seconds` is how long a task nobody knows is parked."""
+    """The settings that decide; `unknown_seconds` is how long a task nobody knows is parked, `zone`
+    that of times that name none."""
 
     limits: Limits = USUAL
     unknown_seconds: float = 300.0
+    zone: tzinfo | None = UTC
 
     @classmethod
     def of(cls, settings: Named) -> Rules:
         """The rules that settings name."""
-        return cls(Limits.of(settings), settings["task_unknown_timeout"])
+        return cls(Limits.of(settings), settings["task_unknown_timeout"], zone_of(settings))
 
 
 USUAL_RULES = Rules()
@@ -75,7 +79,7 @@ def _admit(
     if headers.task not in tasks:
         return _park(claim, headers, now, rules.unknown_seconds)
     if headers.eta and not headers.held:
-        due = _milliseconds(headers.eta)
+        due = _milliseconds(headers.eta, rules.zone)
         if due > now * 1000:
             return c.Deferral(claim.id, headers.id, due, wire.rewrite(claim.raw, **{wire.HELD: True}))
     return hold(claim, headers, tasks, time_limit)
@@ -132,9 +136,9 @@ def _park(claim: c.Claim, headers: wire.CoreHeaders, now: float, seconds: float)
     return c.Deferral(claim.id, headers.id, int((now + pause) * 1000), raw)
 
 
-def _milliseconds(eta: str) -> int:
+def _milliseconds(eta: str, zone: tzinfo | None) -> int:
     """An ETA in milliseconds since 1970."""
     try:
-        return int(read_time(eta).timestamp() * 1000)
+        return int(read_time(eta, zone).timestamp() * 1000)
     except (ValueError, OverflowError) as error:
         raise MalformedMessage(f"the eta {values.short_repr(eta, 100)} is no time") from error
