@@ -27,7 +27,7 @@ from celeriac.exceptions import ImproperlyConfigured
         (
             "broker_url",
             ["redis://a", "redis://b"],
-            "broker_url cannot be .* but a text or None. Where the queues are: one URL",
+            "a text or None. Where the queues are: one URL",
         ),
         ("security_key", "key.pem", "signed messages come later, and whoever asks for them"),
         ("worker_consumer", "a:B", "runs no code of the user's"),
@@ -66,7 +66,7 @@ def test_settings_that_contradict_each_other_are_refused_when_they_are_read(valu
     app = Celeriac("x", **values)
     for _ in range(2):
         with pytest.raises(ImproperlyConfigured, match=says):
-            app.task(lambda: None, name="t").delay()
+            app.task(name="t")(lambda: None).delay()
 
 
 def test_contradictions_that_come_later_stop_a_worker():

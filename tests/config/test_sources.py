@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def module(folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+def module(folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of a settings module in the current folder."""
     name = f"settings_of_{abs(hash(request.node.name))}"
     (folder / f"{name}.py").write_text(
@@ -62,10 +63,15 @@ def test_each_source_goes_before_those_below_it(folder, monkeypatch):
 
 def test_nothing_is_read_before_a_setting_is(folder):
     read = []
+
+    def defaults():
+        read.append(1)
+        return {}
+
     app = Celeriac("x", config_source="no_such_module_at_all")
-    app.add_defaults(lambda: read.append(1) or {})
+    app.add_defaults(defaults)
     app.conf.task_default_queue = "early"
-    app.task(lambda: None, name="t")
+    app.task(name="t")(lambda: None)
     assert not app.conf.configured
     assert read == []
     with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all"):
