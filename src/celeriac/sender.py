@@ -141,9 +141,10 @@ class Sender:
             inherits = settings.task_inherit_parent_priority and parent.id is not None
             inherited = parent.delivery_info.get("priority") if inherits else None
             priority = settings.task_default_priority or 0 if inherited is None else inherited
-        zone = UTC if call.eta is None and call.expires is None else zone_of(settings)
+        if call.eta is not None or call.expires is not None:
+            _give_zone(call, zone_of(settings))
         reply_to = call.reply_to if call.reply_to is not None else self._reply_to
-        message = encode(call, task_id, queue, priority, reply_to, self._clock.now(), ids.new_id(), ids.origin(), zone)
+        message = encode(call, task_id, queue, priority, reply_to, self._clock.now(), ids.new_id(), ids.origin())
         limits.check_message(message.raw, settings.message_max_bytes)
         return task_id, message
 
@@ -163,26 +164,24 @@ class Sender:
         call.queue, call.exchange, call.routing_key = way.queue, way.exchange or None, way.key or None
 
 
+def _give_zone(call: Call, zone: tzinfo | None) -> None:
+    """Settle which instants are meant by the times of a call that name no zone."""
+    if call.eta is not None:
+        call.eta = _instant(call.eta, "eta", zone)
+    if isinstance(call.expires, datetime | str):
+        call.expires = _instant(call.expires, "expires", zone)
+
+
 def encode(
-    call: Call,
-    task_id: str,
-    queue: str,
-    priority: int,
-    reply_to: str,
-    now: float,
-    tag: str,
-    origin: str,
-    zone: tzinfo | None = UTC,
+    call: Call, task_id: str, queue: str, priority: int, reply_to: str, now: float, tag: str, origin: str
 ) -> Message:
     """The message of a call: pure. `now` is the wall clock, `tag` the delivery tag Celery's consumers need.
-
-    `zone` is that of times that name none.
 
     Raises `InvalidOption` for an option that no worker could act upon.
     """
     _check_options(call, priority)
-    eta, delay = _due(call, now, zone)
-    expires, expiration = _expires(call.expires, now, zone)
+    eta, delay = _due(call, now)
+    expires, expiration = _expires(call.expires, now)
     kwargs = call.kwargs or {}
     kind = _PLAIN_JSON if call.serializer is None else serializers.find(call.serializer)
     if kind is _PLAIN_JSON:
@@ -262,13 +261,13 @@ def _is_duration(seconds: Any) -> bool:
     return isinstance(seconds, int | float) and 0 <= seconds <= wire.MOST_SECONDS
 
 
-def _due(call: Call, now: float, zone: tzinfo | None) -> tuple[str | None, int]:
+def _due(call: Call, now: float) -> tuple[str | None, int]:
     """The `eta` header, and the delay in milliseconds."""
     if call.countdown:
         return _after(now, call.countdown, "countdown").isoformat(), int(call.countdown * 1000)
     if call.eta is None:
         return None, 0
-    eta = _instant(call.eta, "eta", zone)
+    eta = _instant(call.eta, "eta")
     return eta.isoformat(), int((eta.timestamp() - now) * 1000)
 
 
@@ -279,7 +278,7 @@ def _after(now: float, seconds: Any, option: str) -> datetime:
         raise InvalidOption(f"{option} cannot be {values.short_repr(seconds, 100)}: a number of seconds") from error
 
 
-def _instant(value: Any, option: str, zone: tzinfo | None) -> datetime:
+def _instant(value: Any, option: str, zone: tzinfo | None = UTC) -> datetime:
     try:
         return read_time(value, zone)
     except (ValueError, TypeError, AttributeError) as error:
@@ -296,13 +295,13 @@ def read_time(value: datetime | str, zone: tzinfo | None = UTC) -> datetime:
     return instant.astimezone() if zone is None else instant.replace(tzinfo=zone)
 
 
-def _expires(value: float | datetime | str | None, now: float, zone: tzinfo | None) -> tuple[str | None, str | None]:
+def _expires(value: float | datetime | str | None, now: float) -> tuple[str | None, str | None]:
     """The `expires` header, and the property that says it to brokers: the milliseconds left, as text."""
     if value is None:
         return None, None
     if isinstance(value, int | float):
         return _after(now, value, "expires").isoformat(), str(int(value * 1000))
-    ends = _instant(value, "expires", zone)
+    ends = _instant(value, "expires")
     return ends.isoformat(), str(max(0, int((ends.timestamp() - now) * 1000)))
 
 

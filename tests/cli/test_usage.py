@@ -88,6 +88,10 @@ def test_app_that_is_not_there_is_wrong_use(idle_project, command, app, complain
             "did you mean 'result_expires'?",
         ),
         (
+            "from celeriac import Celeriac\napp = Celeriac(task_time_limit=1, task_soft_time_limit=2)",
+            "task_soft_time_limit = 2 is longer than task_time_limit = 1",
+        ),
+        (
             "from celeriac import Celeriac\napp = Celeriac(include=['absent_tasks'])",
             "ModuleNotFoundError: No module named 'absent_tasks'",
         ),

@@ -50,6 +50,8 @@ def open_store(
     """
     scheme = broker_url.partition("://")[0]
     if scheme == "memory":
+        if result_backend not in (None, broker_url, "cache+memory://"):
+            raise ImproperlyConfigured("with queues in memory, results are kept there as well: unset result_backend")
         from celeriac.stores.memory import MemoryStore
 
         return MemoryStore(broker_url, dead_limit=dead_limit, dead_seconds=dead_seconds)
