@@ -40,7 +40,7 @@ def test_times_without_a_zone_are_in_that_of_the_settings(app, settings, meant, 
     given = SUMMER.isoformat() if as_text else SUMMER
     app.task(name="t")(lambda: None).apply_async(expires=given)
     (message,) = waiting(app.store, "celery")
-    assert datetime.fromisoformat(message.headers.expires) == meant
+    assert datetime.fromisoformat(message.headers.expires or "") == meant
 
 
 def test_an_expiry_that_celery_wrote_without_a_zone_is_read_in_that_of_the_settings(app):
