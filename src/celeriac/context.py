@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -42,8 +43,16 @@ class Context:
         "queue",
         "retries",
         "root_id",
+        "said",
+        "say",
+        "spoke",
         "task",
     )
+
+    said: bytes
+    """The last document that the task has had written; not there before."""
+    spoke: float
+    """When it reported progress last."""
 
     def __init__(self, message: TaskMessage | None = None, hostname: str = "", queue: str = "") -> None:
         self.message = message
@@ -54,6 +63,7 @@ class Context:
         self.args: list[Any] = []
         self.kwargs: dict[str, Any] = {}
         self.embed: dict[str, Any] = {}
+        self.say: Callable[[str, bytes], None] | None = None
         if message is None:
             self.id: str | None = None
             self.task: str | None = None

@@ -6,8 +6,10 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
 
+from celeriac import states
 from celeriac.context import Context, current
 from celeriac.exceptions import MaxRetriesExceededError, Retry
+from celeriac.progress import report, say
 from celeriac.result import AsyncResult
 from celeriac.retry import RetryPolicy
 from celeriac.sender import Call, Sender
@@ -219,6 +221,23 @@ class Task(Generic[P, R]):
 
     def after_return(self, status: str, retval: Any, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Called after a success or a failure; `retval` is then the value or the error."""
+
+    def update_state(self, task_id: str | None = None, state: str | None = None, meta: Any = None, **_: Any) -> None:
+        """Replace the document of this task, while it runs, by a state of its own and what it says with it.
+
+        Readers see it within milliseconds; the next one, or the end of the task, replaces it. Of states said faster
+        than the store takes them, the last counts. It has no effect outside a worker, for a task whose result is
+        ignored, or once the worker's lease is lost. `task_id` names another task that this worker runs.
+        """
+        say(self.request, task_id, state or states.STARTED, meta)
+
+    def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Say how far this task is, as state `PROGRESS`; `AsyncResult.progress` reads it.
+
+        Cheap in a tight loop: what comes within a tenth of a second after the last one is left out, unless
+        `done` equals `total`. Else as `update_state`.
+        """
+        report(self.request, done, total, message)
 
     def __repr__(self) -> str:
         return f"<Task: {self.name}>"

@@ -96,6 +96,12 @@ def write_started(task_id: str, pid: int, hostname: str, now: float) -> bytes:
     return write(task_id, states.STARTED, values.encode({"pid": pid, "hostname": hostname}), now)
 
 
+def write_state(task_id: str, state: str, meta: Any, now: float) -> bytes:
+    """The document of a task that says itself how it is; an exception as `meta` is written as one."""
+    value = failure.to_dict(meta) if isinstance(meta, BaseException) else meta
+    return write(task_id, values.encode(state)[1:-1].decode(), values.encode(value), now)
+
+
 def read(data: bytes) -> Document:
     """Read a document written by us or by Celery; an exception comes back as an exception.
 

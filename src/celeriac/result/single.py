@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from celeriac import states
 from celeriac.exceptions import ImproperlyConfigured, TimeoutError
 from celeriac.message import document
+from celeriac.progress import Progress, from_meta
 from celeriac.result import waiting
 from celeriac.result.joining import assert_will_not_block
 from celeriac.revoke import revoke
@@ -192,6 +193,12 @@ class AsyncResult(Generic[R_co]):
         return self._read().result
 
     info = result
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the task said that it is; None where it said nothing, or has ended."""
+        found = self._read()
+        return from_meta(found.result) if found.status not in states.READY_STATES else None
 
     @property
     def traceback(self) -> str | None:

@@ -280,7 +280,7 @@ class Lost(Struct, frozen=True):
 
 
 class Begin(Struct, frozen=True):
-    """A claim about to run: `result` is its `STARTED` document, `once` that it must never run again."""
+    """A claim about to run, or running: `result` is a document of it, `once` that it must never run again."""
 
     claim: str
     task: str = ""
@@ -289,14 +289,14 @@ class Begin(Struct, frozen=True):
 
 
 class Start(Request[Lost], frozen=True):
-    """Before user code sees them, write the documents of claims and mark as `started` those that run once."""
+    """Write documents of claims, before they begin or while they run; mark as `started` those that run once."""
 
     lease: Lease
     begins: tuple[Begin, ...]
 
     @property
     def durable(self) -> bool:
-        return True
+        return any(begin.once for begin in self.begins)
 
 
 class Release(Request[Lost], frozen=True):

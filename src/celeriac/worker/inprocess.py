@@ -117,6 +117,8 @@ class InProcessWorker:
                 loop.call_soon_threadsafe(core.dispatchers[0].outcomes_waiting)
 
         doors = [Door(lane, sock, notify) for lane, sock in zip(lanes, theirs, strict=True)]
+        # One executor serves all: whichever door a word goes through, the core finds who said it.
+        executor.say, executor.say_beside = doors[0].say, doors[1].say
         self._start_thread(f"celeriac-{slot}", doors[0], lambda door: run_alone(door, executor, self._watchdog))
         self._start_thread(f"celeriac-async-{slot}", doors[1], lambda door: run_async(door, executor, limit))
         for port in (sync, asynchronous):

@@ -92,6 +92,7 @@ class Solo:
         pool = fork.pool
         executor = Executor(app, self._options.name, Limits(pool.time_limit, pool.soft_time_limit))
         sync, asynchronous = doors_of(self._lanes, fork.slot, descriptors)
+        executor.say, executor.say_beside = sync.say, asynchronous.say
         threads = Threads(sync, executor, alone=True)
         threading.Thread(target=threads.read, name="reader", daemon=True).start()
         if any(task.asynchronous for task in app.tasks.values()):

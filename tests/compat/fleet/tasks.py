@@ -111,6 +111,14 @@ def _declare_observing(app: Any) -> None:
             file.write(f"{text}\n")
         return os.environ["LIBRARY"]
 
+    @app.task(name="report", bind=True)
+    def report(self: Any, go_on: str) -> str:
+        """Say how far it is, as Celery's programs do, and wait for a file."""
+        self.update_state(state="PROGRESS", meta={"current": 3, "total": 4})
+        while not os.path.exists(go_on):
+            time.sleep(0.01)
+        return "told"
+
 
 def make_error(kind: str) -> Exception:
     """An exception of each kind of home."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any, Protocol
 
@@ -68,6 +69,10 @@ class Executor:
         self._accept = serializers.accepted(app.conf.accept_content)
         self._zone = zone_of(app.conf)
         self._judge = Judge(app)
+        self.say: Callable[[str, bytes], None] | None = None
+        """How a plain task has a document of its written while it runs."""
+        self.say_beside: Callable[[str, bytes], None] | None = None
+        """The same for one with `async def`."""
         self._generation = _generation
 
     def execute(self, raw: bytes, queue: str, guard: Guard) -> Judged:
@@ -76,6 +81,7 @@ class Executor:
             attempt = self.open(raw, queue)
         except (MalformedMessage, NotRegistered, TaskRevokedError) as error:
             return self._refuse(raw, queue, error)
+        attempt.context.say = self.say
         token = current.set(attempt.context)
         try:
             if attempt.task.hooks:
@@ -98,6 +104,7 @@ class Executor:
             attempt = self.open(raw, queue)
         except (MalformedMessage, NotRegistered, TaskRevokedError) as error:
             return self._refuse(raw, queue, error)
+        attempt.context.say = self.say_beside
         current.set(attempt.context)
         try:
             if attempt.task.hooks:

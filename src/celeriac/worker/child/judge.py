@@ -28,7 +28,7 @@ from celeriac.worker.child.attempt import Attempt
 from celeriac.worker.child.followups import Followups, follows
 from celeriac.worker.declared import keeps_errors, keeps_failures, keeps_timeouts
 from celeriac.worker.lane.frame import Verdict
-from celeriac.worker.lane.outcome import DOCUMENT, Judged, report
+from celeriac.worker.lane.outcome import DOCUMENT, Judged, ignored, report
 from celeriac.worker.log import tasklog
 
 _REQUEUE_SECONDS = (0.5, 30.0)
@@ -100,7 +100,7 @@ class Judge:
                 return judged
         tasklog.say_error(attempt.context, attempt.task.throws, error)
         if isinstance(error, Ignore):
-            return report(attempt.id, None)
+            return ignored(attempt.id, getattr(attempt.context, "said", None))
         if isinstance(error, Reject):
             return self._rejected(attempt, error)
         return self._failed(attempt, error, self._reason_to_keep(attempt, error))

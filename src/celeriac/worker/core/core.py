@@ -309,11 +309,12 @@ class Core:
         ledger.given_back(len(returns), len(deferrals))
 
     async def _start(self, session: c.Session, dispatcher: Dispatcher) -> None:
-        """Mark tasks in the store before user code sees them."""
+        """Mark tasks in the store before user code sees them, and write what running ones say."""
         starting = [held for held, _ in dispatcher.starting]
-        if starting:
-            begins = tuple(c.Begin(held.claim, held.task_id, self._started(held), held.once) for held in starting)
-            reply = await session.call(c.Start(self._lease, begins))
+        words, dispatcher.words = dispatcher.words, {}
+        if starting or words:
+            begins = [c.Begin(held.claim, held.task_id, self._started(held), held.once) for held in starting]
+            reply = await session.call(c.Start(self._lease, (*begins, *words.values())))
             dispatcher.started(len(starting), reply.lost)
 
     def _started(self, held: Held) -> bytes | None:

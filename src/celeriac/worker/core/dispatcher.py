@@ -70,6 +70,8 @@ class Dispatcher:
         self._valid_until = 0.0
         self._ticking = False
         self._starved_since = 0.0
+        self.words: dict[str, c.Begin] = {}
+        """What running tasks have said and the store has not heard."""
         self.warden = Warden(self, shares.crash_limit, clock)
 
     def admit(self, held: Held) -> None:
@@ -190,6 +192,18 @@ class Dispatcher:
                 result = outcome.result
             if self.log.enabled and result is not None:
                 self.log.ended(held.name, held.task_id, seconds, result)
+        if port.words:
+            self._hear(port)
+
+    def _hear(self, port: Port) -> None:
+        """Have written what running tasks say: of each the last word, and nothing of those that have ended."""
+        for word in port.words:
+            for each in self._ports():
+                for number, held in each.out.items():
+                    if held.task_id == word.task and each.has_begun(number):
+                        self.words[held.claim] = c.Begin(held.claim, held.task_id, word.document)
+        port.words.clear()
+        self.news()
 
     def _tick(self) -> None:
         """While children are busy: fetch what ended, and relieve those whose task turns out to be long."""

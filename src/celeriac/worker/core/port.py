@@ -12,6 +12,7 @@ from celeriac.worker.core.ledger import Failure, Held
 from celeriac.worker.core.pace import STUCK_SECONDS
 from celeriac.worker.lane.frame import Cancel, Frame, LargeOutcome, Splitter, Verdict, cut, decode_outcome
 from celeriac.worker.lane.lane import SPAN, Lane
+from celeriac.worker.lane.outcome import WORD, Word, decode_word
 
 Arrival = tuple[Held, float, int, bytes]
 """An outcome with the claim it belongs to: claim, seconds, kind, data."""
@@ -66,6 +67,8 @@ class Port:
         self._unsent = bytearray()
         self._splitter = Splitter()
         self._large: list[LargeOutcome] = []
+        self.words: list[Word] = []
+        """What running tasks have said."""
         self._stuck_at = 0.0
         sock.setblocking(False)
 
@@ -178,6 +181,9 @@ class Port:
         arrivals: list[Arrival] = []
         out = self.out
         for number, seconds, kind, data in self.lane.collect():
+            if kind == WORD:
+                self.words.append(decode_word(data))
+                continue
             held = out.pop(number, None)
             if held is not None:
                 arrivals.append((held, seconds, kind, data))

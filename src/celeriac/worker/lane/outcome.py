@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import Struct
 
 from celeriac.exceptions import NotRegistered
 from celeriac.message import document
@@ -10,8 +11,9 @@ from celeriac.message import task as wire
 from celeriac.store.contract import Cause, DeadLetter, Message, Outcome
 from celeriac.store.letters import legible
 
-DOCUMENT, REPORT = 0, 1
-"""Kinds of outcomes: a result document (empty: a success of which none is kept), or an `Outcome` in msgpack."""
+DOCUMENT, REPORT, WORD = 0, 1, 2
+"""Kinds of what goes through a lane: a result document (empty: a success of which none is kept), an `Outcome` in
+msgpack, or no outcome yet: a `Word` of a task that runs."""
 
 Judged = tuple[int, bytes]
 
@@ -19,6 +21,17 @@ _encode = msgspec.msgpack.Encoder().encode
 decode_report = msgspec.msgpack.Decoder(Outcome).decode
 
 _REASON_LENGTH = 1000
+
+
+class Word(Struct, array_like=True):
+    """A document that a running task wants to be read meanwhile."""
+
+    task: str
+    document: bytes
+
+
+encode_word = msgspec.msgpack.Encoder().encode
+decode_word = msgspec.msgpack.Decoder(Word).decode
 
 
 def report(
@@ -31,6 +44,11 @@ def report(
     if result is not None and not successors and dead is None:
         return DOCUMENT, result
     return REPORT, _encode(Outcome("", task_id, result, successors, dead=dead))
+
+
+def ignored(task_id: str, said: bytes | None) -> Judged:
+    """The outcome of a task that keeps no result of its own; its last word, if it said one, stays."""
+    return REPORT, _encode(Outcome("", task_id, said))
 
 
 def refusal(raw: bytes, queue: str, error: Exception, now: float, claim: str = "") -> Outcome:

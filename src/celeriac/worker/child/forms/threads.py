@@ -48,7 +48,6 @@ class Threads:
         self._alone = alone
         self._gone = False
         self._lock = threading.Lock()
-        self._putting = threading.Lock()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._idle = 0
         """Threads that wait, less those that have been called already."""
@@ -112,8 +111,7 @@ class Threads:
         judged = executor.execute(raw, name, guard) if verdict is None else executor.verdict(verdict)
         seconds = monotonic() - started
         del self._guards[number]
-        with self._putting:
-            self._door.put(number, seconds, judged)
+        self._door.put(number, seconds, judged)
         if self._alone:
             lane.since = 0.0
         if self._memory is not None:
