@@ -223,7 +223,7 @@ def test_celerys_variables_are_read_below_ours(folder, monkeypatch):
     [
         ("[tool.celeriac]\ntask_defualt_queue = 'x'\n", "did you mean 'task_default_queue'"),
         ("[tool.celeriac\n", "pyproject.toml: "),
-        ("[tool]\nceleriac = 3\n", r"\[tool.celeriac\] is no table"),
+        ("[[tool.celeriac]]\n", r"\[tool.celeriac\] is no table"),
     ],
 )
 def test_mistakes_in_pyproject_are_refused(folder, text, says):
@@ -232,8 +232,24 @@ def test_mistakes_in_pyproject_are_refused(folder, text, says):
         _ = Celeriac("x").conf.broker_url
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[tool.celeriac]\ntask_default_queue = "q"',
+        ' [ tool . "celeriac" ]\ntask_default_queue = "q"',
+        '[tool]\nceleriac = {task_default_queue = "q"}',
+        '[tool]\nceleriac.task_default_queue = "q"',
+    ],
+)
+def test_our_table_is_found_however_it_is_written(folder, text):
+    (folder / "pyproject.toml").write_text(text)
+    assert Celeriac("x").conf.task_default_queue == "q"
+
+
 def test_a_pyproject_without_our_table_is_not_even_parsed(folder):
-    (folder / "pyproject.toml").write_text('[project]\ndependencies = ["celeriac"]\n[this is no toml\n')
+    (folder / "pyproject.toml").write_text(
+        '[project]\ndependencies = [\n"celeriac"]\nceleriac = "celeriac:main"\n[this is no toml\n'
+    )
     assert Celeriac("x").conf.task_default_queue == "celery"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -31,6 +32,8 @@ _OTHER_VARIABLES = frozenset(
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
 _OF_OLD = ("CELERY", "BROKER_")
+_OUR_TABLE = rb"(?m)^\s*(?:\[.*celeriac|celeriac\s*(?:\.|=\s*\{))"
+"""What a `pyproject.toml` has in some line that has a table `tool.celeriac`, however it is written."""
 
 
 class Source(Struct, frozen=True):
@@ -218,7 +221,7 @@ def from_pyproject(folder: Path) -> dict[str, Any]:
     except OSError:
         return {}
     # Nearly no project has one, and the parser costs a first call some milliseconds.
-    if not any(b"celeriac" in line and line.lstrip().startswith((b"[", b"celeriac")) for line in data.splitlines()):
+    if not re.search(_OUR_TABLE, data):
         return {}
     import tomllib
 
