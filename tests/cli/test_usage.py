@@ -88,10 +88,6 @@ def test_app_that_is_not_there_is_wrong_use(idle_project, command, app, complain
             "did you mean 'result_expires'?",
         ),
         (
-            "from celeriac import Celeriac\napp = Celeriac(task_time_limit=1, task_soft_time_limit=2)",
-            "task_soft_time_limit = 2 is longer than task_time_limit = 1",
-        ),
-        (
             "from celeriac import Celeriac\napp = Celeriac(include=['absent_tasks'])",
             "ModuleNotFoundError: No module named 'absent_tasks'",
         ),
@@ -152,3 +148,28 @@ def test_version_and_help_need_no_app(idle_project):
     assert listed.returncode == 0
     for command in ("worker", "call", "result", "queues"):
         assert command in listed.stdout
+
+
+@pytest.mark.parametrize("command", [("worker",), ("call", "any")])
+def test_settings_that_contradict_each_other_are_told_in_a_line(idle_project, command):
+    url = "redis://user:hunter2@localhost/0"
+    source = f"from celeriac import Celeriac\napp = Celeriac(broker={url!r}, task_time_limit=1, task_soft_time_limit=2)"
+    (idle_project.folder / "mistaken.py").write_text(f"{source}\n")
+    done = idle_project.run(*command, app="mistaken")
+    assert (done.returncode, done.stdout) == (FAILED, "")
+    assert done.stderr.startswith(
+        "cannot import mistaken:\ntask_soft_time_limit = 2 is longer than task_time_limit = 1"
+    )
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [("worker",), ("call", "any")])
+def test_a_traceback_shows_no_password(idle_project, command):
+    source = (
+        "from celeriac import Celeriac\napp = Celeriac(broker='redis://user:hunter2@localhost/0', worker_lease='x')"
+    )
+    (idle_project.folder / "mistaken.py").write_text(f"{source}\n")
+    done = idle_project.run(*command, app="mistaken")
+    assert done.returncode == FAILED
+    assert "redis://user:********@localhost/0" in done.stderr
+    assert "hunter2" not in done.stderr

@@ -8,6 +8,7 @@ import click
 
 from celeriac.cli import forms
 from celeriac.cli.loading import load_app
+from celeriac.config.secrets import censored_text
 
 
 @click.command("hand-back")
@@ -60,5 +61,5 @@ def adopt(context: click.Context, older: float | None, as_json: bool) -> None:
 def _kombu(app: Any, nothing: str) -> Any:
     kombu = app.store.kombu
     if kombu is None:
-        forms.fail(f"Celery keeps no messages in {app.store.url}: {nothing}")
+        forms.fail(f"Celery keeps no messages in {censored_text(app.store.url)}: {nothing}")
     return kombu

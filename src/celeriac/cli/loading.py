@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from typing import Any
 
 import click
@@ -15,7 +14,7 @@ EXIT_UNAVAILABLE = 69
 
 def load_app(context: click.Context) -> Any:
     """The app, for commands that run no tasks."""
-    from celeriac.worker.find import AppNotFound, find_app, import_modules
+    from celeriac.worker.find import AppNotFound, find_app, import_modules, why_not
 
     name = app_name(context)
     sys.path.insert(0, os.getcwd())
@@ -24,8 +23,8 @@ def load_app(context: click.Context) -> Any:
         import_modules(app)
     except AppNotFound as error:
         raise click.UsageError(str(error)) from error
-    except Exception:
-        click.echo(f"cannot import {name}:\n{traceback.format_exc()}", err=True)
+    except Exception as error:
+        click.echo(f"cannot import {name}:\n{why_not(error)}", err=True)
         sys.exit(EXIT_FAILED)
     return app
 

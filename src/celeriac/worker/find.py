@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import traceback
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from celeriac.app import Celeriac
+from celeriac.config.secrets import censored_text
 from celeriac.exceptions import ImproperlyConfigured
 
+_PACKAGE = str(Path(__file__).parent.parent)
 _SUBMODULES = ("celeriac", "celery", "tasks")
 
 
@@ -69,3 +73,14 @@ def import_modules(app: Celeriac) -> None:
     for setting in (app.conf.imports, app.conf.include):
         for module in [setting] if isinstance(setting, str) else setting:
             importlib.import_module(module)
+
+
+def why_not(error: BaseException) -> str:
+    """Why an app cannot be used: the traceback, or only what is wrong with settings that no line of the user's set.
+
+    A traceback shows lines of source, and passwords stand in some; they are hidden.
+    """
+    theirs = any(not frame.filename.startswith(_PACKAGE) for frame in traceback.extract_tb(error.__traceback__))
+    if isinstance(error, ImproperlyConfigured) and not theirs:
+        return f"{error}\n"
+    return censored_text("".join(traceback.format_exception(error)))

@@ -20,14 +20,13 @@ from typing import NoReturn
 
 from celeriac.app import Celeriac
 from celeriac.config import TABLE
-from celeriac.config.secrets import censored_text
 from celeriac.message import values
 from celeriac.routing import Queues
 from celeriac.worker.child.child import run_child
 from celeriac.worker.child.door import Door
 from celeriac.worker.child.forms.greenlets import GeventMissing, patch
 from celeriac.worker.declared import specify
-from celeriac.worker.find import AppNotFound, find_app, import_modules
+from celeriac.worker.find import AppNotFound, find_app, import_modules, why_not
 from celeriac.worker.kernel import die_with_parent
 from celeriac.worker.lane.frame import Exited, Fork, Forked, ImportFailed, Manifest, Ready, decode_fork, send_news
 from celeriac.worker.lane.lane import Lane
@@ -84,9 +83,8 @@ def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Cele
     except (AppNotFound, GeventMissing) as error:
         send_news(control, ImportFailed(str(error), found=False))
         return None
-    except BaseException:
-        # It shows lines of source, and settings stand in some.
-        send_news(control, ImportFailed(censored_text(traceback.format_exc())))
+    except BaseException as error:
+        send_news(control, ImportFailed(why_not(error)))
         return None
     send_news(control, Ready(manifest))
     return app

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from celeriac.config.secrets import censored_text
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
 from celeriac.stores.open import open_named
 from celeriac.worker.core.core import Core
@@ -252,14 +253,9 @@ def _announce(options: WorkerOptions, store: Any, manifest: Manifest) -> None:
         durability = store.durability()
     except CeleriacError as error:
         durability = f"unknown ({error})"
-    logger.info("worker %s serves %s on %s", options.name, ", ".join(options.queues), _without_password(store.url))
+    logger.info("worker %s serves %s on %s", options.name, ", ".join(options.queues), censored_text(store.url))
     logger.info("a power failure of the store spares: %s", durability)
     logger.info("%d children; tasks: %s", options.children, ", ".join(sorted(manifest.tasks)) or "none")
-
-
-def _without_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    return scheme + separator + rest.rpartition("@")[2]
 
 
 def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log, parent: int) -> NoReturn:
