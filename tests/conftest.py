@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from celeriac import Celeriac
 from tools.servers.program import ServerMissing
 from tools.servers.redis import DATABASES, RedisServer
 
@@ -58,3 +59,12 @@ def _redis(directory: Path, *, durable: bool = False) -> RedisServer:
         return RedisServer(directory, durable=durable)
     except ServerMissing as missing:
         pytest.fail(str(missing), pytrace=False)
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def on_each_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Celeriac]:
+    """An app on a store of its own, of each kind in turn."""
+    urls = {"memory": lambda: "memory://", "sqlite": lambda: f"sqlite:///{tmp_path}/tasks.db"}
+    broker = urls[request.param]() if request.param in urls else request.getfixturevalue("redis_url")
+    with Celeriac("tests", broker=broker) as app:
+        yield app

@@ -15,6 +15,7 @@ from celeriac.control import Control
 from celeriac.dead import Dead
 from celeriac.delayed import Delayed
 from celeriac.exceptions import ImproperlyConfigured, NotRegistered
+from celeriac.queues import Queues
 from celeriac.result import AsyncResult
 from celeriac.sender import Call, Sender
 from celeriac.store.contract import Store
@@ -84,6 +85,7 @@ class Celeriac:
         self.control = Control(self._open_store)
         self.dead = Dead(self._open_store, self.clock)
         self.delayed = Delayed(self._open_store, self.clock)
+        self.queues = Queues(self._open_store, self.clock)
 
     def config_from_object(
         self, obj: Any, silent: bool = False, force: bool = False, namespace: str | None = None

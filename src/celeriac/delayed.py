@@ -14,7 +14,7 @@ from celeriac.exceptions import MalformedMessage
 from celeriac.message import document, edit
 from celeriac.message import task as wire
 from celeriac.store import contract as c
-from celeriac.store.delays import is_attempt
+from celeriac.store.delays import find_delayed
 
 _PAGE = 500
 
@@ -65,12 +65,8 @@ class Delayed:
 
     def get(self, id: str) -> DelayedTask | None:
         """One delayed task, or None."""
-        (message,) = self._store().run(c.ReadDelayed((id,)))
-        if message is not None:
-            return _read(message)
-        pages = (self._store().run(c.Delayed(prefix=f"{id}{mark}", limit=_PAGE)).messages for mark in ":#")
-        found = (message for page in pages for message in page if is_attempt(message.id, id))
-        return next(map(_read, found), None)
+        message = find_delayed(self._store().run, id)
+        return None if message is None else _read(message)
 
     def change(
         self,

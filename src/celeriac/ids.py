@@ -33,6 +33,22 @@ _stock: list[str] = []
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
+def stamped_id(now: float) -> str:
+    """A UUID that tells when it was made, to the millisecond (version 7, RFC 9562); `now` in seconds since 1970."""
+    milliseconds = int(now * 1000)
+    return f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7{new_id()[15:]}"
+
+
+def read_stamp(text: str) -> float | None:
+    """When such an id was made, in seconds since 1970; None for any other text."""
+    if len(text) != 36 or text[14] != "7":
+        return None
+    try:
+        return int(text[:8] + text[9:13], 16) / 1000
+    except ValueError:
+        return None
+
+
 def derived_id(text: str) -> str:
     """The id that a task called on behalf of another gets: the same for the same text, so it exists once."""
     return str(uuid.uuid5(_DERIVED, text))

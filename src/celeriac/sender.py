@@ -144,7 +144,8 @@ class Sender:
         if call.eta is not None or call.expires is not None:
             _give_zone(call, zone_of(settings))
         reply_to = call.reply_to if call.reply_to is not None else self._reply_to
-        message = encode(call, task_id, queue, priority, reply_to, self._clock.now(), ids.new_id(), ids.origin())
+        now = self._clock.now()
+        message = encode(call, task_id, queue, priority, reply_to, now, ids.stamped_id(now), ids.origin())
         limits.check_message(message.raw, settings.message_max_bytes)
         return task_id, message
 

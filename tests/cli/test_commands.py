@@ -48,13 +48,14 @@ def test_queues_are_counted_for_people_and_for_programs(project):
         project.prints("call", "proj.add", "-a", "[1, 1]")
     project.prints("call", "proj.add", "-a", "[1, 1]", "-q", "other")
     rows = {row.pop("queue"): row for row in json.loads(project.prints("queues", "--json"))}
+    assert all(0 <= row.pop("oldest") < 60 for row in rows.values())
     assert rows == {
-        "celery": {"ready": 2, "delayed": 0, "claimed": 0, "dead": 0},
-        "other": {"ready": 1, "delayed": 0, "claimed": 0, "dead": 0},
+        "celery": {"ready": 2, "delayed": 0, "claimed": 0, "dead": 0, "paused": False},
+        "other": {"ready": 1, "delayed": 0, "claimed": 0, "dead": 0, "paused": False},
     }
     heading, *lines = project.prints("queues").splitlines()
-    assert heading.split() == ["queue", "ready", "delayed", "claimed", "dead"]
-    assert [line.split() for line in lines] == [["celery", "2", "0", "0", "0"], ["other", "1", "0", "0", "0"]]
+    assert heading.split() == ["queue", "ready", "delayed", "claimed", "dead", "oldest"]
+    assert [line.split()[:5] for line in lines] == [["celery", "2", "0", "0", "0"], ["other", "1", "0", "0", "0"]]
 
 
 def test_call_goes_to_the_queue_of_the_task_unless_another_is_named(project):

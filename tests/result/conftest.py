@@ -7,10 +7,6 @@ import pytest
 from celeriac import Celeriac
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-def app(request, tmp_path):
-    """An app on a store of its own."""
-    urls = {"memory": lambda: "memory://", "sqlite": lambda: f"sqlite:///{tmp_path}/tasks.db"}
-    broker = urls[request.param]() if request.param in urls else request.getfixturevalue("redis_url")
-    with Celeriac("tests", broker=broker) as app:
-        yield app
+@pytest.fixture
+def app(on_each_store: Celeriac) -> Celeriac:
+    return on_each_store

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -21,12 +19,9 @@ from tests.worker.scene import Scene, open_gate
 SECONDS = 20
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-def app(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Celeriac]:
-    urls = {"memory": lambda: "memory://", "sqlite": lambda: f"sqlite:///{tmp_path}/tasks.db"}
-    broker = urls[request.param]() if request.param in urls else request.getfixturevalue("redis_url")
-    with Celeriac("tests", broker=broker) as app:
-        yield app
+@pytest.fixture
+def app(on_each_store: Celeriac) -> Celeriac:
+    return on_each_store
 
 
 def test_states_of_its_own_are_seen_while_it_runs(app):

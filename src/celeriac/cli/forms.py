@@ -72,6 +72,11 @@ def say_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, default=str))
 
 
+def say_fields(value: Any) -> None:
+    """The same of the fields of a struct."""
+    say_json({name: getattr(value, name) for name in value.__struct_fields__})
+
+
 def say_count(what: str, count: int, as_json: bool) -> None:
     """Print how many there were, as a word for people or for programs."""
     say_json({what: count}) if as_json else click.echo(f"{count} {what}")

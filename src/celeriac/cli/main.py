@@ -16,6 +16,8 @@ from celeriac.cli.health import health
 from celeriac.cli.init import init
 from celeriac.cli.loading import EXIT_FAILED, EXIT_UNAVAILABLE, app_name, load_app
 from celeriac.cli.pool_options import pool_options
+from celeriac.cli.queues import list_, purge, queues
+from celeriac.cli.tasks import explain, result
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def cli(context: click.Context, app: str | None) -> None:
     context.obj = app
 
 
-for command in (health, dead, delayed, hand_back, adopt, init):
+for command in (health, dead, delayed, hand_back, adopt, init, queues, purge, list_, result, explain):
     cli.add_command(command)
 
 
@@ -99,43 +101,6 @@ def call(
         raise click.UsageError("--args is a JSON list, --kwargs a JSON object")
     options = {} if queue is None else {"queue": queue}
     click.echo(load_app(context).send_task(name, args, kwargs, countdown=countdown, **options).id)
-
-
-@cli.command()
-@click.argument("task_id")
-@click.option("-t", "--timeout", type=float, default=0.0, help="Seconds to wait for it.")
-@click.option("--traceback", "show_traceback", is_flag=True, help="Print the traceback of a task that failed.")
-@click.pass_context
-def result(context: click.Context, task_id: str, timeout: float, show_traceback: bool) -> None:
-    """Print the result of a task; exit code 1 when it failed or is not there."""
-    found = load_app(context).AsyncResult(task_id)
-    try:
-        value = found.get(timeout=timeout, propagate=False)
-    except celeriac.exceptions.TimeoutError:
-        click.echo(f"no result yet; state {found.state}", err=True)
-        sys.exit(EXIT_FAILED)
-    if not found.successful():
-        click.echo((show_traceback and found.traceback) or f"{type(value).__name__}: {value}", err=True)
-        sys.exit(EXIT_FAILED)
-    click.echo(value if isinstance(value, str) else repr(value))
-
-
-@cli.command()
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@click.pass_context
-def queues(context: click.Context, as_json: bool) -> None:
-    """Count the messages in each queue."""
-    import msgspec
-
-    from celeriac.store.contract import Stats
-
-    rows = load_app(context).store.run(Stats())
-    if as_json:
-        click.echo(msgspec.json.encode(rows).decode())
-        return
-    click.echo(f"{'queue':30} {'ready':>9} {'delayed':>9} {'claimed':>9} {'dead':>9}")
-    for row in rows:
-        click.echo(f"{row.queue:30} {row.ready:>9} {row.delayed:>9} {row.claimed:>9} {row.dead:>9}")
 
 
 def main() -> None:

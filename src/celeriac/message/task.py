@@ -14,11 +14,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw, Struct, field
 
+from celeriac import ids
 from celeriac.exceptions import MalformedMessage
 from celeriac.message import compression, limits, serializers, values
 from celeriac.message.limits import USUAL, Limits
@@ -221,6 +223,36 @@ def _convert(raw: bytes, kind: type[T]) -> T:
         return msgspec.convert(json.loads(raw), kind)
     except (ValueError, RecursionError) as error:
         raise MalformedMessage(f"not a task message: {error}") from error
+
+
+class _Stamps(Struct):
+    delivery_tag: str | None = None
+
+
+class _Waits(Struct):
+    eta: Moment | None = None
+
+
+class _WaitingEnvelope(Struct):
+    headers: _Waits
+    properties: _Stamps
+
+
+_read_waiting = msgspec.json.Decoder(_WaitingEnvelope).decode
+
+
+def waiting_since(raw: bytes) -> float | None:
+    """When a message was sent, or was due if that was later, in seconds since 1970; None where it does not tell."""
+    try:
+        found = _read_waiting(raw)
+        sent = ids.read_stamp(found.properties.delivery_tag or "")
+        eta = found.headers.eta
+        if sent is None or eta is None:
+            return sent
+        due = datetime.fromisoformat(eta)
+        return max(sent, (due if due.tzinfo else due.replace(tzinfo=UTC)).timestamp())
+    except (*_UNREADABLE, ValueError, OverflowError):
+        return None
 
 
 def read_id(raw: bytes) -> str:

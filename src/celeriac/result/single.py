@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from celeriac import states
 from celeriac.exceptions import ImproperlyConfigured, TimeoutError
+from celeriac.explain import Explanation, explain
 from celeriac.message import document
 from celeriac.progress import Progress, from_meta
 from celeriac.result import waiting
@@ -251,6 +252,13 @@ class AsyncResult(Generic[R_co]):
     def app(self) -> App | None:
         """The app it was made with."""
         return self._used_app
+
+    def explain(self) -> Explanation:
+        """Where the task is and why: waiting, delayed, parked, running, dead, finished, revoked, or unknown.
+
+        For people: it asks the store several times, and looks through queues. See `explain.explain`.
+        """
+        return explain(self._store(), self.id)
 
     def ready(self) -> bool:
         """Whether the task has ended."""

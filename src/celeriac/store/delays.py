@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any, cast
 
 from msgspec import Struct
 
@@ -74,6 +76,15 @@ class CancelDelayed(Change[tuple[bool, ...]], frozen=True):
     """Drop delayed messages; whether each was there. Nothing is remembered of those that were not."""
 
     cancellations: tuple[Cancellation, ...]
+
+
+def find_delayed(run: Callable[[Request[Any]], Any], task: str) -> DelayedMessage | None:
+    """A delayed message by its id, or by that of its task, whichever attempt of it waits; `run` asks the store."""
+    (message,) = run(ReadDelayed((task,)))
+    if message is not None:
+        return cast(DelayedMessage, message)
+    pages = (run(Delayed(prefix=f"{task}{mark}", limit=500)).messages for mark in ":#")
+    return next((message for page in pages for message in page if is_attempt(message.id, task)), None)
 
 
 def is_attempt(id: str, task: str) -> bool:

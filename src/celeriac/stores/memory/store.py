@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from celeriac.store import contract as c
 from celeriac.stores.memory.state import State
@@ -45,7 +45,7 @@ class MemoryStore:
         """Perform a request; it cannot fail half-way, so `deadline` means nothing here."""
         with self._lock:
             reply = self.state.apply(request, time.time_ns() // 1_000_000)
-            if isinstance(request, _WAKES):
+            if isinstance(request, _WAKES) and not _only_claims(request):
                 self._changed.notify_all()
                 for session in self._waiting:
                     session.wake()
@@ -112,6 +112,11 @@ class MemoryStore:
         """Wake it no more."""
         with self._lock:
             self._waiting.discard(session)
+
+
+def _only_claims(request: c.Request[Any]) -> bool:
+    """Whether nothing that others wait for can come of it: who asks in vain must not wake himself."""
+    return isinstance(request, c.Finish) and not request.outcomes
 
 
 class MemorySession:

@@ -1,0 +1,58 @@
+"""`celeriac result` and `celeriac explain`: one task by its id."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from celeriac.cli import forms
+from celeriac.cli.loading import EXIT_FAILED, load_app
+
+
+@click.command()
+@click.argument("task_id", metavar="ID")
+@click.option("-t", "--timeout", type=float, default=0.0, help="Seconds to wait for it.")
+@click.option("--task", help="Its name; Celery's, and not needed.")
+@click.option("--traceback", "show_traceback", is_flag=True, help="Print the traceback of a task that failed.")
+@forms.json_option
+@click.pass_context
+def result(
+    context: click.Context, task_id: str, timeout: float, task: str | None, show_traceback: bool, as_json: bool
+) -> None:
+    """Print the result of a task; exit code 1 when it failed or is not there."""
+    from celeriac.exceptions import TimeoutError
+
+    found = load_app(context).AsyncResult(task_id)
+    try:
+        value = found.get(timeout=timeout, propagate=False)
+    except TimeoutError:
+        if as_json:
+            forms.say_json({"id": task_id, "state": found.state, "ready": False})
+        click.echo(f"no result yet; state {found.state}", err=True)
+        sys.exit(EXIT_FAILED)
+    good = found.successful()
+    if as_json:
+        shown = value if good else f"{type(value).__name__}: {value}"
+        forms.say_json({"id": task_id, "state": found.state, "result": shown, "traceback": found.traceback})
+    elif good:
+        click.echo(value if isinstance(value, str) else repr(value))
+    else:
+        click.echo((show_traceback and found.traceback) or f"{type(value).__name__}: {value}", err=True)
+    if not good:
+        sys.exit(EXIT_FAILED)
+
+
+@click.command()
+@click.argument("task_id", metavar="ID")
+@forms.json_option
+@click.pass_context
+def explain(context: click.Context, task_id: str, as_json: bool) -> None:
+    """Say where a task is and why, in one line; exit code 1 when nothing is known of it."""
+    found = load_app(context).AsyncResult(task_id).explain()
+    if as_json:
+        forms.say_fields(found)
+    else:
+        click.echo(found.sentence)
+    if found.status == "unknown":
+        sys.exit(EXIT_FAILED)
