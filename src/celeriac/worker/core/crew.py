@@ -323,6 +323,8 @@ class Crew:
             self._bury(child, Cause("it died at once"))
             return
         self._loop.add_reader(child.pidfd, self._died, child)
+        if child.condemned is not None:
+            self.kill(child)  # nobody knew its number when it was decided
 
     def kill(self, child: Child, number: int = signal.SIGKILL) -> None:
         """Send it a signal; its end is heard of later."""

@@ -20,7 +20,7 @@ from celeriac.store.contract import Outcome, Revocation
 from celeriac.worker.core import fate
 from celeriac.worker.core.crew import UNKNOWN, Cause, Child, Condemned
 from celeriac.worker.core.ledger import Failure, Held, Ledger
-from celeriac.worker.core.port import OBEY_SECONDS, Port
+from celeriac.worker.core.port import OBEY_SECONDS, Port, monotonic
 from celeriac.worker.options import Pool
 
 logger = logging.getLogger("celeriac.worker")
@@ -215,7 +215,7 @@ class Warden:
             self._end_alone(held, failure)
         else:
             self._conclude(held, failure)
-            self._doomed[child] = asyncio.get_running_loop().time() + DRAIN_SECONDS
+            self._doomed[child] = monotonic() + DRAIN_SECONDS
             self.keeper.retire(child, at_once=True)
 
     def _end_alone(self, held: Held, failure: Failure | None) -> None:
@@ -264,7 +264,7 @@ class Warden:
         loop = asyncio.get_running_loop()
         place = port.find(held)
         if port.width > 1 or self.keeper is None:
-            port.cancel(place, "terminated", loop.time())
+            port.cancel(place, "terminated", monotonic())
             self._desk.tick_soon()
         elif _neighbours(child, held) or child.condemned is not None:
             self._end_running(child, port, place, None)
