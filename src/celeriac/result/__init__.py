@@ -6,6 +6,8 @@ from celeriac.result.sets import GroupResult, ResultSet, agather, gather
 from celeriac.result.single import AsyncResult
 from celeriac.result.tuples import result_from_tuple
 
+AsyncResult.read_child = staticmethod(result_from_tuple)
+
 __all__ = [
     "AsyncResult",
     "EagerResult",

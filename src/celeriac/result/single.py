@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from celeriac import states
 from celeriac.exceptions import ImproperlyConfigured, TimeoutError
@@ -36,6 +36,9 @@ class AsyncResult(Generic[R_co]):
 
     TimeoutError = TimeoutError
     supports_native_join = True
+
+    read_child: ClassVar[Callable[..., Any]]
+    """Makes a result of what is written of a child; the package gives it, for a child may be a group of results."""
 
     def __init__(
         self,
@@ -214,9 +217,7 @@ class AsyncResult(Generic[R_co]):
     @property
     def children(self) -> list[AsyncResult[Any]]:
         """The results of the tasks that its document names as its children."""
-        from celeriac.result.tuples import result_from_tuple  # noqa: PLC0415 - a child may be a group of results
-
-        return [result_from_tuple(child, store=self._store) for child in self._read().children or ()]
+        return [self.read_child(child, store=self._store) for child in self._read().children or ()]
 
     @property
     def name(self) -> str | None:
