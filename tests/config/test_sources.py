@@ -163,6 +163,16 @@ def test_django_settings_by_namespace(folder):
         app.config_from_object(settings, force=True)
 
 
+def test_django_settings_under_celerys_old_names(folder):
+    settings = SimpleNamespace(
+        CELERYD_CONCURRENCY=3, BROKER_URL="memory://", TIME_ZONE="Europe/Paris", SECRET_KEY="s", DATABASES={}
+    )
+    app = Celeriac("x")
+    app.config_from_object(settings)
+    assert (app.conf.worker_concurrency, app.conf.broker_url, app.conf.timezone) == (3, "memory://", "Europe/Paris")
+    assert (app.conf.SECRET_KEY, app.conf.table()["SECRET_KEY"]) == ("s", "********")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [

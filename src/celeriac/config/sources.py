@@ -31,6 +31,7 @@ _OTHER_VARIABLES = frozenset(
 )
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
+_DJANGOS_ZONE = "TIME_ZONE"
 _OF_OLD = ("CELERY", "BROKER_")
 _OUR_TABLE = rb"(?m)^\s*(?:\[.*celeriac|celeriac\s*(?:\.|=\s*\{))"
 """What a `pyproject.toml` has in some line that has a table `tool.celeriac`, however it is written."""
@@ -99,18 +100,19 @@ def _named(thing: Any, prefix: str) -> Iterator[tuple[str, str, Any]]:
     zone: Any = None
     zone_said = False
     for name, value in _members(thing):
+        if name == _DJANGOS_ZONE:
+            zone = value
+            continue
         setting = _within(name, prefix) if prefix else known_name(name)
         if setting is None:
-            if name == "TIME_ZONE":
-                zone = value
-            elif not prefix and not _is_code(value):
+            if not prefix and not _is_code(value):
                 yield name, name, value
             continue
         zone_said = zone_said or setting == "timezone"
         yield setting, name, value
-    # Django's own name, where Celery's is not used.
+    # Where Celery's own name for it is not used.
     if zone is not None and not zone_said:
-        yield "timezone", "TIME_ZONE", zone
+        yield "timezone", _DJANGOS_ZONE, zone
 
 
 def _members(thing: Any) -> Iterator[tuple[str, Any]]:
