@@ -72,17 +72,9 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
             f"task_soft_time_limit = {soft:g} is longer than task_time_limit = {hard:g}: "
             f"a task would be ended before it is asked to end"
         )
-    for part in ("message_max_header_bytes", "worker_frame_bytes"):
-        whole = "message_max_bytes" if part.startswith("message") else "worker_claim_bytes"
-        if values[part] > values[whole]:
-            yield f"{part} = {values[part]} is more than {whole} = {values[whole]}, of which it is a part"
-    if values["task_acks_late"] is False and values["task_reject_on_worker_lost"]:
-        yield (
-            "task_reject_on_worker_lost = True has a task run again whose process died, and task_acks_late = False "
-            "has it run once at the most"
-        )
-    if values["task_acks_late"] is False and values["task_retry_on_worker_lost"]:
-        yield (
-            "task_retry_on_worker_lost = True has a task run again whose process died, and task_acks_late = False "
-            "has it run once at the most"
-        )
+    for name in ("task_reject_on_worker_lost", "task_retry_on_worker_lost"):
+        if values["task_acks_late"] is False and values[name]:
+            yield (
+                f"{name} = True has a task run again whose process died, and task_acks_late = False "
+                f"has it run once at the most"
+            )
