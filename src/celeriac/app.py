@@ -5,25 +5,34 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+import warnings
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
 
+from celeriac import apps
+from celeriac.annotations import annotations_for
 from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.config import Defaults, Settings, Source
 from celeriac.control import Control
 from celeriac.dead import Dead
 from celeriac.delayed import Delayed
-from celeriac.exceptions import ImproperlyConfigured, NotRegistered
+from celeriac.discovery import Packages, Search
+from celeriac.exceptions import AlwaysEagerIgnored, ImproperlyConfigured, NotRegistered
+from celeriac.options import call_options
+from celeriac.registry import TaskRegistry
 from celeriac.queues import Queues
 from celeriac.result import AsyncResult
 from celeriac.sender import Call, Sender
 from celeriac.store.contract import Store
 from celeriac.stores.open import absolute_url, open_named, project_root
-from celeriac.task import AsyncTask, Runtime, Task, kind_of
+from celeriac.task import AsyncTask, Runtime, Task, adopt_task, kind_of, make_task
 
 P = ParamSpec("P")
 R = TypeVar("R")
+AnyTask = Task[..., Any]
 
 
 class TaskDecorator(Protocol):
@@ -44,12 +53,31 @@ class BoundTaskDecorator(Protocol):
     def __call__(self, function: Callable[Concatenate[Any, P], R]) -> Task[P, R]: ...
 
 
+class TaskFunction(Protocol):
+    """What `shared_task` is, and `app.task` as well."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R]: ...
+    @overload
+    def __call__(self, /, *, bind: Literal[True], name: str | None = None, **options: Any) -> BoundTaskDecorator: ...
+    @overload
+    def __call__(
+        self, /, *, bind: Literal[False] = False, name: str | None = None, **options: Any
+    ) -> TaskDecorator: ...
+
+
 class Celeriac:
     """An application: tasks that belong together, and where their messages and results go.
 
     `broker` is a URL (`sqlite:///tasks.db` by default, `redis://`, `memory://`), `backend` another one
     where the results are to be elsewhere. Further keywords are settings. Nothing is connected until it is
     needed.
+
+    With `set_as_current` it is what `current_app` means in this thread. `task_cls` is the class of its tasks, or
+    its dotted name; `strict_typing=False` leaves arguments unchecked where tasks are called. With
+    `autofinalize=False`, using a task before `finalize()` raises RuntimeError.
     """
 
     def __init__(
@@ -62,9 +90,19 @@ class Celeriac:
         config_source: Any = None,
         config_source_silent: bool = False,
         namespace: str | None = None,
+        tasks: Mapping[str, AnyTask] | None = None,
+        task_cls: type[AnyTask] | str | None = None,
+        set_as_current: bool = True,
+        autofinalize: bool = True,
+        strict_typing: bool = True,
         **settings: Any,
     ) -> None:
         self.main = main
+        self.autofinalize = autofinalize
+        self.strict_typing = strict_typing
+        self.finalized = False
+        self._task_cls = task_cls
+        self._searches: list[Search] = []
         self.conf = Settings(settings, folder=self._root)
         self._namespace = namespace
         if config_source is not None:
@@ -75,17 +113,20 @@ class Celeriac:
             self.conf.result_backend = backend
         if include:
             self.conf.include = tuple(include)
-        self.tasks: dict[str, Task[..., Any]] = {}
+        self._tasks = TaskRegistry(tasks or {})
         self._home = _caller_folder()
         self._store: Store | None = None
         self._opened: dict[str, Store] = {}
         self.clock: Clock = SYSTEM_CLOCK
-        self.sender = Sender(self._open_store, self.conf, self.clock, self.tasks)
-        self._runtime = Runtime(self.sender, self._open_store)
+        self.sender = Sender(self._open_store, self.conf, self.clock, self._tasks)
+        self._runtime = Runtime(self, self.sender, self._open_store, self.conf)
         self.control = Control(self._open_store)
         self.dead = Dead(self._open_store, self.clock)
         self.delayed = Delayed(self._open_store, self.clock)
         self.queues = Queues(self._open_store, self.clock)
+        apps.register_app(self)
+        if set_as_current:
+            self.set_current()
 
     def config_from_object(
         self, obj: Any, silent: bool = False, force: bool = False, namespace: str | None = None
@@ -146,40 +187,146 @@ class Celeriac:
         self,
         function: Any = None,
         /,
-        *,
-        bind: bool = False,
-        name: str | None = None,
-        base: type[Task[..., Any]] = Task,
         **options: Any,
     ) -> Any:
         """Make a task of a function: `@app.task` or `@app.task(name=..., bind=True, queue=..., ...)`.
 
-        `base` is a subclass of `Task` to use instead.
+        `base` is a subclass of `Task` to use instead of the app's. With `shared`, every app of the process gets the
+        task; without, which is the default, only this one. `lazy` is Celery's and changes nothing: a task exists at
+        once, and what settings say of it counts from its first call. Any other option is an attribute of `Task`.
         """
 
-        def register(function: Callable[..., Any]) -> Task[..., Any]:
-            kind = kind_of(base, asynchronous=inspect.iscoroutinefunction(function))
-            task: Task[..., Any] = kind(
-                function, name or self.gen_task_name(function), self._runtime, bind=bind, **options
-            )
-            return self.tasks.setdefault(task.name, task)
+        def register(function: Callable[..., Any]) -> AnyTask:
+            if shared:
+                apps.share(lambda app: app.make_task(function, **options))
+            return self.make_task(function, **options)
 
+        shared = options.pop("shared", False)
         return register if function is None else register(function)
 
-    def gen_task_name(self, function: Callable[..., Any]) -> str:
+    def make_task(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        base: type[AnyTask] | None = None,
+        bind: bool = False,
+        lazy: bool = True,
+        filter: Callable[[AnyTask], Any] | None = None,
+        **options: Any,
+    ) -> AnyTask:
+        """The task of a function; the first one of a name stays."""
+        name = name or self.gen_task_name(function.__name__, function.__module__)
+        known = self._tasks.get(name)
+        if known is not None:
+            return known
+        kind = kind_of(base or self.Task, asynchronous=inspect.iscoroutinefunction(function))
+        task = make_task(kind, function, name, self._runtime, bind=bind, options=options)
+        return self._add(task) if filter is None else filter(self._add(task))
+
+    def register_task(self, task: AnyTask | type[AnyTask], **options: Any) -> AnyTask:
+        """Make a task of an object of a subclass of `Task` that has `run`, or of the class; its name is its own."""
+        if isinstance(task, type):
+            task = task()
+        kind = type(task)
+        adopt_task(task, task.name or self.gen_task_name(kind.__name__, kind.__module__), self._runtime, options)
+        self._tasks[task.name] = task
+        return self._add(task)
+
+    def _add(self, task: AnyTask) -> AnyTask:
+        self._tasks[task.name] = task
+        if self.finalized:
+            self._annotate(task)
+        return task
+
+    def _annotate(self, task: AnyTask) -> None:
+        for attributes in annotations_for(self.conf.task_annotations, task):
+            task.configure(attributes)
+
+    @property
+    def tasks(self) -> TaskRegistry:
+        """The tasks by name; asking for them finalizes the app."""
+        if not self.finalized:
+            self.finalize(auto=True)
+        return self._tasks
+
+    def finalize(self, auto: bool = False) -> None:
+        """Make the shared tasks and let `task_annotations` apply; from the second time on it does nothing.
+
+        With `autofinalize=False`, only a call from outside does it (`auto` is false); others raise RuntimeError.
+        """
+        if self.finalized:
+            return
+        if auto and not self.autofinalize:
+            raise RuntimeError("Contract breach: app not finalized")
+        # First: shared tasks are made through the same doors.
+        self.finalized = True
+        for task in tuple(self._tasks.values()):
+            self._annotate(task)
+        apps.make_shared(self)
+
+    @cached_property
+    def Task(self) -> Any:
+        """The class of this app's tasks: `task_cls`, bound to the app."""
+        kind: Any = self._task_cls or Task
+        if isinstance(kind, str):
+            module, _, name = kind.replace(":", ".").rpartition(".")
+            kind = getattr(import_module(module), name)
+        return type(kind.__name__, (kind,), {"_runtime": self._runtime, "__module__": kind.__module__})
+
+    def autodiscover_tasks(
+        self, packages: Packages | None = None, related_name: str | None = "tasks", force: bool = False
+    ) -> None:
+        """Have the modules `related_name` of packages imported, for the tasks in them.
+
+        `packages` are names, or a function that gives them. A worker does it when it imports the app's modules;
+        with `force` it is done now.
+        """
+        search = Search(packages, related_name)
+        if force:
+            search.run()
+        else:
+            self._searches.append(search)
+
+    def import_default_modules(self) -> None:
+        """Import what the settings `imports` and `include` name, look through packages, and finalize."""
+        for setting in (self.conf.imports, self.conf.include):
+            for module in [setting] if isinstance(setting, str) else setting:
+                import_module(module)
+        while self._searches:
+            self._searches.pop(0).run()
+        self.finalize()
+
+    def set_current(self) -> None:
+        """Be what `current_app` means in this thread."""
+        apps.set_current_app(self)
+
+    def set_default(self) -> None:
+        """Be what `current_app` means in threads that have none of their own."""
+        apps.set_default_app(self)
+
+    @property
+    def current_task(self) -> AnyTask | None:
+        """The task that runs here, or None."""
+        return apps.get_current_task()  # type: ignore[no-any-return]
+
+    current_worker_task = current_task
+
+    def gen_task_name(self, name: str, module: str) -> str:
         """The name of a task that was given none: its module and its own, the app's name for `__main__`."""
-        module = function.__module__
         if module == "__main__":
-            module = self.main or "__main__"
-        return f"{module}.{function.__name__}"
+            module = self.main or module
+        return f"{module}.{name}" if module else name
 
     def send_task(
         self, name: str, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[Any]:
-        """Enqueue a task by name; it need not be known here."""
+        """Enqueue a task by name; it need not be known here, and its arguments are not checked."""
+        if self.conf.task_always_eager:
+            warnings.warn(AlwaysEagerIgnored("task_always_eager has no effect on send_task"), stacklevel=2)
         known = self.tasks.get(name)
         defaults = known.options if known is not None else {}
-        call = Call(task=name, args=args or (), kwargs=kwargs, **{**defaults, **options})
+        call = Call(task=name, args=args or (), kwargs=kwargs, **{**defaults, **call_options(options)})
         id = self.sender.send_one(call)
         return AsyncResult(id, self._open_store, name, ignored=bool(call.ignore_result))
 
@@ -187,7 +334,7 @@ class Celeriac:
         """The result of a task by id."""
         return AsyncResult(id, self._open_store)
 
-    def find_task(self, name: str) -> Task[..., Any]:
+    def find_task(self, name: str) -> AnyTask:
         """A task by name, or `NotRegistered`."""
         try:
             return self.tasks[name]
@@ -216,3 +363,13 @@ def _caller_folder() -> Path:
     frame = sys._getframe(2)
     file = frame.f_globals.get("__file__")
     return Path(file).parent if file else Path.cwd()
+
+
+def _fallback() -> Celeriac:
+    """The app that is current where nobody has made one; its store is found from the working directory."""
+    app = Celeriac("default", set_as_current=False)
+    app._home = Path.cwd()
+    return app
+
+
+apps.use_fallback(_fallback)

@@ -6,41 +6,54 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from celeriac.message.task import TaskMessage
+from celeriac.message.task import Headers, TaskMessage, open_envelope
 
-_FROM_HEADERS = {
-    "shadow": "shadow",
-    "eta": "eta",
-    "expires": "expires",
-    "group": "group",
-    "group_index": "group_index",
-    "timelimit": "timelimit",
-    "argsrepr": "argsrepr",
-    "kwargsrepr": "kwargsrepr",
-    "origin": "origin",
-    "replaced_task_nesting": "replaced_task_nesting",
-    "stamped_headers": "stamped_headers",
-    "stamps": "stamps",
-    "crashes": "crashes",
-    "requeues": "requeues",
+_FROM_HEADERS: dict[str, Any] = {
+    "shadow": None,
+    "eta": None,
+    "expires": None,
+    "group": None,
+    "group_index": None,
+    "timelimit": None,
+    "argsrepr": None,
+    "kwargsrepr": None,
+    "origin": None,
+    "lang": "py",
+    "replaced_task_nesting": 0,
+    "stamped_headers": None,
+    "stamps": None,
+    "crashes": 0,
+    "losses": 0,
+    "requeues": 0,
 }
+"""Headers that are asked for by their name, and what they are where there is no message."""
+
+_OURS = "x-celeriac-"
+_CELERYS = frozenset({*Headers.__struct_fields__, "compression"})
 
 
 class Context:
-    """The call a task is running for; outside a worker, an empty one with `called_directly` true."""
+    """The call a task is running for; outside a worker, an empty one with `called_directly` true.
+
+    It has the fields of Celery's `Context`. A header of the caller's own is an attribute, too; `get` gives a
+    default for what is not there.
+    """
 
     __slots__ = (
+        "__dict__",
         "args",
         "called_directly",
         "embed",
         "hostname",
         "id",
         "ignore_result",
+        "instance",
         "is_eager",
         "kwargs",
         "message",
         "parent_id",
         "queue",
+        "raw",
         "retries",
         "root_id",
         "said",
@@ -54,16 +67,21 @@ class Context:
     spoke: float
     """When it reported progress last."""
 
-    def __init__(self, message: TaskMessage | None = None, hostname: str = "", queue: str = "") -> None:
+    def __init__(
+        self, message: TaskMessage | None = None, hostname: str = "", queue: str = "", raw: bytes = b""
+    ) -> None:
         self.message = message
         self.hostname = hostname
         self.queue = queue
+        self.raw = raw
         self.is_eager = False
         self.called_directly = message is None
-        self.args: list[Any] = []
+        self.args: Any = []
         self.kwargs: dict[str, Any] = {}
         self.embed: dict[str, Any] = {}
         self.say: Callable[[str, bytes], None] | None = None
+        self.instance: Any = None
+        """The task that runs."""
         if message is None:
             self.id: str | None = None
             self.task: str | None = None
@@ -81,35 +99,132 @@ class Context:
             self.parent_id = headers.parent_id
 
     def __getattr__(self, name: str) -> Any:
-        header = _FROM_HEADERS.get(name)
-        if header is None:
-            raise AttributeError(f"the request has no {name!r}")
-        return getattr(self.message.headers, header) if self.message is not None else None
+        if name in _FROM_HEADERS:
+            return _FROM_HEADERS[name] if self.message is None else getattr(self.message.headers, name)
+        compute = _COMPUTED.get(name)
+        if compute is not None:
+            return compute(self)
+        if not name.startswith("__"):
+            custom = self.headers
+            if custom and name in custom:
+                return custom[name]
+        raise AttributeError(f"the request has no {name!r}")
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A field or a header of the caller's own, or the default."""
+        return getattr(self, name, default)
+
+    def update(self, *fields: Any, **more: Any) -> None:
+        """Set fields, as one updates a dictionary."""
+        for name, value in dict(*fields, **more).items():
+            setattr(self, name, value)
 
     @property
-    def delivery_info(self) -> dict[str, Any]:
-        """Where the message came from, as Celery shows it."""
-        if self.message is None:
-            return {}
-        headers, properties = self.message.headers, self.message.properties
-        info = properties.delivery_info
+    def idempotency_key(self) -> str | None:
+        """The same for every run of this call, redelivered or retried, and for no other call: the task's id."""
+        return self.id
+
+    @property
+    def fence(self) -> int:
+        """A number that grows with every run of this call that another one may overlap.
+
+        A storage that refuses what comes with a lower number than it has seen is safe from a run that went on
+        after its worker was given up. Retries count 2**32, deaths of workers and children and requeues one.
+        """
+        again: int = self.losses + self.crashes + self.requeues
+        return (self.retries << 32) + again
+
+    def as_execution_options(self) -> dict[str, Any]:
+        """The options with which the same call would be sent again."""
         return {
-            "exchange": info.exchange,
-            "routing_key": info.routing_key,
-            "priority": properties.priority,
-            "redelivered": headers.redelivered or info.redelivered,
+            "task_id": self.id,
+            "root_id": self.root_id,
+            "parent_id": self.parent_id,
+            "group_id": self.group,
+            "group_index": self.group_index,
+            "shadow": self.shadow,
+            "chord": self.chord,
+            "chain": self.chain,
+            "link": self.callbacks,
+            "link_error": self.errbacks,
+            "expires": self.expires,
+            "soft_time_limit": self.soft_time_limit,
+            "time_limit": self.time_limit,
+            "headers": self.headers,
+            "retries": self.retries,
+            "reply_to": self.reply_to,
+            "replaced_task_nesting": self.replaced_task_nesting,
+            "origin": self.origin,
         }
 
-    @property
-    def reply_to(self) -> str | None:
-        """Where an RPC client waits."""
-        return self.message.properties.reply_to if self.message is not None else None
+    def __repr__(self) -> str:
+        return f"<Context: {self.task} {self.id}>"
 
-    @property
-    def correlation_id(self) -> str | None:
-        """The id an RPC client matches replies by."""
-        return self.message.properties.correlation_id if self.message is not None else None
 
+def _delivery_info(context: Context) -> dict[str, Any]:
+    """Where the message came from, as Celery shows it."""
+    if context.message is None:
+        return {}
+    headers, properties = context.message.headers, context.message.properties
+    info = properties.delivery_info
+    return {
+        "exchange": info.exchange,
+        "routing_key": info.routing_key,
+        "priority": properties.priority,
+        "redelivered": headers.redelivered or info.redelivered,
+    }
+
+
+def _properties(context: Context) -> dict[str, Any] | None:
+    if not context.raw:
+        return None
+    found = open_envelope(context.raw).get("properties")
+    return found if isinstance(found, dict) else None
+
+
+def _headers(context: Context) -> dict[str, Any] | None:
+    """The caller's own headers; read when first asked for."""
+    custom: dict[str, Any] | None = None
+    if context.raw:
+        named = open_envelope(context.raw)["headers"].items()
+        custom = {name: value for name, value in named if name not in _CELERYS and not name.startswith(_OURS)}
+    context.update(headers=custom or None)
+    return custom or None
+
+
+def _children(context: Context) -> list[Any]:
+    children: list[Any] = []
+    context.update(children=children)
+    return children
+
+
+def _limit(index: int) -> Callable[[Context], Any]:
+    def read(context: Context) -> Any:
+        limits = context.timelimit or ()
+        return limits[index] if len(limits) > index else None
+
+    return read
+
+
+_COMPUTED: dict[str, Callable[[Context], Any]] = {
+    "callbacks": lambda context: context.embed.get("callbacks"),
+    "errbacks": lambda context: context.embed.get("errbacks"),
+    "chain": lambda context: context.embed.get("chain"),
+    "chord": lambda context: context.embed.get("chord"),
+    "children": _children,
+    "correlation_id": lambda context: None if context.message is None else context.message.properties.correlation_id,
+    "delivery_info": _delivery_info,
+    "headers": _headers,
+    "logfile": lambda context: None,
+    "loglevel": lambda context: None,
+    "properties": _properties,
+    "reply_to": lambda context: None if context.message is None else context.message.properties.reply_to,
+    "soft_time_limit": _limit(1),
+    "taskset": lambda context: context.group,
+    "time_limit": _limit(0),
+    "utc": lambda context: True,
+}
+"""Fields that are made when they are asked for."""
 
 DIRECT = Context()
 """What `task.request` is outside a worker."""

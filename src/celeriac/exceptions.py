@@ -97,6 +97,10 @@ class NotRegistered(CeleriacError, KeyError):
         return f"<NotRegistered: {self.args[0]!r}>" if self.args else "<NotRegistered>"
 
 
+class AlwaysEagerIgnored(RuntimeWarning):
+    """`send_task` sends, even with `task_always_eager`: there may be no such task here."""
+
+
 class QueueNotFound(CeleriacError, KeyError):
     """A task was to go to a queue that `task_queues` does not name, and only those may be used."""
 

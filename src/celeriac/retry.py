@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -22,7 +22,7 @@ class RetryPolicy(Struct, frozen=True):
 
     autoretry_for: Classes = ()
     dont_autoretry_for: Classes = ()
-    retry_kwargs: dict[str, Any] = {}
+    retry_kwargs: Mapping[str, Any] = {}
     retry_backoff: bool | float = False
     retry_backoff_max: float = 600
     retry_jitter: bool = True

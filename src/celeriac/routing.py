@@ -187,7 +187,6 @@ class Router:
     """What `task_routes` says, and what comes of it with the options of a call."""
 
     def __init__(self, settings: Settings) -> None:
-        self.made_of = sources(settings)
         self.queues = Queues(settings)
         self._default = settings.task_default_queue
         self._routes = prepare(settings.task_routes)
@@ -206,19 +205,6 @@ class Router:
         if not options.get("queue"):
             options = {**options, "queue": self._default}
         return options
-
-
-def sources(settings: Settings) -> tuple[Any, ...]:
-    """What a router is made of: as long as these are the same, so is the router."""
-    return (
-        settings.task_routes,
-        settings.task_queues,
-        settings.task_create_missing_queues,
-        settings.task_default_queue,
-        settings.task_default_exchange,
-        settings.task_default_exchange_type,
-        settings.task_default_routing_key,
-    )
 
 
 def prepare(routes: Any) -> list[Callable[..., Route]]:

@@ -19,7 +19,7 @@ from celeriac.context import current
 from celeriac.exceptions import InvalidOption
 from celeriac.message import compression, limits, serializers, values
 from celeriac.message import task as wire
-from celeriac.routing import Router, sources
+from celeriac.routing import Router
 from celeriac.store.contract import Enqueue, Message, Store
 
 _MODE_PERSISTENT = 2
@@ -72,6 +72,40 @@ _ROUTED = tuple(name for name in Call.__struct_fields__ if name not in _UNROUTED
 """What a route may say of a call, and is shown of it."""
 
 
+class Plan(Struct):
+    """What settings say of every call, read once for each revision of them."""
+
+    revision: int
+    queue: str
+    priority: int
+    ignore_result: bool
+    serializer: str | None
+    """None for JSON."""
+    compression: str | None
+    most_bytes: int
+    inherits: bool
+    """Whether a call in a task has the task's priority."""
+    routed: bool
+    router: Router | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Plan:
+        """The plan that settings make."""
+        return cls(
+            settings.revision,
+            settings.task_default_queue,
+            settings.task_default_priority or 0,
+            settings.task_ignore_result,
+            None if settings.task_serializer in _JSON else settings.task_serializer,
+            settings.task_compression,
+            settings.message_max_bytes,
+            settings.task_inherit_parent_priority,
+            settings.task_routes is not None
+            or settings.task_queues is not None
+            or not settings.task_create_missing_queues,
+        )
+
+
 class Sender:
     """Turns calls into messages and messages into enqueued ones; one a process and app."""
 
@@ -80,7 +114,7 @@ class Sender:
     ) -> None:
         self._store = store
         self._tasks = {} if tasks is None else tasks
-        self._router: Router | None = None
+        self._plan: Plan | None = None
         self._settings = settings
         self._clock = clock
         self._reply_to = ids.new_id()
@@ -120,48 +154,46 @@ class Sender:
         parent = current.get()
         if parent.id not in (None, call.task_id) and call.parent_id is None:
             call.parent_id, call.root_id = parent.id, call.root_id or parent.root_id
-        settings = self._settings
+        plan = self._plan
+        if plan is None or plan.revision != self._settings.revision:
+            plan = self._plan = Plan.of(self._settings)
         if call.ignore_result is None:
-            call.ignore_result = settings.task_ignore_result
-        if not (
-            settings.task_routes is None
-            and settings.task_queues is None
-            and settings.task_create_missing_queues
-            and call.routing_key is call.exchange is call.exchange_type is None
-            and type(call.queue or "") is str
+            call.ignore_result = plan.ignore_result
+        if plan.routed or not (
+            call.routing_key is call.exchange is call.exchange_type is None and type(call.queue or "") is str
         ):
-            self._route(call)
-        queue = call.queue or settings.task_default_queue
-        serializer = call.serializer or settings.task_serializer
-        call.serializer = None if serializer in _JSON else serializer
+            self._route(call, plan)
+        queue = call.queue or plan.queue
+        if call.serializer is None:
+            call.serializer = plan.serializer
+        elif call.serializer in _JSON:
+            call.serializer = None
         if call.compression is None:
-            call.compression = settings.task_compression
+            call.compression = plan.compression
         priority = call.priority
         if priority is None:
-            inherits = settings.task_inherit_parent_priority and parent.id is not None
+            inherits = plan.inherits and parent.id is not None
             inherited = parent.delivery_info.get("priority") if inherits else None
-            priority = settings.task_default_priority or 0 if inherited is None else inherited
+            priority = plan.priority if inherited is None else inherited
         if call.eta is not None or call.expires is not None:
-            _give_zone(call, zone_of(settings))
+            _give_zone(call, zone_of(self._settings))
         reply_to = call.reply_to if call.reply_to is not None else self._reply_to
         now = self._clock.now()
         message = encode(call, task_id, queue, priority, reply_to, now, ids.stamped_id(now), ids.origin())
-        limits.check_message(message.raw, settings.message_max_bytes)
+        limits.check_message(message.raw, plan.most_bytes)
         return task_id, message
 
-    def _route(self, call: Call) -> None:
+    def _route(self, call: Call, plan: Plan) -> None:
         """Settle to which queue a call goes, and what else its route says of it."""
-        router = self._router
-        if router is None or router.made_of != sources(self._settings):
-            router = self._router = Router(self._settings)
+        if plan.router is None:
+            plan.router = Router(self._settings)
         given = {name: value for name in _ROUTED if (value := getattr(call, name)) is not None}
-        told = router.route(
-            given, call.route_name or call.task, call.args, call.kwargs or {}, self._tasks.get(call.task)
-        )
+        name, task = call.route_name or call.task, self._tasks.get(call.task)
+        told = plan.router.route(given, name, call.args, call.kwargs or {}, task)
         for name, value in told.items():
             if name in _ROUTED and name not in given:
                 setattr(call, name, value)
-        way = router.queues.resolve(told["queue"], call.exchange, call.routing_key, call.exchange_type)
+        way = plan.router.queues.resolve(told["queue"], call.exchange, call.routing_key, call.exchange_type)
         call.queue, call.exchange, call.routing_key = way.queue, way.exchange or None, way.key or None
 
 
@@ -181,8 +213,8 @@ def encode(
     Raises `InvalidOption` for an option that no worker could act upon.
     """
     _check_options(call, priority)
-    eta, delay = _due(call, now)
-    expires, expiration = _expires(call.expires, now)
+    eta, delay = _due(call, now) if call.countdown or call.eta is not None else (None, 0)
+    expires, expiration = (None, None) if call.expires is None else _expires(call.expires, now)
     kwargs = call.kwargs or {}
     kind = _PLAIN_JSON if call.serializer is None else serializers.find(call.serializer)
     if kind is _PLAIN_JSON:
@@ -252,9 +284,13 @@ def _check_options(call: Call, priority: int) -> None:
         raise InvalidOption(f"priority cannot be {priority!r}: a whole number from 0, served first, to 255")
     if type(call.retries) is not int or call.retries < 0:
         raise InvalidOption(f"retries cannot be {call.retries!r}: a whole number from 0")
+    if call.time_limit is None and call.soft_time_limit is None:
+        return
     for name, seconds in (("time_limit", call.time_limit), ("soft_time_limit", call.soft_time_limit)):
         if seconds is not None and not _is_duration(seconds):
             raise InvalidOption(f"{name} cannot be {seconds!r}: a number of seconds")
+    if call.time_limit and call.soft_time_limit and call.soft_time_limit > call.time_limit:
+        raise InvalidOption("soft_time_limit must be less than or equal to time_limit")
 
 
 def _is_duration(seconds: Any) -> bool:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
+import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextvars import Token
 from datetime import datetime
+from functools import cache
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
 
-from celeriac import states
-from celeriac.context import Context, current
-from celeriac.exceptions import MaxRetriesExceededError, Retry
+from celeriac import arguments, eager, states, validation
+from celeriac.config import Settings
+from celeriac.context import DIRECT, Context, current
+from celeriac.exceptions import MaxRetriesExceededError, OperationalError, Retry
+from celeriac.message import serializers
+from celeriac.options import call_options
 from celeriac.progress import report, say
-from celeriac.result import AsyncResult
+from celeriac.result import AsyncResult, EagerResult
 from celeriac.retry import RetryPolicy
 from celeriac.sender import Call, Sender
 from celeriac.store.contract import Store
@@ -18,22 +26,37 @@ from celeriac.store.contract import Store
 P = ParamSpec("P")
 R = TypeVar("R")
 
-OPTIONS = frozenset({"queue", "priority", "expires", "time_limit", "soft_time_limit", "ignore_result"})
+OPTIONS = (
+    "queue",
+    "exchange",
+    "routing_key",
+    "priority",
+    "expires",
+    "serializer",
+    "compression",
+    "delivery_mode",
+    "time_limit",
+    "soft_time_limit",
+    "ignore_result",
+)
 """Options of `apply_async` that a task may set for all its calls."""
-
 
 HOOKS = ("before_start", "on_success", "on_retry", "on_failure", "after_return")
 """Methods of a task that a worker calls, where a subclass has its own."""
 
+_TOLD_FIRST = frozenset({"validate", "pydantic", "pydantic_strict", "pydantic_context", "pydantic_dump_kwargs"})
+
 
 class Runtime:
-    """What tasks need of their app: the way out (sender) and the way back (store)."""
+    """What tasks need of their app: its settings, the way out (sender) and the way back (store)."""
 
-    __slots__ = ("sender", "store")
+    __slots__ = ("app", "sender", "settings", "store")
 
-    def __init__(self, sender: Sender, store: Callable[[], Store]) -> None:
+    def __init__(self, app: Any, sender: Sender, store: Callable[[], Store], settings: Settings) -> None:
+        self.app = app
         self.sender = sender
         self.store = store
+        self.settings = settings
 
 
 class Task(Generic[P, R]):
@@ -45,55 +68,153 @@ class Task(Generic[P, R]):
     `acks_late` None or True means at least once, False at most once; what becomes of a task that runs at
     least once say `acks_on_failure`, `acks_on_timeout` (False: a dead letter beside the result),
     `reject_on_worker_lost` (False: not run again when its process dies) and `retry_on_worker_lost` (True: such
-    a death counts as a retry). `soft_time_limit` and `time_limit` are in seconds.
+    a death counts as a retry). `soft_time_limit` and `time_limit` are in seconds. `typing` (by default what the
+    app's `strict_typing` says) has arguments checked against the function where the task is called.
 
-    A subclass, given as `@app.task(base=...)`, may set options as attributes of the class, and have methods
-    that workers call: `before_start`, `on_success`, `on_retry`, `on_failure`, `after_return`, with the
-    arguments that Celery gives them.
+    Options are attributes: of this class, of a subclass given as `@app.task(base=...)` or registered with
+    `app.register_task`, or of the task. A subclass may have an `__init__` without arguments, which runs once a
+    process, and methods that workers call: `before_start`, `on_success`, `on_retry`, `on_failure`,
+    `after_return`, with the arguments that Celery gives them.
     """
 
+    abstract = True
     asynchronous = False
+    name: str = ""
+    typing: bool | None = None
+    queue: Any = None
+    exchange: Any = None
+    routing_key: str | None = None
+    priority: int | None = None
+    expires: Any = None
+    serializer: str | None = None
+    compression: str | None = None
+    delivery_mode: int | str | None = None
+    time_limit: float | None = None
+    soft_time_limit: float | None = None
+    ignore_result: bool | None = None
+    max_retries: int | None = 3
+    default_retry_delay: float = 180
+    acks_late: bool | None = None
+    acks_on_failure: bool | None = None
+    acks_on_timeout: bool | None = None
+    acks_on_failure_or_timeout: bool | None = None
+    reject_on_worker_lost: bool | None = None
+    retry_on_worker_lost: bool | None = None
+    track_started: bool | None = None
+    store_eager_result: bool | None = None
+    store_errors_even_if_ignored: bool | None = None
+    throws: tuple[type[BaseException], ...] = ()
+    autoretry_for: Sequence[type[BaseException]] = ()
+    dont_autoretry_for: Sequence[type[BaseException]] = ()
+    retry_kwargs: Mapping[str, Any] = {}
+    retry_backoff: bool | float = False
+    retry_backoff_max: float = 600
+    retry_jitter: bool = True
+    rate_limit: Any = None
+    send_events = True
+    trail = True
+    resultrepr_maxsize = 1024
 
-    def __init__(
-        self, function: Callable[..., Any], name: str, runtime: Runtime, *, bind: bool, **options: Any
+    MaxRetriesExceededError = MaxRetriesExceededError
+    OperationalError = OperationalError
+
+    _runtime: Runtime
+    _dump: validation.Dump | None = None
+
+    def _declare(
+        self,
+        function: Callable[..., Any],
+        name: str,
+        runtime: Runtime,
+        *,
+        bind: bool = False,
+        options: Mapping[str, Any],
     ) -> None:
-        options = {**_declared(type(self)), **options}
+        """Make a task of this object: what the app does, before `__init__` of a subclass runs."""
         self.name = name
-        self.function = function
         self.bind = bind
         self._runtime = runtime
-        self.max_retries: int | None = options.pop("max_retries", 3)
-        self.default_retry_delay: float = options.pop("default_retry_delay", 180)
-        self.acks_late: bool | None = options.pop("acks_late", None)
-        self.track_started: bool | None = options.pop("track_started", None)
-        self.store_errors_even_if_ignored: bool | None = options.pop("store_errors_even_if_ignored", None)
-        self.acks_on_failure: bool | None = options.pop("acks_on_failure", None)
-        self.acks_on_timeout: bool | None = options.pop("acks_on_timeout", None)
-        self.acks_on_failure_or_timeout: bool | None = options.pop("acks_on_failure_or_timeout", None)
-        self.reject_on_worker_lost: bool | None = options.pop("reject_on_worker_lost", None)
-        self.retry_on_worker_lost: bool | None = options.pop("retry_on_worker_lost", None)
-        self.time_limit = float(options.get("time_limit") or 0.0)
-        self.soft_time_limit = float(options.get("soft_time_limit") or 0.0)
+        self._pushed: list[Token[Context]] = []
+        checks = {option: value for option, value in options.items() if option in _TOLD_FIRST}
+        for option in _TOLD_FIRST - checks.keys():
+            if hasattr(type(self), option):
+                checks[option] = getattr(type(self), option)
+        self._original = function
+        self.function, self._dump = validation.Options(**checks).apply(function, bound=bind, app=runtime.app, name=name)
+        if type(self).run is not Task.run and self._dump is not None:
+            setattr(self, "run", self.function)  # noqa: B010 - a method of a class-based task
+        self._check: Callable[..., None] = self._first_check
+        self.__name__ = getattr(function, "__name__", name)
+        self.__doc__ = function.__doc__ or type(self).__doc__
+        self.__module__ = getattr(function, "__module__", type(self).__module__)
+        self.__wrapped__ = function
+        self.configure({option: value for option, value in options.items() if option not in checks})
+
+    def configure(self, attributes: Mapping[str, Any]) -> None:
+        """Set attributes, options among them.
+
+        One that is nearly an option raises TypeError, any other is kept, as in Celery; `@name` puts a decorator
+        around a method.
+        """
+        for name, value in attributes.items():
+            if name.startswith("@"):
+                setattr(self, name[1:], value(getattr(self, name[1:])))
+                continue
+            if not hasattr(type(self), name):
+                near = difflib.get_close_matches(name, _known_options(), n=1, cutoff=0.75)
+                if near:
+                    raise TypeError(f"task {self.name} has no option {name!r}; did you mean {near[0]!r}?")
+            setattr(self, name, value)
+        self._settle()
+
+    def _settle(self) -> None:
+        """What follows from the attributes."""
+        if self.rate_limit is not None:
+            warnings.warn(f"task {self.name}: rate_limit comes in a later version", stacklevel=4)
+        self.throws = tuple(self.throws)
         self.limited = bool(self.time_limit or self.soft_time_limit)
-        self.throws: tuple[type[BaseException], ...] = tuple(options.pop("throws", ()))
-        self.retry_policy = _take_policy(options)
-        unknown = options.keys() - OPTIONS
-        if unknown:
-            raise TypeError(f"task {name} has no option {sorted(unknown)[0]!r}")
-        self.options: dict[str, Any] = options
+        given = {name: getattr(self, name) for name in RetryPolicy.__struct_fields__}
+        for name in ("autoretry_for", "dont_autoretry_for"):
+            given[name] = tuple(given[name])
+        self.retry_policy = RetryPolicy(**given)
+        self.options: dict[str, Any] = {name: value for name in OPTIONS if (value := getattr(self, name)) is not None}
         self.hooks = frozenset(hook for hook in HOOKS if getattr(type(self), hook) is not getattr(Task, hook))
         """Which of the methods that workers call it has of its own: the others are not called at all."""
-        own_call = type(self).__call__ not in (Task.__call__, AsyncTask.__call__)
+        own_call = "__call__" in vars(self) or type(self).__call__ not in (Task.__call__, AsyncTask.__call__)
         self.body: Callable[..., Any] = self.__call__ if own_call else self.run
         """What a worker calls."""
-        self.__name__ = getattr(function, "__name__", name)
-        self.__doc__ = function.__doc__
-        self.__wrapped__ = function
+
+    def _first_check(self, *args: Any, **kwargs: Any) -> None:
+        """What is left to do at the first call: the app's part, and how arguments are checked."""
+        app = self._runtime.app
+        app.finalize(auto=True)
+        if app.strict_typing if self.typing is None else self.typing:
+            self._check = arguments.checker(self._original, skip=int(self.bind))
+        else:
+            self._check = arguments.anything
+        self._check(*args, **kwargs)
+
+    @property
+    def app(self) -> Any:
+        """The app it belongs to."""
+        return self._runtime.app
 
     @property
     def request(self) -> Context:
-        """The call that is running, here and now."""
-        return current.get()
+        """The call that is running, here and now; an empty one where this task was called like a function."""
+        request = current.get()
+        return request if request.task == self.name or request.task is None else DIRECT
+
+    def push_request(self, *fields: Any, **more: Any) -> None:
+        """Let `request` have these fields until `pop_request`: for tests."""
+        request = Context()
+        request.task, request.instance = self.name, self
+        request.update(*fields, **more)
+        self._pushed.append(current.set(request))
+
+    def pop_request(self) -> None:
+        """Take back what `push_request` did last."""
+        current.reset(self._pushed.pop())
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function here, without a worker."""
@@ -105,22 +226,52 @@ class Task(Generic[P, R]):
         return self.function(self, *args, **kwargs) if self.bind else self.function(*args, **kwargs)
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
-        """Enqueue a call with these arguments; when it returns, the store has it."""
+        """Enqueue a call with these arguments; when it returns, the store has it.
+
+        Raises TypeError for arguments that the function does not take.
+        """
+        self._check(*args, **kwargs)
+        if self._dump is not None:
+            return self._send(self._call(*self._dump(args, kwargs), {}))
         return self._send(Call(task=self.name, args=args, kwargs=kwargs, **self.options))
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """`delay` for event loops."""
-        call = Call(task=self.name, args=args, kwargs=kwargs, **self.options)
+        call = self._checked(args, kwargs, {})
+        if self._runtime.settings.task_always_eager:
+            return self._apply_eagerly(call)
         id = await self._runtime.sender.asend_one(call)
         return AsyncResult(id, self._runtime.store, self.name, ignored=bool(call.ignore_result))
 
     def apply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[R]:
-        """Enqueue a call with options: those of `sender.Call`, under Celery's names."""
-        return self._send(self._call(args, kwargs, options))
+        """Enqueue a call with options: Celery's names, and its units (seconds).
+
+        Options that come in a later version raise `InvalidOption`, unknown ones TypeError.
+        """
+        return self._send(self._checked(args, kwargs, options))
+
+    async def aapply_async(
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> AsyncResult[R]:
+        """`apply_async` for event loops."""
+        call = self._checked(args, kwargs, options)
+        if self._runtime.settings.task_always_eager:
+            return self._apply_eagerly(call)
+        id = await self._runtime.sender.asend_one(call)
+        return AsyncResult(id, self._runtime.store, self.name, ignored=bool(call.ignore_result))
+
+    def _checked(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, options: dict[str, Any]) -> Call:
+        args, kwargs = args or (), kwargs or {}
+        self._check(*args, **kwargs)
+        if self._dump is not None:
+            args, kwargs = self._dump(args, kwargs)
+        return self._call(args, kwargs, call_options(options))
 
     def _send(self, call: Call) -> AsyncResult[R]:
+        if self._runtime.settings.task_always_eager:
+            return self._apply_eagerly(call)
         id = self._runtime.sender.send_one(call)
         return AsyncResult(id, self._runtime.store, self.name, ignored=bool(call.ignore_result))
 
@@ -131,12 +282,48 @@ class Task(Generic[P, R]):
         is raised.
         """
         runtime = self._runtime
-        name, options = self.name, {**self.options, **options}
-        calls = (Call(task=name, args=args, **options) for args in arguments)
+        options = call_options(options)
+        calls = (self._checked(args, None, options) for args in arguments)
+        if runtime.settings.task_always_eager:
+            return [self._apply_eagerly(call) for call in calls]
         return [AsyncResult(id, runtime.store, self.name) for id in runtime.sender.send(calls)]
 
     def _call(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, options: dict[str, Any]) -> Call:
         return Call(task=self.name, args=args or (), kwargs=kwargs, **{**self.options, **options})
+
+    def apply(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        link: Any = None,
+        link_error: Any = None,
+        task_id: str | None = None,
+        retries: int | None = None,
+        throw: bool | None = None,
+        logfile: str | None = None,
+        loglevel: int | None = None,
+        headers: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> EagerResult[R]:
+        """Run the task here and at once, with its hooks and its retries; no store is needed.
+
+        With `throw` its error is raised, by default if `task_eager_propagates` says so.
+        """
+        given = {"link": link, "link_error": link_error, "task_id": task_id, "headers": headers, **options}
+        call = self._call(args, kwargs, call_options({**given, "retries": retries or 0}))
+        return eager.run(self, call, throw=self._runtime.settings.task_eager_propagates if throw is None else throw)
+
+    def _apply_eagerly(self, call: Call) -> EagerResult[R]:
+        """What a call is with `task_always_eager`: its arguments pass through the serializer all the same."""
+        settings = self._runtime.settings
+        kind = serializers.find(call.serializer or settings.task_serializer)
+        args, kwargs = serializers.read(kind.write([call.args, call.kwargs or {}]), kind.content_type)
+        call.args, call.kwargs = args, kwargs
+        return eager.run(self, call, throw=settings.task_eager_propagates)
+
+    def AsyncResult(self, task_id: str) -> AsyncResult[R]:
+        """The result of a call of this task by id."""
+        return AsyncResult(task_id, self._runtime.store, self.name)
 
     def retry(
         self,
@@ -193,6 +380,10 @@ class Task(Generic[P, R]):
             "shadow": request.shadow,
             "reply_to": request.reply_to,
             "embed": request.embed or None,
+            "headers": request.headers,
+            "stamped_headers": request.stamped_headers,
+            "stamps": request.stamps,
+            "replaced_task_nesting": request.replaced_task_nesting,
         }
         return Call(
             task=self.name,
@@ -204,8 +395,12 @@ class Task(Generic[P, R]):
             parent_id=request.parent_id,
             eta=eta,
             countdown=countdown,
-            **{**inherited, **options},
+            **{**self._written(), **inherited, **call_options(options)},
         )
+
+    def _written(self) -> dict[str, Any]:
+        """How its messages are written."""
+        return {name: self.options[name] for name in ("serializer", "compression") if name in self.options}
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Called before a run; what it raises, the task has raised."""
@@ -243,37 +438,10 @@ class Task(Generic[P, R]):
         return f"<Task: {self.name}>"
 
 
-def _declared(kind: type[Task[..., Any]]) -> dict[str, Any]:
-    """The options that a subclass sets as attributes."""
-    return {name: getattr(kind, name) for name in _DECLARABLE if hasattr(kind, name)}
-
-
-_DECLARABLE = frozenset(
-    {
-        *OPTIONS,
-        *RetryPolicy.__struct_fields__,
-        "acks_late",
-        "acks_on_failure",
-        "acks_on_failure_or_timeout",
-        "acks_on_timeout",
-        "default_retry_delay",
-        "max_retries",
-        "reject_on_worker_lost",
-        "retry_on_worker_lost",
-        "store_errors_even_if_ignored",
-        "throws",
-        "track_started",
-    }
-)
-
-
-def _take_policy(options: dict[str, Any]) -> RetryPolicy:
-    """The retry options out of all others."""
-    given = {name: options.pop(name) for name in RetryPolicy.__struct_fields__ if name in options}
-    for name in ("autoretry_for", "dont_autoretry_for"):
-        if name in given:
-            given[name] = tuple(given[name])
-    return RetryPolicy(**given)
+@cache
+def _known_options() -> tuple[str, ...]:
+    """The attributes of `Task` that can be set."""
+    return tuple(name for name in (*Task.__annotations__, *_TOLD_FIRST) if not name.startswith("_"))
 
 
 class AsyncTask(Task[P, R]):
@@ -285,6 +453,28 @@ class AsyncTask(Task[P, R]):
         """Run the function here, without a worker."""
         coroutine: Coroutine[Any, Any, R] = self.run(*args, **kwargs)
         return coroutine
+
+
+def make_task(
+    kind: type[Task[..., Any]],
+    function: Callable[..., Any],
+    name: str,
+    runtime: Runtime,
+    *,
+    bind: bool,
+    options: Mapping[str, Any],
+) -> Task[..., Any]:
+    """A task of a function. An `__init__` of the subclass runs last, and finds everything there."""
+    task: Task[..., Any] = kind.__new__(kind)
+    task._declare(function, name, runtime, bind=bind, options=options)
+    type(task).__init__(task)
+    return task
+
+
+def adopt_task(task: Task[..., Any], name: str, runtime: Runtime, options: Mapping[str, Any]) -> None:
+    """Make a task of an object whose class has `run`."""
+    task._declare(task.run, name, runtime, options=options)
+    task.asynchronous = inspect.iscoroutinefunction(task.run)
 
 
 def kind_of(base: type[Task[..., Any]], *, asynchronous: bool) -> type[Task[..., Any]]:

@@ -26,7 +26,10 @@ class Settings(MutableMapping[str, Any]):
     A name that is nearly a known one is refused with the right name suggested; any other unknown name is
     kept as it is, for add-ons. A value of the wrong type or out of its range raises `ImproperlyConfigured` where
     it is set; what has no effect warns. `folder` tells where the project is whose `pyproject.toml` counts.
+    `revision` grows with every change, for those who keep what they have made of settings.
     """
+
+    revision: int
 
     # Values live in the instance's own dictionary, defaults included, once they are read: producers read them
     # for every message. Until then nothing is there, and `__getattr__` is asked.
@@ -42,6 +45,7 @@ class Settings(MutableMapping[str, Any]):
             _below=None,
             _environment={},
             _own={},
+            revision=0,
         )
 
     # -- sources ----------------------------------------------------------------
@@ -92,6 +96,7 @@ class Settings(MutableMapping[str, Any]):
         # A name of somebody else's could be that of a method.
         self.__dict__["_own"] = {name: value for name, value in values.items() if name not in TABLE}
         self.__dict__.update((name, values[name]) for name in TABLE)
+        self.__dict__["revision"] += 1
 
     def check(self) -> None:
         """Look at all settings once more, as they are now; workers do before they start.
@@ -105,6 +110,8 @@ class Settings(MutableMapping[str, Any]):
                 admit(name, self[name])
 
     # -- reading ----------------------------------------------------------------
+
+    revision: int
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -109,6 +109,7 @@ class Headers(Struct):
     redelivered: bool = False
     compression: str | None = None
     crashes: Count = field(default=0, name=CRASHES)
+    losses: Count = field(default=0, name=LOSSES)
     requeues: Count = field(default=0, name=REQUEUES)
 
 

@@ -17,7 +17,7 @@ def specify(task: Task[..., Any], conf: Settings) -> TaskSpec:
         asynchronous=task.asynchronous,
         once=late is False,
         tracked=bool(_first(task.track_started, conf.task_track_started)),
-        time_limit=task.time_limit,
+        time_limit=float(task.time_limit or 0.0),
         repeats=late is not False and _first(task.reject_on_worker_lost, conf.task_reject_on_worker_lost) is not False,
         retry_lost=float(task.default_retry_delay) if lost else -1.0,
         most_retries=-1 if task.max_retries is None else task.max_retries,

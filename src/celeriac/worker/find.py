@@ -69,10 +69,10 @@ def _app_below(package: str) -> Celeriac | None:
 
 
 def import_modules(app: Celeriac) -> None:
-    """Import the modules that the app's settings name, for the tasks in them."""
-    for setting in (app.conf.imports, app.conf.include):
-        for module in [setting] if isinstance(setting, str) else setting:
-            importlib.import_module(module)
+    """Import the modules with the app's tasks, and make it the app of the process."""
+    app.set_current()
+    app.set_default()
+    app.import_default_modules()
 
 
 def why_not(error: BaseException) -> str:

@@ -141,7 +141,8 @@ class Executor:
         task = self._tasks.get(headers.task)
         if task is None:
             raise NotRegistered(headers.task)
-        context = Context(message, self._hostname, queue)
+        context = Context(message, self._hostname, queue, raw)
+        context.instance = task
         context.args, context.kwargs, context.embed = args, kwargs, embed
         if to_run and headers.expires is not None and self._clock.now() > _instant(headers.expires, self._zone):
             raise TaskRevokedError("expired")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from celeriac import exceptions, states
+from celeriac import exceptions, hooks, states
 from celeriac.app import Celeriac
 from celeriac.exceptions import (
     Ignore,
@@ -23,7 +23,6 @@ from celeriac.sender import Call
 from celeriac.store import letters
 from celeriac.store.contract import Attempt as Attempted
 from celeriac.store.contract import Cause, DeadLetter, Message
-from celeriac.worker.child import hooks
 from celeriac.worker.child.attempt import Attempt
 from celeriac.worker.child.followups import Followups, follows
 from celeriac.worker.declared import keeps_errors, keeps_failures, keeps_timeouts

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import logging
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 from celeriac import states
 from celeriac.context import Context
 from celeriac.message import failure
-from celeriac.task import Task
 
 logger = logging.getLogger("celeriac.worker")
+
+
+class Hooked(Protocol):
+    """What is needed of a task."""
+
+    name: str
+    hooks: frozenset[str]
 
 
 class ExceptionInfo:
@@ -28,25 +34,25 @@ class ExceptionInfo:
         return self.traceback
 
 
-def succeeded(task: Task[..., Any], context: Context, value: Any) -> None:
+def succeeded(task: Hooked, context: Context, value: Any) -> None:
     """Call what a success calls for."""
     _call(task, "on_success", value, context.id, context.args, context.kwargs)
     _call(task, "after_return", states.SUCCESS, value, context.id, context.args, context.kwargs, None)
 
 
-def failed(task: Task[..., Any], context: Context, error: BaseException) -> None:
+def failed(task: Hooked, context: Context, error: BaseException) -> None:
     """Call what a failure calls for."""
     info = ExceptionInfo(error)
     _call(task, "on_failure", error, context.id, context.args, context.kwargs, info)
     _call(task, "after_return", states.FAILURE, error, context.id, context.args, context.kwargs, info)
 
 
-def retried(task: Task[..., Any], context: Context, cause: BaseException, retry: BaseException) -> None:
+def retried(task: Hooked, context: Context, cause: BaseException, retry: BaseException) -> None:
     """Call what a retry calls for."""
     _call(task, "on_retry", cause, context.id, context.args, context.kwargs, ExceptionInfo(retry))
 
 
-def _call(task: Task[..., Any], hook: str, *arguments: Any) -> None:
+def _call(task: Hooked, hook: str, *arguments: Any) -> None:
     if hook not in task.hooks:
         return
     try:
