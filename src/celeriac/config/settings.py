@@ -111,8 +111,6 @@ class Settings(MutableMapping[str, Any]):
 
     # -- reading ----------------------------------------------------------------
 
-    revision: int
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)

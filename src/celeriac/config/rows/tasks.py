@@ -23,7 +23,7 @@ from celeriac.config.setting import (
     refused,
 )
 
-_EAGER = "it needs task_always_eager"
+_EAGER = "the result is with the caller, and in no store"
 _STRAIGHT = "a message goes straight into its queue; exchanges come with RabbitMQ"
 _QUEUE_TYPES = "queue types come with RabbitMQ"
 
@@ -178,29 +178,25 @@ ROWS = (
         "Whether a task may go to a queue that task_queues does not name.",
         old=("CELERY_CREATE_MISSING_QUEUES",),
     ),
-    refused(
+    Setting(
         "task_annotations",
         ANY,
         None,
         "Attributes to set on tasks: a dictionary by name ('*' for all), an object that annotates, or a list.",
-        "they are not applied yet, and tasks would run with other options",
-        only=(None, {}, (), []),
         old=("CELERY_ANNOTATIONS",),
     ),
-    refused(
+    Setting(
         "task_always_eager",
         BOOL,
         False,
         "Run tasks where they are called, at once.",
-        "it is not built yet; celeriac.testing has a worker for tests",
         old=("CELERY_ALWAYS_EAGER",),
     ),
-    later(
+    Setting(
         "task_eager_propagates",
         BOOL,
         False,
         "Whether tasks that are run where they are called raise their errors there.",
-        _EAGER,
         old=("CELERY_EAGER_PROPAGATES_EXCEPTIONS",),
     ),
     later(
