@@ -24,7 +24,6 @@ from celeriac.config.setting import (
 )
 
 _EAGER = "the result is with the caller, and in no store"
-_STRAIGHT = "a message goes straight into its queue; exchanges come with RabbitMQ"
 _QUEUE_TYPES = "queue types come with RabbitMQ"
 
 ROWS = (
