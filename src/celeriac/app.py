@@ -22,8 +22,8 @@ from celeriac.delayed import Delayed
 from celeriac.discovery import Packages, Search
 from celeriac.exceptions import AlwaysEagerIgnored, ImproperlyConfigured, NotRegistered
 from celeriac.options import call_options
-from celeriac.registry import TaskRegistry
 from celeriac.queues import Queues
+from celeriac.registry import TaskRegistry
 from celeriac.result import AsyncResult
 from celeriac.sender import Call, Sender
 from celeriac.store.contract import Store

@@ -24,6 +24,7 @@ _active: WeakSet[Any] = WeakSet()
 _shared: list[Callable[[Any], Any]] = []
 _default: Any = None
 _latest: Any = None
+_fallback: Any = None
 _make_fallback: Callable[[], Any] | None = None
 
 
@@ -52,11 +53,11 @@ def set_default_app(app: Any) -> None:
 
 def get_current_app() -> Any:
     """The current app; one is made where there is none."""
-    app = _thread.app or _default or _latest
+    global _fallback
+    app = _thread.app or _default or _latest or _fallback
     if app is None:
         assert _make_fallback is not None
-        app = _make_fallback()
-        set_default_app(app)
+        app = _fallback = _make_fallback()
     return app
 
 
