@@ -29,6 +29,12 @@ def app():
         yield app
 
 
+@pytest.fixture(autouse=True)
+def _shared_here_only(monkeypatch):
+    """What is shared would else be in the apps of all other tests."""
+    monkeypatch.setattr(apps, "_shared", [])
+
+
 @pytest.fixture
 def eager():
     with Celeriac("tests", broker="memory://", task_always_eager=True) as app:
