@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -60,21 +60,14 @@ def _pauses(policy: Mapping[str, Any]) -> float:
 
 
 def check(values: Mapping[str, Any]) -> None:
-    """Raise `ImproperlyConfigured` for settings that cannot all be meant."""
-    for contradiction in _contradictions(values):
-        raise ImproperlyConfigured(contradiction)
+    """Raise `ImproperlyConfigured` for settings that cannot all be meant.
 
-
-def _contradictions(values: Mapping[str, Any]) -> Iterator[str]:
+    What a task may say otherwise is none: `task_reject_on_worker_lost` beside `task_acks_late = False` counts for the
+    tasks with `acks_late=True`.
+    """
     soft, hard = values["task_soft_time_limit"], values["task_time_limit"]
     if soft and hard and soft > hard:
-        yield (
+        raise ImproperlyConfigured(
             f"task_soft_time_limit = {soft:g} is longer than task_time_limit = {hard:g}: "
             f"a task would be ended before it is asked to end"
         )
-    for name in ("task_reject_on_worker_lost", "task_retry_on_worker_lost"):
-        if values["task_acks_late"] is False and values[name]:
-            yield (
-                f"{name} = True has a task run again whose process died, and task_acks_late = False "
-                f"has it run once at the most"
-            )
