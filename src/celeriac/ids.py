@@ -35,8 +35,15 @@ _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 def stamped_id(now: float) -> str:
     """A UUID that tells when it was made, to the millisecond (version 7, RFC 9562); `now` in seconds since 1970."""
-    milliseconds = int(now * 1000)
-    return f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7{new_id()[15:]}"
+    global _stamp
+    milliseconds, stamp = int(now * 1000), _stamp
+    if stamp[0] != milliseconds:
+        # Written once a millisecond, not once a message.
+        stamp = _stamp = milliseconds, f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7"
+    return stamp[1] + new_id()[15:]
+
+
+_stamp = (-1, "")
 
 
 def read_stamp(text: str) -> float | None:

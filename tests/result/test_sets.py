@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import threading
 
 import pytest
 
+from celeriac.apps import set_current_app
 from celeriac.exceptions import TimeoutError
 from celeriac.result import AsyncResult, EagerResult, GroupResult, ResultSet, agather, result_from_tuple
 from tests.result.writer import Writer, failed, succeeded
@@ -144,6 +146,10 @@ def test_mixed_with_what_ran_here(app, writer):
     assert ResultSet([EagerResult("e", 0, "SUCCESS"), app.AsyncResult("a")]).get(5) == [0, 1]
 
 
-def test_an_app_is_named_or_missed():
-    with pytest.raises(Exception, match="whose result"):
-        AsyncResult("a").ready()
+def test_the_current_app_is_meant_where_none_is_named(app, writer):
+    writer.write("a", succeeded("a", 1))
+    set_current_app(app)
+    try:
+        assert AsyncResult("a").get(5) == pickle.loads(pickle.dumps(app.AsyncResult("a"))).get(5) == 1
+    finally:
+        set_current_app(None)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Generator, Iterator
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from celeriac import states
-from celeriac.exceptions import ImproperlyConfigured, TimeoutError
+from celeriac.apps import get_current_app
+from celeriac.exceptions import TimeoutError
 from celeriac.explain import Explanation, explain
 from celeriac.message import document
 from celeriac.progress import Progress, from_meta
@@ -29,7 +30,8 @@ class App(Protocol):
 class AsyncResult(Generic[R_co]):
     """The result of a call, now or later. Asking is cheap; nothing is held open.
 
-    `store` or `app` say where it is kept. Two with the same id are equal.
+    `store` or `app` say where it is kept; without them it is where the current app keeps its own. Two with the same
+    id are equal.
     """
 
     __slots__ = ("_final", "_store", "_then", "_used_app", "id", "ignored", "parent", "task_name")
@@ -56,7 +58,7 @@ class AsyncResult(Generic[R_co]):
         self.ignored = ignored
         """Whether the call was sent with `ignore_result`: then there is nothing to wait for."""
         self._used_app = app
-        self._store = store or (_homeless if app is None else lambda: app.store)
+        self._store = store or (_current_store if app is None else lambda: app.store)
         self._final: document.Document | None = None
         self._then: list[tuple[Callable[..., Any], Callable[..., Any] | None]] = []
 
@@ -354,5 +356,6 @@ class AsyncResult(Generic[R_co]):
         return AsyncResult, (self.id, None, self.task_name, None, self.parent)
 
 
-def _homeless() -> Store:
-    raise ImproperlyConfigured("whose result is it? AsyncResult(id, app=app)")
+def _current_store() -> Store:
+    store: Store = get_current_app().store
+    return store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 
@@ -76,6 +77,36 @@ class Results:
         documents = store.wait_results(("running", "done", "unknown"), timeout=0.1)
         assert documents == (None, document("FAILURE"), None)
         assert 0.09 <= time.monotonic() - began < 5
+
+    def test_waiting_for_some_returns_when_so_many_are_final(self, store: c.Store) -> None:
+        tasks = tuple(f"t{place}" for place in range(600))
+        _write(store, (tasks[500], document("SUCCESS")), (tasks[7], document("STARTED")))
+        found = store.wait_results(tasks, 20, 1)
+        assert [task for task, each in zip(tasks, found, strict=True) if each] == [tasks[500]]
+        waiting = threading.Timer(0.05, _write, (store, (tasks[7], document("FAILURE"))))
+        waiting.start()
+        assert sum(each is not None for each in store.wait_results(tasks, 20, 2)) == 2
+        waiting.join()
+
+    def test_coroutines_wait_side_by_side(self, store: c.Store) -> None:
+        tasks = tuple(f"t{place}" for place in range(20))
+
+        async def main() -> None:
+            each = [asyncio.ensure_future(store.await_results((task, task), 20)) for task in tasks]
+            together = asyncio.ensure_future(store.await_results(tasks, None))
+            given_up = asyncio.ensure_future(store.await_results(tasks[:1], None))
+            await asyncio.sleep(0.05)
+            given_up.cancel()
+            assert await store.await_results(tasks[:2], 0) == (None, None)
+            for task in reversed(tasks):
+                await asyncio.to_thread(_write, store, (task, document("STARTED")))
+                await asyncio.to_thread(_write, store, (task, document("SUCCESS", f'"{task}"')))
+            expected = tuple(document("SUCCESS", f'"{task}"') for task in tasks)
+            assert await together == expected
+            assert [await one for one in each] == [(doc, doc) for doc in expected]
+            assert await store.await_results(("never", tasks[3]), 0.1) == (None, expected[3])
+
+        asyncio.run(main())
 
     def test_no_time_to_wait_is_one_look(self, store: c.Store) -> None:
         _write(store, ("done", document("SUCCESS")))
