@@ -31,18 +31,21 @@ def test_what_was_revoked_before_a_worker_came_does_not_run(scene: Scene) -> Non
 def test_what_waits_behind_a_long_task_does_not_begin_any_more(scene: Scene) -> None:
     """Wherever it is by then: in the child, in the worker's hands, or back in the queue."""
     gate = scene.new_gate()
-    scene.ready_worker(1)
-    first = scene.send("gate", 0, str(gate))
+    scene.ready_worker(2)
+    first, last = scene.send("gate", 0, str(gate)), scene.send("slow", 50, 60.0)
+    scene.ledger.wait_for_starts(2)
     behind = scene.send_many("quick", [(number,) for number in range(1, 40)])
-    scene.ledger.wait_for_starts(1)
     for result in behind:
         result.revoke()
+    last.revoke(terminate=True)
+    with pytest.raises(TaskRevokedError):
+        last.get(timeout=10)  # and so the worker knows of all that were revoked before
     open_gate(gate)
     assert first.get(timeout=10) == 0
     for result in behind:
         with pytest.raises(TaskRevokedError):
             result.get(timeout=10)
-    assert len(scene.ledger.starts()) == 1
+    assert len(scene.ledger.starts()) == 2
 
 
 def test_what_runs_goes_on_unless_it_is_to_be_terminated(scene: Scene) -> None:

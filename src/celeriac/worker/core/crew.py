@@ -258,7 +258,11 @@ class Crew:
             successor = self._spawn(child.pool)
             if successor is not None and not at_once:
                 successor.predecessor = child
-        self._events.outcomes_waiting()
+        self._stir()
+
+    def _stir(self) -> None:
+        """Let the dispatchers look again, but later: it may be one of them that asked."""
+        self._loop.call_soon(self._events.outcomes_waiting)
 
     # -- one child ------------------------------------------------------------
 
@@ -339,7 +343,7 @@ class Crew:
         child.gone = True
         self._close(child)
         self._loop.call_later(_LEAVING_SECONDS, self.kill, child)
-        self._events.outcomes_waiting()
+        self._stir()
 
     def _close(self, child: Child) -> None:
         self._loop.remove_reader(child.notify)
