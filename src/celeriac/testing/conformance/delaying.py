@@ -21,8 +21,8 @@ class Delaying:
         assert 0 < promoted.next_due <= HOUR
 
     def test_delays_are_counted_on_the_clock_of_the_store(self, store: c.Store) -> None:
-        put(store, b"soon", priority=3, delay=30)
         began = time.monotonic()
+        put(store, b"soon", priority=3, delay=30)
         while not (promoted := store.run(c.Promote())).count:
             time.sleep(promoted.next_due / 1000)
         assert time.monotonic() - began >= 0.025
