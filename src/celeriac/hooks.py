@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
+from importlib import import_module
 from types import TracebackType
 from typing import Any, Protocol
 
 from celeriac import states
 from celeriac.context import Context
 from celeriac.message import failure
-
-logger = logging.getLogger("celeriac.worker")
 
 
 class Hooked(Protocol):
@@ -58,4 +56,6 @@ def _call(task: Hooked, hook: str, *arguments: Any) -> None:
     try:
         getattr(task, hook)(*arguments)
     except BaseException:
+        # Those who only call tasks have no use for logging, and pay for its import.
+        logger = import_module("logging").getLogger("celeriac.worker")
         logger.exception("%s of task %s raised", hook, task.name)

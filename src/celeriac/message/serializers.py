@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import msgspec
@@ -111,9 +110,11 @@ def _load_add_ons() -> None:
 
 def _yaml(function: str) -> Callable[[Any], Any]:
     def call(value: Any) -> Any:
-        if find_spec("yaml") is None:
-            raise ImproperlyConfigured("the serializer yaml needs PyYAML: pip install 'celeriac[yaml]'")
-        return getattr(import_module("yaml"), function)(value)
+        try:
+            yaml = import_module("yaml")
+        except ModuleNotFoundError as error:
+            raise ImproperlyConfigured("the serializer yaml needs PyYAML: pip install 'celeriac[yaml]'") from error
+        return getattr(yaml, function)(value)
 
     return call
 
