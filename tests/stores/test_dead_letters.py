@@ -14,6 +14,7 @@ from celeriac.store.letters import fingerprint
 from celeriac.stores.memory import MemoryStore
 from celeriac.stores.redis import RedisStore
 from celeriac.stores.sqlite import SQLiteStore
+from celeriac.stores.sqlite.statements import UPGRADES
 from celeriac.testing.conformance.hand import Hand, put
 from tests.stores.sqlite.first_version import SCHEMA
 
@@ -101,6 +102,22 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path):
     assert (delayed.queue, delayed.raw, delayed.priority, delayed.due) == ("q", b"later", 3, 4_000_000_000_000)
     assert store.run(c.Revoke((c.Revocation("t1", b"x"),))) == c.Ended()
     assert Hand(store).finish().revision == 1
+    store.close()
+
+
+def test_a_file_of_the_second_version_is_brought_up_to_date(tmp_path):
+    path = tmp_path / "tasks.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(SCHEMA + UPGRADES[2])
+        database.execute("INSERT INTO message VALUES (1, ?)", (b"held",))
+        database.execute("INSERT INTO lease VALUES (1, 'w', 'e', '{}')")
+        database.execute("INSERT INTO claim VALUES (1, 1, 1, 'q', 0, 0)")
+        database.execute("PRAGMA user_version = 2")
+        database.commit()
+    store = SQLiteStore(path)
+    assert store.run(c.Locate("held")).held == (c.Holding("w", "e:1", "q", 0, b"held"),)
+    store.run(c.Pause(("q",)))
+    assert store.run(c.Stats(("q",))) == (c.QueueStats("q", claimed=1, paused=True),)
     store.close()
 
 
