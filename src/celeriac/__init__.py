@@ -1,17 +1,15 @@
-"""Celeriac: a distributed task queue for Python that speaks Celery's protocol."""
+"""Celeriac: a distributed task queue for Python that speaks Celery's protocol.
 
-from celeriac import apps
-from celeriac.app import Celeriac
-from celeriac.result import AsyncResult, gather
-from celeriac.routing import Exchange, Queue
-from celeriac.shared import shared_task
-from celeriac.task import Task
+The names here are loaded when they are first used: a program that asks for the version loads nothing else.
+"""
 
-Celery = Celeriac
-current_app: Celeriac = apps.current_app
-"""The current app, whichever that is when it is used."""
-current_task: Task[..., object] = apps.current_task
-"""The task that runs here; false where none does."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from celeriac.app import Celeriac, Celery, current_app, current_task
+    from celeriac.result import AsyncResult, gather
+    from celeriac.routing import Exchange, Queue
+    from celeriac.shared import shared_task
+    from celeriac.task import Task
 
 __version__ = "0.1.0"
 __all__ = [
@@ -27,3 +25,30 @@ __all__ = [
     "gather",
     "shared_task",
 ]
+
+_HOMES = {
+    "AsyncResult": "celeriac.result",
+    "Celeriac": "celeriac.app",
+    "Celery": "celeriac.app",
+    "Exchange": "celeriac.routing",
+    "Queue": "celeriac.routing",
+    "Task": "celeriac.task",
+    "current_app": "celeriac.app",
+    "current_task": "celeriac.app",
+    "gather": "celeriac.result",
+    "shared_task": "celeriac.shared",
+}
+
+
+def __getattr__(name: str) -> object:
+    """A name at its first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -10,25 +10,27 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from celeriac import apps
 from celeriac.annotations import annotations_for
 from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.config import Defaults, Settings, Source
-from celeriac.control import Control
-from celeriac.dead import Dead
-from celeriac.delayed import Delayed
 from celeriac.discovery import Packages, Search
 from celeriac.exceptions import AlwaysEagerIgnored, ImproperlyConfigured, NotRegistered
 from celeriac.options import call_options
-from celeriac.queues import Queues
 from celeriac.registry import TaskRegistry
 from celeriac.result import AsyncResult
 from celeriac.sender import Call, Sender
 from celeriac.store.contract import Store
 from celeriac.stores.open import absolute_url, open_named, project_root
 from celeriac.task import AsyncTask, Runtime, Task, adopt_task, kind_of, make_task
+
+if TYPE_CHECKING:
+    from celeriac.control import Control
+    from celeriac.dead import Dead
+    from celeriac.delayed import Delayed
+    from celeriac.queues import Queues
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -120,10 +122,6 @@ class Celeriac:
         self.clock: Clock = SYSTEM_CLOCK
         self.sender = Sender(self._open_store, self.conf, self.clock, self._tasks)
         self._runtime = Runtime(self, self.sender, self._open_store, self.conf)
-        self.control = Control(self._open_store)
-        self.dead = Dead(self._open_store, self.clock)
-        self.delayed = Delayed(self._open_store, self.clock)
-        self.queues = Queues(self._open_store, self.clock)
         apps.register_app(self)
         if set_as_current:
             self.set_current()
@@ -155,6 +153,36 @@ class Celeriac:
     def add_defaults(self, defaults: Defaults) -> None:
         """Settings that count where nobody says anything else; a callable is called when they are needed."""
         self.conf.add_defaults(defaults)
+
+    # What only an operator's program uses is loaded when it is.
+
+    @cached_property
+    def control(self) -> Control:
+        """What is said to all workers at once."""
+        from celeriac.control import Control
+
+        return Control(self._open_store)
+
+    @cached_property
+    def dead(self) -> Dead:
+        """The messages that were set aside."""
+        from celeriac.dead import Dead
+
+        return Dead(self._open_store, self.clock)
+
+    @cached_property
+    def delayed(self) -> Delayed:
+        """The tasks that wait for their time."""
+        from celeriac.delayed import Delayed
+
+        return Delayed(self._open_store, self.clock)
+
+    @cached_property
+    def queues(self) -> Queues:
+        """The queues as an operator sees them."""
+        from celeriac.queues import Queues
+
+        return Queues(self._open_store, self.clock)
 
     @property
     def store(self) -> Store:
@@ -373,3 +401,9 @@ def _fallback() -> Celeriac:
 
 
 apps.use_fallback(_fallback)
+
+Celery = Celeriac
+current_app: Celeriac = apps.current_app
+"""The current app, whichever that is when it is used."""
+current_task: Task[..., object] = apps.current_task
+"""The task that runs here; false where none does."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import uuid
 from collections.abc import Iterator
 from functools import cache
@@ -77,6 +76,8 @@ def new_epoch() -> str:
 @cache
 def hostname() -> str:
     """The name of this machine."""
+    import socket
+
     return socket.gethostname()
 
 

@@ -8,7 +8,6 @@ import click
 
 from celeriac.cli import forms
 from celeriac.cli.loading import load_app
-from celeriac.config.secrets import censored_text
 
 
 @click.command("hand-back")
@@ -61,5 +60,7 @@ def adopt(context: click.Context, older: float | None, as_json: bool) -> None:
 def _kombu(app: Any, nothing: str) -> Any:
     kombu = app.store.kombu
     if kombu is None:
+        from celeriac.config.secrets import censored_text
+
         forms.fail(f"Celery keeps no messages in {censored_text(app.store.url)}: {nothing}")
     return kombu

@@ -3,38 +3,57 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 
 import celeriac
-from celeriac import ids
-from celeriac.cli.dead import dead
-from celeriac.cli.delayed import delayed
-from celeriac.cli.fleets import adopt, hand_back
-from celeriac.cli.health import health
-from celeriac.cli.init import init
 from celeriac.cli.loading import EXIT_FAILED, EXIT_UNAVAILABLE, app_name, load_app
 from celeriac.cli.pool_options import pool_options
-from celeriac.cli.queues import list_, purge, queues
-from celeriac.cli.tasks import explain, result
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured
 
 if TYPE_CHECKING:
     from celeriac.worker.options import Given
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_ELSEWHERE = {
+    "adopt": ("celeriac.cli.fleets", "adopt"),
+    "dead": ("celeriac.cli.dead", "dead"),
+    "delayed": ("celeriac.cli.delayed", "delayed"),
+    "explain": ("celeriac.cli.tasks", "explain"),
+    "hand-back": ("celeriac.cli.fleets", "hand_back"),
+    "health": ("celeriac.cli.health", "health"),
+    "init": ("celeriac.cli.init", "init"),
+    "list": ("celeriac.cli.queues", "list_"),
+    "purge": ("celeriac.cli.queues", "purge"),
+    "queues": ("celeriac.cli.queues", "queues"),
+    "result": ("celeriac.cli.tasks", "result"),
+}
+"""Commands in modules of their own."""
+
+
+class _Commands(click.Group):
+    """A group that loads a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*self.commands, *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        module, attribute = _ELSEWHERE[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-A", "--app", metavar="MODULE[:APP]", envvar="CELERIAC_APP", help="Where the app is.")
 @click.version_option(celeriac.__version__, prog_name="celeriac")
 @click.pass_context
 def cli(context: click.Context, app: str | None) -> None:
     """Run and inspect background tasks."""
     context.obj = app
-
-
-for command in (health, dead, delayed, hand_back, adopt, init, queues, purge, list_, result, explain):
-    cli.add_command(command)
 
 
 @cli.command()
@@ -54,6 +73,7 @@ def worker(
     log_format: str | None,
 ) -> None:
     """Run tasks until told to stop (SIGTERM or Ctrl-C)."""
+    from celeriac import ids
     from celeriac.worker.launcher import launch
     from celeriac.worker.options import WorkerOptions
     from celeriac.worker.pools import before_import

@@ -13,7 +13,6 @@ the coroutine that asks for the result (`SystemExit`, `KeyboardInterrupt`, `Canc
 from __future__ import annotations
 
 import sys
-import traceback
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
@@ -95,6 +94,8 @@ def place(error: BaseException) -> str:
 
 def trace(error: BaseException) -> str:
     """The traceback as text, whatever the exception does when it is looked at; the middle is left out of long ones."""
+    import traceback
+
     try:
         text = "".join(traceback.format_exception(error))
     except BaseException:

@@ -8,7 +8,6 @@ are kept, and none for longer than `dead_letter_expires`; the oldest go first.
 from __future__ import annotations
 
 from enum import StrEnum
-from hashlib import blake2b
 
 import msgspec
 from msgspec import Struct
@@ -78,6 +77,8 @@ class DeadLetter(Struct, frozen=True, omit_defaults=True):
 
 def fingerprint(task: str, error: str, place: str) -> str:
     """A short name for one error of one task at one place."""
+    from hashlib import blake2b
+
     return blake2b("\n".join((task, error, place)).encode("utf-8", "replace"), digest_size=5).hexdigest()
 
 

@@ -6,23 +6,29 @@ task 60 ms, and what it would do for us is a HELLO and a SELECT (Redis docs, "Cl
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
 
 from celeriac.exceptions import ImproperlyConfigured
 
+if TYPE_CHECKING:
+    import ssl
+
+_NONE, _OPTIONAL, _REQUIRED = 0, 1, 2
+"""The numbers of `ssl.VerifyMode`: that module is loaded for connections with TLS only."""
 _TLS_CHECKS = {
-    "required": ssl.CERT_REQUIRED,
-    "cert_required": ssl.CERT_REQUIRED,
-    "optional": ssl.CERT_OPTIONAL,
-    "cert_optional": ssl.CERT_OPTIONAL,
-    "none": ssl.CERT_NONE,
-    "cert_none": ssl.CERT_NONE,
-    **{str(int(check)): check for check in ssl.VerifyMode},
+    "required": _REQUIRED,
+    "cert_required": _REQUIRED,
+    "2": _REQUIRED,
+    "optional": _OPTIONAL,
+    "cert_optional": _OPTIONAL,
+    "1": _OPTIONAL,
+    "none": _NONE,
+    "cert_none": _NONE,
+    "0": _NONE,
 }
 _SCHEMES = {
     "redis": "redis",
@@ -64,9 +70,9 @@ class Address(Struct, frozen=True):
     @property
     def unverified(self) -> bool:
         """Whether anybody could answer in the server's place: the certificate is not looked at, or not the name."""
-        return self.tls is not None and (self._checks() is not ssl.CERT_REQUIRED or not self._checks_name())
+        return self.tls is not None and (self._checks() != _REQUIRED or not self._checks_name())
 
-    def _checks(self) -> ssl.VerifyMode:
+    def _checks(self) -> int:
         wanted = (self.tls or {}).get("ssl_cert_reqs", "required").lower()
         if wanted not in _TLS_CHECKS:
             raise ImproperlyConfigured(f"ssl_cert_reqs cannot be {wanted!r}: required, optional or none")
@@ -82,11 +88,13 @@ class Address(Struct, frozen=True):
         """
         if self.tls is None:
             return None
+        import ssl
+
         options, checks = self.tls, self._checks()
         try:
             context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"))
-            context.check_hostname = checks is ssl.CERT_REQUIRED and self._checks_name()
-            context.verify_mode = checks
+            context.check_hostname = checks == _REQUIRED and self._checks_name()
+            context.verify_mode = ssl.VerifyMode(checks)
             if "ssl_certfile" in options:
                 context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
         except OSError as error:
@@ -139,5 +147,6 @@ def _tls_options(scheme: str, options: Mapping[str, str], use_tls: UseTls) -> di
     found = {name: value for name, value in options.items() if name in _TLS_OPTIONS}
     # Celery's examples give the constants of the module `ssl`, whose `str` is that of the number.
     return found | {
-        name: str(int(value) if isinstance(value, ssl.VerifyMode) else value) for name, value in more.items()
+        name: str(int(value) if isinstance(value, int) and not isinstance(value, bool) else value)
+        for name, value in more.items()
     }

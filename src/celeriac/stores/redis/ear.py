@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from celeriac.store.contract import is_final
-from celeriac.stores.redis.link import CONNECT_SECONDS, AsyncLink, LinkLost, check
+from celeriac.stores.redis.link import CONNECT_SECONDS, LinkLost, check
+from celeriac.stores.redis.loop_link import AsyncLink
 
 Future = asyncio.Future[bytes]
 

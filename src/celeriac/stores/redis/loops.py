@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from typing import Generic, TypeVar
 
 from celeriac.stores.redis.address import Address
-from celeriac.stores.redis.link import AsyncLink
+from celeriac.stores.redis.loop_link import AsyncLink
 
 Loop = asyncio.AbstractEventLoop
 L = TypeVar("L", bound=AsyncLink)

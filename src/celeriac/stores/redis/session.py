@@ -15,7 +15,8 @@ from celeriac.exceptions import OperationalError
 from celeriac.store import contract as c
 from celeriac.stores.redis import layout, verbs
 from celeriac.stores.redis.address import Address
-from celeriac.stores.redis.link import AsyncLink, LinkLost, check, needs_script, spell_out
+from celeriac.stores.redis.link import LinkLost, check, needs_script, spell_out
+from celeriac.stores.redis.loop_link import AsyncLink
 from celeriac.stores.redis.scripts import script
 
 R = TypeVar("R")

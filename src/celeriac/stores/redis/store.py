@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 import os
 import time
 import weakref
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import hiredis
 
-from celeriac.exceptions import EnqueueUncertain, ImproperlyConfigured, OperationalError
+from celeriac.exceptions import ImproperlyConfigured, OperationalError
 from celeriac.store import contract as c
 from celeriac.stores.redis import layout, verbs
 from celeriac.stores.redis.address import UseTls, parse
-from celeriac.stores.redis.ear import ResultLink
-from celeriac.stores.redis.kombu import Kombu
-from celeriac.stores.redis.link import (
-    CONNECT_SECONDS,
-    AsyncLink,
-    BlockingLink,
-    LinkLost,
-    check,
-    needs_script,
-    pack_all,
-    spell_out,
-)
-from celeriac.stores.redis.loops import LoopLinks
-from celeriac.stores.redis.session import RedisSession
+from celeriac.stores.redis.link import CONNECT_SECONDS, BlockingLink, LinkLost, check, needs_script, pack_all
+from celeriac.stores.redis.unanswered import DEADLINE_SECONDS, RECHECK_SECONDS, given_up
+
+if TYPE_CHECKING:
+    from celeriac.stores.redis.loop_door import LoopDoor
 
 R = TypeVar("R")
 
-logger = logging.getLogger("celeriac")
-
-DEADLINE_SECONDS = 2.0
-_RECHECK_SECONDS = 5.0
 _FOR_EVER = 100 * 365 * 86400
 """What 0 means as `result_seconds`: an expiry that nobody sees keeps each write one command."""
 
@@ -65,7 +50,11 @@ class RedisStore:
         self.beat_seconds = lease_seconds / 4
         self._address = parse(url, use_tls)
         if self._address.unverified:
-            logger.warning("TLS to %s without proof of who answers there: ssl_cert_reqs", self._address.host)
+            import logging
+
+            logging.getLogger("celeriac").warning(
+                "TLS to %s without proof of who answers there: ssl_cert_reqs", self._address.host
+            )
         results = self._address if results_url is None else parse(results_url)
         if results.server != self._address.server:
             raise ImproperlyConfigured("queues and results on two different servers: not supported yet")
@@ -74,12 +63,14 @@ class RedisStore:
         self._place = verbs.Place(self._address.db, results_db, kept, dead_limit, dead_seconds)
         self._links: dict[int, deque[BlockingLink]] = defaultdict(deque)
         self._results_address = results
-        self._make_loop_links()
+        self._for_loops: LoopDoor | None = None
         _STORES.add(self)
 
     @property
     def kombu(self) -> c.Kombu | None:
         """What Celery workers hold on this database."""
+        from celeriac.stores.redis.kombu import Kombu
+
         return Kombu(self._ask, self._address.db)
 
     def run(self, request: c.Request[R], *, deadline: float | None = None) -> R:
@@ -109,7 +100,7 @@ class RedisStore:
                 self._links[db].append(link)
                 return verbs.decode(request, check(reply))
             if time.monotonic() + pause > ends or (sent and not request.repeatable):
-                raise _given_up(request, sent, failure)
+                raise given_up(request, sent, failure)
             time.sleep(pause)
             pause = min(pause * 2, 0.25)
 
@@ -155,58 +146,19 @@ class RedisStore:
 
     async def arun(self, request: c.Request[R], *, deadline: float | None = None) -> R:
         """The same from an event loop; one connection a loop, requests in flight side by side."""
-        command = verbs.encode(request, self._place)
-        links = self._ears if isinstance(request, verbs.RESULT_REQUESTS) else self._loop_links
-        sent, pause = False, 0.01
-        seconds = DEADLINE_SECONDS if deadline is None else deadline
-        failure: Exception = TimeoutError(f"no reply within {seconds:g} s")
-        try:
-            async with asyncio.timeout(seconds):
-                while True:
-                    try:
-                        link: AsyncLink = await links.get()
-                        sent = True
-                        reply = await link.call(command)
-                        if needs_script(reply):
-                            reply = await link.call(spell_out(command))
-                        return verbs.decode(request, check(reply))
-                    except (LinkLost, OperationalError) as error:
-                        failure = error
-                        if sent and not request.repeatable:
-                            raise _given_up(request, sent, error) from error
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, 0.25)
-        except TimeoutError:
-            raise _given_up(request, sent, failure) from failure
+        return await self._loop_door().run(request, deadline)
 
     async def await_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
         """The same from an event loop; its coroutines share one subscribed connection."""
-        ends = None if timeout is None else time.monotonic() + timeout
-        found: dict[str, bytes] = {}
-        while missing := [task for task in dict.fromkeys(tasks) if task not in found]:
-            left = _RECHECK_SECONDS if ends is None else max(0.0, min(_RECHECK_SECONDS, ends - time.monotonic()))
-            failure: Exception | None = None
-            try:
-                link = await self._ears.get()
-                documents = await link.listen([layout.result_key(task) for task in missing], left)
-                found.update((task, doc) for task, doc in zip(missing, documents, strict=True) if doc is not None)
-            except (LinkLost, OperationalError) as error:
-                failure = error
-                await self._afetch(missing, found)
-                await asyncio.sleep(0.05)
-            if ends is not None and time.monotonic() >= ends:
-                if failure is not None and not found:
-                    raise OperationalError(f"cannot reach Redis: {failure}") from failure
-                break
-        return tuple(found.get(task) for task in tasks)
+        return await self._loop_door().await_results(tasks, timeout)
 
-    async def _afetch(self, tasks: list[str], found: dict[str, bytes]) -> None:
-        """Read them one by one, as `_fetch`."""
-        with contextlib.suppress(OperationalError):
-            for task in tasks:
-                (document,) = await self.arun(c.ReadResults((task,)))
-                if document is not None and c.is_final(document):
-                    found[task] = document
+    def _loop_door(self) -> LoopDoor:
+        """The door of event loops, which brings asyncio: a program that only sends does without both."""
+        if self._for_loops is None:
+            from celeriac.stores.redis.loop_door import LoopDoor
+
+            self._for_loops = LoopDoor(self._address, self._results_address, self._place)
+        return self._for_loops
 
     def wait_results(
         self, tasks: tuple[str, ...], timeout: float | None, least: int | None = None
@@ -252,12 +204,12 @@ class RedisStore:
             if isinstance(push, hiredis.PushNotification) and push[0] == b"message":
                 note(push[1], push[2])
 
-        patience = _RECHECK_SECONDS if ends is None else min(_RECHECK_SECONDS, max(1.0, ends - time.monotonic()))
+        patience = RECHECK_SECONDS if ends is None else min(RECHECK_SECONDS, max(1.0, ends - time.monotonic()))
         while isinstance(reply := link.read(patience), hiredis.PushNotification):
             note_push(reply)
         for key, document in zip(keys, check(reply), strict=True):
             note(key, document)
-        pause_ends = time.monotonic() + _RECHECK_SECONDS
+        pause_ends = time.monotonic() + RECHECK_SECONDS
         while len(missing) > enough:
             now = time.monotonic()
             left = pause_ends - now if ends is None else min(pause_ends, ends) - now
@@ -278,6 +230,8 @@ class RedisStore:
 
     async def connect(self, lease: c.Lease, first: int = 1) -> c.Session:
         """A session for a worker."""
+        from celeriac.stores.redis.session import RedisSession
+
         return await RedisSession(self._address, self._place, lease, first, self.beat_seconds).open()
 
     def durability(self) -> c.Durability:
@@ -305,18 +259,14 @@ class RedisStore:
         for links in self._links.values():
             while links:
                 links.pop().close()
-        self._loop_links.close()
-        self._ears.close()
+        if self._for_loops is not None:
+            self._for_loops.close()
 
     def forget_connections(self) -> None:
         """After a fork: the connections are the parent's. They are left alone, not closed."""
-        _INHERITED.append((self._links, self._loop_links, self._ears))
+        _INHERITED.append((self._links, self._for_loops))
         self._links = defaultdict(deque)
-        self._make_loop_links()
-
-    def _make_loop_links(self) -> None:
-        self._loop_links = LoopLinks(self._address, AsyncLink)
-        self._ears = LoopLinks(self._results_address, ResultLink)
+        self._for_loops = None
 
 
 def _answer(link: BlockingLink, ahead: deque[c.Request[R]], deadline: float | None) -> R:
@@ -325,14 +275,6 @@ def _answer(link: BlockingLink, ahead: deque[c.Request[R]], deadline: float | No
     if needs_script(reply):
         raise LinkLost("the server has forgotten its scripts")
     return verbs.decode(ahead.popleft(), check(reply))
-
-
-def _given_up(request: c.Request[Any], sent: bool, cause: Exception) -> OperationalError:
-    why = cause.args[0] if isinstance(cause, OperationalError) else cause
-    if sent and isinstance(request, c.Enqueue):
-        ids = tuple(message.id for message in request.messages)
-        return EnqueueUncertain(f"Redis did not answer: {why}", ids)
-    return OperationalError(f"cannot reach Redis: {why}")
 
 
 _STORES: weakref.WeakSet[RedisStore] = weakref.WeakSet()

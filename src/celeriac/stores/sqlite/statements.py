@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
-_FOLDER = resources.files(__package__) / "sql"
+_FOLDER = Path(__file__).parent / "sql"
 _ROW = re.compile(r"\(\?(, \?)*\)")
 _MARK = "-- name: "
 

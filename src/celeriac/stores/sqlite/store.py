@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import threading
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.engine import Engine
 from celeriac.stores.sqlite.requests import only_reads
-from celeriac.stores.sqlite.session import SQLiteSession
 from celeriac.stores.sqlite.transaction import Keeping
-from celeriac.stores.sqlite.waiting import Awaited, wait_for_results
+from celeriac.stores.sqlite.waiting import wait_for_results
 from celeriac.stores.sqlite.wake import NEWS, WORKER
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from celeriac.stores.sqlite.awaited import Awaited
+
+# What is awaited imports asyncio: a program that only sends does without it.
 
 R = TypeVar("R")
 
@@ -72,6 +77,8 @@ class SQLiteStore:
 
     async def arun(self, request: c.Request[R], *, deadline: float | None = None) -> R:
         """The same without blocking the event loop."""
+        import asyncio
+
         if only_reads(request) or self._open is None:
             return await asyncio.to_thread(self.run, request, deadline=deadline)
         loop = asyncio.get_running_loop()
@@ -104,6 +111,10 @@ class SQLiteStore:
 
     async def await_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
         """The same; the coroutines of a loop share one socket."""
+        import asyncio
+
+        from celeriac.stores.sqlite.awaited import Awaited
+
         found = await self.arun(c.ReadResults(tasks), deadline=timeout)
         final = tuple(each if each is not None and c.is_final(each) else None for each in found)
         if None not in final or (timeout is not None and timeout <= 0):
@@ -117,6 +128,10 @@ class SQLiteStore:
 
     async def connect(self, lease: c.Lease, first: int = 1) -> c.Session:
         """A session bound to the running loop."""
+        import asyncio
+
+        from celeriac.stores.sqlite.session import SQLiteSession
+
         engine = await asyncio.to_thread(self._engine, None)
         return SQLiteSession(self, engine.bells.make(WORKER), engine.bells.make(NEWS), first, engine.version())
 

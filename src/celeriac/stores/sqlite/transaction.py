@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,8 +25,7 @@ class Keeping(NamedTuple):
     dead_seconds: float = c.DEAD_LETTER_SECONDS
 
 
-@dataclass(slots=True)
-class Transaction:
+class Transaction(msgspec.Struct):
     """A connection within a transaction, the time of it, and what is to follow once it is committed.
 
     `now` is in milliseconds.
@@ -37,9 +35,9 @@ class Transaction:
     lock: LockFile
     now: int
     keeping: Keeping
-    rings: set[str] = field(default_factory=set)
+    rings: set[str] = msgspec.field(default_factory=set)
     """The kinds of bells to ring after the commit."""
-    after: list[Callable[[], None]] = field(default_factory=list)
+    after: list[Callable[[], None]] = msgspec.field(default_factory=list)
     """To be called after the commit."""
 
     def rows(self, name: str, **arguments: Any) -> list[tuple[Any, ...]]:

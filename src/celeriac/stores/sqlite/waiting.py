@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Callable
 
 from celeriac.clock import Clock
 from celeriac.store.contract import is_final
-from celeriac.stores.sqlite.wake import Bell, Bells
+from celeriac.stores.sqlite.wake import Bells
 
-_SLICE = 256
-_LOOK_SECONDS = 0.25
+SLICE = 256
+LOOK_SECONDS = 0.25
 """How often to look without having heard a bell: the process that should have rung it may have been killed."""
 
 Read = Callable[[tuple[str, ...]], tuple[bytes | None, ...]]
@@ -31,7 +29,7 @@ def wait_for_results(
     if len(missing := _collect(missing, final, read, every=enough > 0)) > enough:
         with bells.lend() as bell:
             while len(missing := _collect(missing, final, read, every=enough > 0)) > enough:
-                left = _LOOK_SECONDS if ends is None else min(_LOOK_SECONDS, ends - clock.monotonic())
+                left = LOOK_SECONDS if ends is None else min(LOOK_SECONDS, ends - clock.monotonic())
                 if left <= 0:
                     break
                 bell.wait(left)
@@ -45,78 +43,10 @@ def _collect(missing: list[str], final: dict[str, bytes], read: Read, *, every: 
     again at every bell.
     """
     still: list[str] = []
-    for start in range(0, len(missing), _SLICE):
-        part = missing[start : start + _SLICE]
+    for start in range(0, len(missing), SLICE):
+        part = missing[start : start + SLICE]
         final.update((task, doc) for task, doc in zip(part, read(tuple(part)), strict=True) if doc and is_final(doc))
         still += [task for task in part if task not in final]
         if still and not every:
-            return still + missing[start + _SLICE :]
+            return still + missing[start + SLICE :]
     return still
-
-
-class Awaited:
-    """What the coroutines of one event loop wait for: one bell, and one look for all of them."""
-
-    def __init__(self, read: Read, bells: Bells) -> None:
-        self._read = read
-        self._bells = bells
-        self._wanted: dict[str, set[asyncio.Future[bytes]]] = {}
-        self._stir = asyncio.Event()
-        self._looking: asyncio.Task[None] | None = None
-
-    async def wait(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
-        """As `wait_for_results`, until all are final."""
-        loop = asyncio.get_running_loop()
-        futures = {task: loop.create_future() for task in tasks}
-        for task, future in futures.items():
-            self._wanted.setdefault(task, set()).add(future)
-        if self._looking is None or self._looking.done():
-            self._looking = loop.create_task(self._look())
-        self._stir.set()
-        try:
-            if futures:
-                await asyncio.wait(futures.values(), timeout=timeout)
-        finally:
-            for task, future in futures.items():
-                waiting = self._wanted[task]
-                waiting.discard(future)
-                if not waiting:
-                    del self._wanted[task]
-            self._stir.set()
-        return tuple(futures[task].result() if futures[task].done() else None for task in tasks)
-
-    async def _look(self) -> None:
-        with self._bells.lend() as bell:
-            loop = asyncio.get_running_loop()
-            loop.add_reader(bell.socket, self._rung, bell)
-            try:
-                while self._wanted:
-                    self._stir.clear()
-                    await self._look_once()
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(_LOOK_SECONDS):
-                            await self._stir.wait()
-            except Exception as error:
-                self._give_up(error)
-            finally:
-                loop.remove_reader(bell.socket)
-
-    def _rung(self, bell: Bell) -> None:
-        bell.silence()
-        self._stir.set()
-
-    async def _look_once(self) -> None:
-        wanted = [task for task, futures in self._wanted.items() if not all(each.done() for each in futures)]
-        for start in range(0, len(wanted), _SLICE):
-            part = tuple(wanted[start : start + _SLICE])
-            for task, document in zip(part, await asyncio.to_thread(self._read, part), strict=True):
-                if document is not None and is_final(document):
-                    for future in self._wanted.get(task, ()):
-                        if not future.done():
-                            future.set_result(document)
-
-    def _give_up(self, error: Exception) -> None:
-        for futures in self._wanted.values():
-            for future in futures:
-                if not future.done():
-                    future.set_exception(error)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -168,4 +167,6 @@ def _folder(database: str) -> str:
     if len(os.fsencode(folder)) + _LONGEST_NAME <= _LONGEST_PATH or os.path.isdir("/proc/self/fd"):
         return folder
     name = blake2b(os.fsencode(folder), digest_size=8).hexdigest()
+    import tempfile
+
     return os.path.join(tempfile.gettempdir(), f"celeriac-{os.geteuid()}-{name}")

@@ -1,0 +1,89 @@
+"""The door to Redis for event loops: one connection a loop for requests, one for results."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TypeVar
+
+from celeriac.exceptions import OperationalError
+from celeriac.store import contract as c
+from celeriac.stores.redis import layout, verbs
+from celeriac.stores.redis.address import Address
+from celeriac.stores.redis.ear import ResultLink
+from celeriac.stores.redis.link import LinkLost, check, needs_script, spell_out
+from celeriac.stores.redis.loop_link import AsyncLink
+from celeriac.stores.redis.loops import LoopLinks
+from celeriac.stores.redis.unanswered import DEADLINE_SECONDS, RECHECK_SECONDS, given_up
+
+R = TypeVar("R")
+
+
+class LoopDoor:
+    """The half of `RedisStore` that is awaited."""
+
+    def __init__(self, address: Address, results_address: Address, place: verbs.Place) -> None:
+        self._place = place
+        self._links = LoopLinks(address, AsyncLink)
+        self._ears = LoopLinks(results_address, ResultLink)
+
+    async def run(self, request: c.Request[R], deadline: float | None = None) -> R:
+        """See `RedisStore.run`; requests are in flight side by side."""
+        command = verbs.encode(request, self._place)
+        links = self._ears if isinstance(request, verbs.RESULT_REQUESTS) else self._links
+        sent, pause = False, 0.01
+        seconds = DEADLINE_SECONDS if deadline is None else deadline
+        failure: Exception = TimeoutError(f"no reply within {seconds:g} s")
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    try:
+                        link: AsyncLink = await links.get()
+                        sent = True
+                        reply = await link.call(command)
+                        if needs_script(reply):
+                            reply = await link.call(spell_out(command))
+                        return verbs.decode(request, check(reply))
+                    except (LinkLost, OperationalError) as error:
+                        failure = error
+                        if sent and not request.repeatable:
+                            raise given_up(request, sent, error) from error
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, 0.25)
+        except TimeoutError:
+            raise given_up(request, sent, failure) from failure
+
+    async def await_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
+        """See `RedisStore.wait_results`; all coroutines of a loop share one subscribed connection."""
+        ends = None if timeout is None else time.monotonic() + timeout
+        found: dict[str, bytes] = {}
+        while missing := [task for task in dict.fromkeys(tasks) if task not in found]:
+            left = RECHECK_SECONDS if ends is None else max(0.0, min(RECHECK_SECONDS, ends - time.monotonic()))
+            failure: Exception | None = None
+            try:
+                link = await self._ears.get()
+                documents = await link.listen([layout.result_key(task) for task in missing], left)
+                found.update((task, doc) for task, doc in zip(missing, documents, strict=True) if doc is not None)
+            except (LinkLost, OperationalError) as error:
+                failure = error
+                await self._fetch(missing, found)
+                await asyncio.sleep(0.05)
+            if ends is not None and time.monotonic() >= ends:
+                if failure is not None and not found:
+                    raise OperationalError(f"cannot reach Redis: {failure}") from failure
+                break
+        return tuple(found.get(task) for task in tasks)
+
+    async def _fetch(self, tasks: list[str], found: dict[str, bytes]) -> None:
+        """Read them one by one, as `RedisStore` does."""
+        with contextlib.suppress(OperationalError):
+            for task in tasks:
+                (document,) = await self.run(c.ReadResults((task,)))
+                if document is not None and c.is_final(document):
+                    found[task] = document
+
+    def close(self) -> None:
+        """Drop all connections, from any thread."""
+        self._links.close()
+        self._ears.close()

@@ -1,0 +1,115 @@
+"""What is loaded when: a program pays for what it uses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+APP = """
+from celeriac import Celeriac
+
+app = Celeriac("tasks", broker={url!r})
+
+
+@app.task
+def add(x, y):
+    return x + y
+"""
+FOR_OPERATORS = {"celeriac.cli", "celeriac.control", "celeriac.dead", "celeriac.delayed", "celeriac.queues"}
+FOR_WORKERS = {"celeriac.worker", "celeriac.testing", "celeriac.demo", "celeriac.starters"}
+SLOW = {"asyncio", "concurrent", "importlib.resources", "multiprocessing", "ssl", "tempfile"}
+"""Modules of the standard library that take long to load."""
+
+
+def loaded_by(program: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded because of this program."""
+    # What msgspec takes from typing_extensions where that happens to be installed is not ours.
+    start = "import sys; sys.modules['typing_extensions'] = None; before = set(sys.modules)"
+    end = "import sys; print('loaded', *(set(sys.modules) - before))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{start}\n{program}\n{end}"],
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+def command(*arguments: str) -> str:
+    return f"""
+from celeriac.cli.main import cli
+try:
+    cli({list(arguments)!r})
+except SystemExit as end:
+    assert end.code == 0
+"""
+
+
+def of_ours(modules: set[str]) -> set[str]:
+    return {name for name in modules if name.partition(".")[0] == "celeriac"}
+
+
+def within(modules: set[str], packages: set[str]) -> set[str]:
+    return {name for name in modules if any(name == one or name.startswith(f"{one}.") for one in packages)}
+
+
+def of_others(modules: set[str]) -> set[str]:
+    """Packages that are neither ours nor Python's."""
+    roots = {name.partition(".")[0] for name in modules}
+    return {root for root in roots if root not in sys.stdlib_module_names and root != "celeriac"}
+
+
+def test_the_package_alone_loads_nothing():
+    assert loaded_by("import celeriac; celeriac.__version__") == {"celeriac"}
+
+
+def test_every_name_of_the_package_is_there_and_no_other():
+    program = "import celeriac; print([getattr(celeriac, name) for name in celeriac.__all__]); celeriac.nothing"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == "AttributeError: module 'celeriac' has no attribute 'nothing'"
+    assert loaded_by("from celeriac import *; Celery, AsyncResult, gather")
+
+
+def test_the_version_needs_no_app_and_no_store():
+    modules = loaded_by(command("--version"))
+    assert of_ours(modules) == {
+        "celeriac",
+        "celeriac.cli",
+        "celeriac.cli.loading",
+        "celeriac.cli.main",
+        "celeriac.cli.pool_options",
+        "celeriac.exceptions",
+    }
+    assert of_others(modules) == {"click"}
+
+
+def test_the_help_needs_no_app_and_no_store():
+    modules = loaded_by(command("--help"))
+    allowed = {"celeriac.cli", "celeriac.exceptions", "celeriac.ids", "celeriac.starters"}
+    assert of_ours(modules) - within(modules, allowed) == {"celeriac"}
+    assert of_others(modules) == {"click"}
+
+
+def test_an_app_with_a_task_opens_no_store():
+    modules = loaded_by(APP.format(url="redis://localhost:6379/0"))
+    assert of_others(modules) == {"msgspec"}
+    assert not within(modules, {*FOR_OPERATORS, *FOR_WORKERS, *SLOW})
+    stores = {"celeriac.stores.redis", "celeriac.stores.sqlite", "celeriac.stores.memory"}
+    assert not within(modules, stores)
+
+
+@pytest.mark.parametrize("store", ["sqlite", "redis"])
+def test_a_first_call_loads_its_store_and_no_event_loop(store, tmp_path, request):
+    url = f"sqlite:///{tmp_path}/tasks.db" if store == "sqlite" else request.getfixturevalue("redis_url")
+    modules = loaded_by(APP.format(url=url) + "add.delay(1, 2)")
+    assert of_others(modules) == ({"msgspec"} if store == "sqlite" else {"msgspec", "hiredis"})
+    others = {"celeriac.stores.redis", "celeriac.stores.sqlite", "celeriac.stores.memory"} - {
+        f"celeriac.stores.{store}"
+    }
+    assert not within(modules, {*FOR_OPERATORS, *FOR_WORKERS, *SLOW, *others})
