@@ -16,4 +16,8 @@ BUDGETS = (
     Budget("memory of a worker, one child", "footprint", "celeriac", "memory", "at most", 42, unit=" MB"),
     Budget("memory of a further child", "footprint", "celeriac", "further", "at most", 5, unit=" MB"),
     Budget("start-up, exec to first task", "footprint", "celeriac", "startup", "at most", 300, unit=" ms"),
+    Budget("import of an app with one task", "startup", "celeriac", "imported", "at most", 0.25, "celery"),
+    Budget("the command with --version", "startup", "celeriac", "version", "at most", 0.25, "celery"),
+    Budget("first delay() of a cold process", "startup", "celeriac", "call", "at most", 0.35, "celery"),
+    Budget("the same on SQLite", "startup", "celeriac (sqlite)", "call", "at most", 0.35, "celery"),
 )

@@ -69,12 +69,22 @@ class Plot:
 
     def produce(self, mode: str, count: int, *task: str) -> dict[str, Any]:
         """Run `bench.producer` in the system's own environment; what it said. Raises `RunFailed`."""
-        command = [self._python, "-m", "bench.producer", self.contestant.app, mode, str(count), *task]
+        said = self.run(["-m", "bench.producer", self.contestant.app, mode, str(count), *task])
+        figures: dict[str, Any] = json.loads(said.splitlines()[-1])
+        return figures
+
+    def run(self, arguments: list[str]) -> str:
+        """Run its interpreter with these arguments to the end; what it printed. Raises `RunFailed`.
+
+        Byte code is written, as it is where a package is installed.
+        """
+        command = [self._python, *arguments]
+        environment = {name: value for name, value in self._environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
         try:
             done = subprocess.run(
                 command,
                 cwd=ROOT,
-                env=self._environment,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -85,8 +95,7 @@ class Plot:
             raise RunFailed(str(late)) from late
         if done.returncode:
             raise RunFailed(f"{' '.join(command)}:\n{done.stderr[-2000:]}")
-        said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return said
+        return done.stdout
 
     def worker(self, slots: int) -> Program:
         """Its worker, not yet started."""

@@ -20,7 +20,7 @@ def add(x, y):
 """
 FOR_OPERATORS = {"celeriac.cli", "celeriac.control", "celeriac.dead", "celeriac.delayed", "celeriac.queues"}
 FOR_WORKERS = {"celeriac.worker", "celeriac.testing", "celeriac.demo", "celeriac.starters"}
-SLOW = {"asyncio", "concurrent", "importlib.resources", "multiprocessing", "ssl", "tempfile"}
+SLOW = {"asyncio", "concurrent", "importlib.resources", "logging", "multiprocessing", "ssl", "tempfile", "traceback"}
 """Modules of the standard library that take long to load."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
@@ -161,6 +160,8 @@ class Task(Generic[P, R]):
                 setattr(self, name[1:], value(getattr(self, name[1:])))
                 continue
             if not hasattr(type(self), name):
+                import difflib
+
                 near = difflib.get_close_matches(name, _known_options(), n=1, cutoff=0.75)
                 if near:
                     raise TypeError(f"task {self.name} has no option {name!r}; did you mean {near[0]!r}?")

@@ -41,7 +41,7 @@ ONE_OF_EACH_KIND = [("worker",), ("queues",)]
         (("call", "proj.add", "-a", '{"x": 1}'), "--args is a JSON list"),
         (("call", "proj.add", "-k", "[1]"), "--kwargs a JSON object"),
         (("call", "proj.add", "--countdown", "soon"), "--countdown"),
-        (("result",), "TASK_ID"),
+        (("result",), "ID"),
         (("result", "some-id", "-t", "long"), "--timeout"),
     ],
 )

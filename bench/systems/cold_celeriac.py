@@ -1,0 +1,12 @@
+"""Celeriac in a process that has loaded nothing: an app with one task."""
+
+import os
+
+from celeriac import Celeriac
+
+app = Celeriac("bench", broker=os.environ["BENCH_URL"])
+
+
+@app.task
+def add(x, y):
+    return x + y
