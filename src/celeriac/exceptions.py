@@ -26,7 +26,7 @@
     └── Reject                       refuse the message
 
 Names and arguments that Celery users catch are Celery's. `code` never changes once released, `hint` is
-one line that says what to do.
+one line that says what to do; `docs/errors.md` has a section for each code.
 """
 
 from __future__ import annotations
@@ -40,11 +40,13 @@ class CeleriacError(Exception):
     """Base of all errors raised by Celeriac."""
 
     code: ClassVar[str] = "C000"
-    hint: ClassVar[str] = ""
+    hint: ClassVar[str] = "docs/errors.md has a section for each code"
+    tells_hint: ClassVar[bool] = False
+    """Whether the text of the error ends with the hint: where a caller reads it, not where a task's end is kept."""
 
     def __str__(self) -> str:
         text = super().__str__()
-        return f"{text} [{self.code}: {self.hint}]" if self.hint else text
+        return f"{text} [{self.code}: {self.hint}]" if self.tells_hint else text
 
 
 CeleryError = CeleriacError
@@ -54,6 +56,7 @@ class ImproperlyConfigured(CeleriacError):
     """A setting is wrong, missing, or contradicts another one."""
 
     code = "C101"
+    hint = "the message names the setting: correct it where it is set, or take it out"
 
 
 class SettingWarning(UserWarning):
@@ -65,6 +68,7 @@ class OperationalError(CeleriacError):
 
     code = "C201"
     hint = "check that the store is running and that its URL is right"
+    tells_hint = True
 
 
 class EnqueueUncertain(OperationalError):
@@ -86,12 +90,14 @@ class LeaseLost(CeleriacError):
     """The worker's lease has ended: what it held belongs to others, and the store refuses its reports."""
 
     code = "C301"
+    hint = "nothing is lost; find out what kept this worker from the store for longer than its lease"
 
 
 class NotRegistered(CeleriacError, KeyError):
     """No task of this name is known here."""
 
     code = "C401"
+    hint = "import the module of the task in the worker (include, imports), or correct the name"
 
     def __repr__(self) -> str:
         return f"<NotRegistered: {self.args[0]!r}>" if self.args else "<NotRegistered>"
@@ -105,6 +111,7 @@ class QueueNotFound(CeleriacError, KeyError):
     """A task was to go to a queue that `task_queues` does not name, and only those may be used."""
 
     code = "C406"
+    hint = "name the queue in task_queues, or allow others with task_create_missing_queues"
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else "unknown queue"
@@ -114,12 +121,14 @@ class MalformedMessage(CeleriacError):
     """The bytes in the queue are not a task message of protocol 1 or 2."""
 
     code = "C402"
+    hint = "look at it with `celeriac dead show`, and at who writes into this queue"
 
 
 class ContentDisallowed(MalformedMessage):
     """A message is written by a serializer that is not among `accept_content`."""
 
     code = "C407"
+    hint = "send with a serializer of accept_content, or add this one to it"
 
 
 class MessageTooLarge(MalformedMessage, ValueError):
@@ -127,6 +136,7 @@ class MessageTooLarge(MalformedMessage, ValueError):
 
     code = "C404"
     hint = "pass a reference to the data, or raise the limit for producers and workers"
+    tells_hint = True
 
 
 class UnencodableValue(CeleriacError, TypeError):
@@ -134,30 +144,35 @@ class UnencodableValue(CeleriacError, TypeError):
 
     code = "C403"
     hint = "pass plain JSON values, dates, decimals, UUIDs or bytes"
+    tells_hint = True
 
 
 class InvalidOption(CeleriacError, ValueError):
     """An option of a call has a value that no worker could act upon; nothing was enqueued."""
 
     code = "C405"
+    hint = "correct the option that the message names"
 
 
 class TaskError(CeleriacError):
     """A task ended without a value."""
 
     code = "C500"
+    hint = "read the message and the worker's log for this task id"
 
 
 class TimeoutError(TaskError, builtins.TimeoutError):
     """No result arrived within the time the caller gave."""
 
     code = "C501"
+    hint = "wait longer, or ask `celeriac explain` where the task is"
 
 
 class MaxRetriesExceededError(TaskError):
     """A task asked to be retried more often than its `max_retries` allows."""
 
     code = "C502"
+    hint = "find out why the task keeps failing, or raise max_retries"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.task_args = kwargs.pop("task_args", [])
@@ -169,18 +184,21 @@ class TaskRevokedError(TaskError):
     """The task was cancelled before it finished."""
 
     code = "C503"
+    hint = "somebody revoked it; send it again if it is to run after all"
 
 
 class WorkerLostError(TaskError):
     """The process that ran the task died before it could report."""
 
     code = "C504"
+    hint = "the worker's log says which signal or how much memory; a task that may run twice needs acks_late"
 
 
 class TimeLimitExceeded(TaskError):
     """The task ran longer than its hard limit (seconds) and was ended from outside."""
 
     code = "C506"
+    hint = "make the task shorter, or raise its time_limit"
 
     def __str__(self) -> str:
         return f"TimeLimitExceeded({', '.join(map(str, self.args))})"
@@ -190,6 +208,7 @@ class SoftTimeLimitExceeded(TaskError):
     """Raised inside a task when its soft limit (seconds) is over: it may clean up and end, or go on."""
 
     code = "C507"
+    hint = "make the task shorter, or raise its soft_time_limit"
 
     def __str__(self) -> str:
         return f"SoftTimeLimitExceeded({', '.join(map(str, self.args))})"
@@ -200,6 +219,7 @@ class ResultTooLarge(TaskError, ValueError):
 
     code = "C520"
     hint = "store the data elsewhere and return a reference, or raise the limit"
+    tells_hint = True
 
 
 class RemoteError(TaskError):
@@ -210,6 +230,7 @@ class RemoteError(TaskError):
     """
 
     code = "C505"
+    hint = "read remote_traceback; to catch the class itself, make it importable here"
     remote_type: str = ""
     remote_traceback: str | None = None
 
@@ -221,12 +242,18 @@ class RemoteError(TaskError):
 class TaskPredicate(CeleriacError):
     """Raised by a task to say what should happen to it; not an error."""
 
+    code = "C600"
+    hint = "raise it inside a task only"
+
 
 class Retry(TaskPredicate):
     """The task is to run again: raised by `Task.retry`, seldom by hand.
 
     `when` is a number of seconds or a datetime, `exc` the exception that led here.
     """
+
+    code = "C601"
+    hint = "raise it inside a task only, by self.retry()"
 
     def __init__(
         self,
@@ -258,9 +285,15 @@ class Retry(TaskPredicate):
 class Ignore(TaskPredicate):
     """The worker writes no result for this task; the task has stored what it wants."""
 
+    code = "C602"
+    hint = "raise it inside a task only"
+
 
 class Reject(TaskPredicate):
     """The message is refused: put back when `requeue` is true, else set aside as a dead letter."""
+
+    code = "C603"
+    hint = "raise it inside a task only"
 
     def __init__(self, reason: Any = None, requeue: bool = False) -> None:
         self.reason = reason

@@ -138,7 +138,7 @@ def test_file_that_cannot_be_a_database_is_one_clear_line(idle_project, command)
 def test_log_that_cannot_be_written_is_one_clear_line(idle_project):
     done = idle_project.run("worker", "-f", "absent/worker.log")
     assert done.returncode == FAILED
-    assert done.stderr == "celeriac: the log cannot be written to absent/worker.log: No such file or directory\n"
+    assert done.stderr == "celeriac: the log cannot be written to absent/worker.log: No such file or directory [C101]\n"
 
 
 def test_version_and_help_need_no_app(idle_project):

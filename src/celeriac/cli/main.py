@@ -128,5 +128,6 @@ def main() -> None:
     try:
         cli(prog_name="celeriac")
     except CeleriacError as error:
-        click.echo(f"celeriac: {error}", err=True)
+        text = str(error)
+        click.echo(f"celeriac: {text}" if f"[{error.code}" in text else f"celeriac: {text} [{error.code}]", err=True)
         sys.exit(EXIT_FAILED if isinstance(error, ImproperlyConfigured) else EXIT_UNAVAILABLE)

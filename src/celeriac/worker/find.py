@@ -82,5 +82,5 @@ def why_not(error: BaseException) -> str:
     """
     theirs = any(not frame.filename.startswith(_PACKAGE) for frame in traceback.extract_tb(error.__traceback__))
     if isinstance(error, ImproperlyConfigured) and not theirs:
-        return f"{error}\n"
+        return f"{error} [{error.code}]\n"
     return censored_text("".join(traceback.format_exception(error)))

@@ -35,6 +35,7 @@ class WorkersLive(CeleriacError):
 
     code = "C302"
     hint = "stop them first"
+    tells_hint = True
 
 
 def hand_back(store: c.Store, kombu: c.Kombu, clock: Clock, pause: Callable[[float], None] = time.sleep) -> HandedBack:

@@ -24,6 +24,7 @@ class GeventMissing(CeleriacError):
 
     code = "C102"
     hint = "pip install 'celeriac[gevent]'"
+    tells_hint = True
 
 
 def patch() -> None:
