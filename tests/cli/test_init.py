@@ -106,6 +106,16 @@ def test_the_worker_runs_what_a_program_sends(project):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("project", ["plain"], indirect=True)
+def test_an_app_in_celery_py_is_found_as_well(project):
+    (project / "proj" / "celeriac.py").rename(project / "proj" / "celery.py")
+    tasks = project / "proj" / "tasks.py"
+    tasks.write_text(tasks.read_text().replace("proj.celeriac", "proj.celery"))
+    with worker(project):
+        assert run(project, "-m", "proj.send", "2", "3") == "5\n"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("project", ["django", "flask", "fastapi"], indirect=True)
 def test_the_worker_runs_what_the_web_application_sends(project, request):
     framework = request.node.callspec.params["project"]
@@ -120,7 +130,7 @@ def test_the_worker_runs_what_the_web_application_sends(project, request):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("project", ["flask --broker redis"], indirect=True)
-def test_on_redis_only_the_url_is_another(project, redis_url, monkeypatch):
+def test_on_redis_only_the_url_is_another(project, redis_url):
     assert 'broker_url = "redis://localhost:6379/0"' in (project / "proj" / "settings.py").read_text()
     assert "celeriac[redis]>=" in (project / "requirements.txt").read_text()
     settings = project / "proj" / "settings.py"
