@@ -14,6 +14,8 @@ from tools.servers.redis import DATABASES, RedisServer
 
 pytest_plugins = ["tests.timeouts"]
 
+KEPT_DATABASES = 16
+
 
 @pytest.fixture(scope="session")
 def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
@@ -24,8 +26,8 @@ def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 
 @pytest.fixture(scope="session")
 def new_redis_url(shared_redis: RedisServer) -> Callable[[], str]:
-    """Each call is the URL of another empty database on the shared server."""
-    numbers = itertools.cycle(range(DATABASES))
+    """Each call is the URL of another empty database on the shared server; they come round again."""
+    numbers = itertools.cycle(range(KEPT_DATABASES, DATABASES))
 
     def new() -> str:
         number = next(numbers)
@@ -33,6 +35,13 @@ def new_redis_url(shared_redis: RedisServer) -> Callable[[], str]:
         return shared_redis.database(number)
 
     return new
+
+
+@pytest.fixture(scope="session")
+def kept_redis_url(shared_redis: RedisServer) -> Callable[[], str]:
+    """The same for what outlives a test, a worker of many tests: these are given out once."""
+    numbers = iter(range(KEPT_DATABASES))
+    return lambda: shared_redis.database(next(numbers))
 
 
 @pytest.fixture

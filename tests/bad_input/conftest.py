@@ -18,11 +18,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", params=["redis", "sqlite"])
 def shared_stage(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_redis_url: Callable[[], str]
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, kept_redis_url: Callable[[], str]
 ) -> Iterator[Stage]:
     """The worker on one of the stores."""
     folder = tmp_path_factory.mktemp(f"stage-{request.param}")
-    stage = Stage(new_redis_url() if request.param == "redis" else f"sqlite:///{folder / 'tasks.db'}", folder)
+    stage = Stage(kept_redis_url() if request.param == "redis" else f"sqlite:///{folder / 'tasks.db'}", folder)
     yield stage
     stage.close()
 

@@ -45,11 +45,11 @@ def ours(place: Place) -> Iterator[Celeriac]:
 
 @pytest.fixture(scope="session", params=["one database", "results elsewhere"])
 def celeriac_works(
-    request: pytest.FixtureRequest, new_redis_url: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, kept_redis_url: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
     """Databases served by our worker."""
-    broker = new_redis_url()
-    place = Place(broker, broker if request.param == "one database" else new_redis_url())
+    broker = kept_redis_url()
+    place = Place(broker, broker if request.param == "one database" else kept_redis_url())
     with celeriac_worker(place, tmp_path_factory.mktemp("celeriac") / "worker.log"):
         yield place
 
@@ -57,13 +57,13 @@ def celeriac_works(
 @pytest.fixture(scope="session", params=["one database", "results elsewhere"])
 def celery_works(
     request: pytest.FixtureRequest,
-    new_redis_url: Callable[[], str],
+    kept_redis_url: Callable[[], str],
     celery_python: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Place]:
     """Databases served by the real Celery's prefork worker."""
-    broker = new_redis_url()
-    place = Place(broker, broker if request.param == "one database" else new_redis_url())
+    broker = kept_redis_url()
+    place = Place(broker, broker if request.param == "one database" else kept_redis_url())
     with celery_worker(celery_python, place, tmp_path_factory.mktemp("celery") / "worker.log"):
         yield place
 
