@@ -3,11 +3,12 @@
 -- ARGV  1 seconds that a message must have been held, then for each: tag, list, message
 -- Returns {given back, too young}
 
-local now = tonumber(redis.call('TIME')[1])
+local now, least = tonumber(redis.call('TIME')[1]), tonumber(ARGV[1])
 local adopted, young = 0, 0
 for i = 2, #ARGV, 3 do
   local taken = redis.call('ZSCORE', KEYS[2], ARGV[i])
-  if taken and now - taken < tonumber(ARGV[1]) then
+  -- With no least age all is old enough, whatever the clock said of those that took it.
+  if taken and least > 0 and now - taken < least then
     young = young + 1
   elseif redis.call('HDEL', KEYS[1], ARGV[i]) == 1 then
     redis.call('ZREM', KEYS[2], ARGV[i])
