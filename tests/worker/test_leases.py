@@ -54,7 +54,7 @@ def test_tasks_ten_leases_long_that_hold_the_interpreter_start_once(
 def test_a_core_that_is_frozen_for_half_a_lease_is_not_robbed(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     """The freezes follow each other, so that a watcher that did not start anew would lose patience."""
     worker = scene.ready_worker(2)
-    results = [scene.send("hold_lock", 0, 10 * LEASE), scene.send("slow", 1, 10 * LEASE)]
+    results = [scene.send("hold_lock", 0, 8 * LEASE), scene.send("slow", 1, 8 * LEASE)]
     scene.ledger.wait_for_starts(2)
     onlooker = scene.ready_worker(1)
     for _ in range(6):
