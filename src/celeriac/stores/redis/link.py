@@ -79,6 +79,8 @@ class BlockingLink:
 
     def __init__(self, address: Address, db: int, seconds: float = CONNECT_SECONDS) -> None:
         self._reader = hiredis.Reader()
+        # One for all replies: to allocate as much for each would be a mapping and two page faults a reply.
+        self._buffer = bytearray(1 << 16)
         self.channels: list[bytes] = []
         seconds = max(0.001, min(seconds, CONNECT_SECONDS))
         ends = time.monotonic() + seconds
@@ -131,12 +133,12 @@ class BlockingLink:
         while (reply := self._reader.gets()) is False:
             try:
                 self._socket.settimeout(max(seconds, 0.001))
-                data = self._socket.recv(1 << 18)
+                size = self._socket.recv_into(self._buffer)
             except OSError as error:
                 raise LinkLost(str(error)) from error
-            if not data:
+            if not size:
                 raise LinkLost("the server closed the connection")
-            self._reader.feed(data)
+            self._reader.feed(self._buffer, 0, size)
         return reply
 
     def poll(self, seconds: float) -> Any:
