@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextvars import Token
 from datetime import datetime
 from functools import cache
@@ -283,11 +283,19 @@ class Task(Generic[P, R]):
         is raised.
         """
         runtime = self._runtime
-        options = call_options(options)
-        calls = (self._checked(args, None, options) for args in arguments)
+        calls = self._calls(arguments, {**self.options, **call_options(options)})
         if runtime.settings.task_always_eager:
             return [self._apply_eagerly(call) for call in calls]
         return [AsyncResult(id, runtime.store, self.name) for id in runtime.sender.send(calls)]
+
+    def _calls(self, arguments: Iterable[Sequence[Any]], options: dict[str, Any]) -> Iterator[Call]:
+        """A call for each, checked; what they share is settled once."""
+        for args in arguments:
+            self._check(*args)
+            kwargs: Mapping[str, Any] | None = None
+            if self._dump is not None:
+                args, kwargs = self._dump(args, {})
+            yield Call(task=self.name, args=args, kwargs=kwargs, **options)
 
     def _call(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, options: dict[str, Any]) -> Call:
         return Call(task=self.name, args=args or (), kwargs=kwargs, **{**self.options, **options})

@@ -138,7 +138,7 @@ class BlockingLink:
                 raise LinkLost(str(error)) from error
             if not size:
                 raise LinkLost("the server closed the connection")
-            self._reader.feed(self._buffer, 0, size)
+            self._reader.feed(self._buffer, 0, size)  # type: ignore[arg-type] # its stub forgets buffers
         return reply
 
     def poll(self, seconds: float) -> Any:
