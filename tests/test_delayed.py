@@ -12,7 +12,7 @@ from celeriac.message import task as wire
 from celeriac.sender import Call
 from celeriac.store import contract as c
 
-MANY = 50_000
+MANY = 200_000
 HOUR = 3_600_000
 
 
