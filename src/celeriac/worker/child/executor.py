@@ -11,12 +11,11 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import Any, Protocol
 
-from celeriac import states
 from celeriac.app import Celeriac
 from celeriac.config.zone import zone_of
 from celeriac.context import Context, current
 from celeriac.exceptions import MalformedMessage, NotRegistered, TaskRevokedError
-from celeriac.message import document, failure, serializers, values
+from celeriac.message import document, serializers
 from celeriac.message import task as wire
 from celeriac.sender import read_time
 from celeriac.worker.child.attempt import Attempt
@@ -159,7 +158,7 @@ class Executor:
         if isinstance(error, TaskRevokedError):
             headers, now = wire.read_headers(raw, self._sizes), self._clock.now()
             tasklog.say_discarded(headers.task, headers.id)
-            return DOCUMENT, document.write(headers.id, states.REVOKED, values.encode(failure.to_dict(error)), now)
+            return DOCUMENT, document.write_revoked(headers.id, error.args[0], now)
         outcome = refusal(raw, queue, error, self._clock.now())
         return report(outcome.task, outcome.result, dead=outcome.dead)
 

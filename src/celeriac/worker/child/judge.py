@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from celeriac import exceptions, hooks, states
+from celeriac import hooks, states
 from celeriac.app import Celeriac
 from celeriac.exceptions import (
     Ignore,
@@ -27,7 +27,7 @@ from celeriac.worker.child.attempt import Attempt
 from celeriac.worker.child.followups import Followups, follows
 from celeriac.worker.declared import keeps_errors, keeps_failures, keeps_timeouts
 from celeriac.worker.lane.frame import Verdict
-from celeriac.worker.lane.outcome import DOCUMENT, Judged, ignored, report
+from celeriac.worker.lane.outcome import DOCUMENT, Judged, ignored, named_error, report
 from celeriac.worker.log import tasklog
 
 _REQUEUE_SECONDS = (0.5, 30.0)
@@ -76,7 +76,7 @@ class Judge:
 
     def verdict(self, attempt: Attempt, verdict: Verdict) -> Judged:
         """What becomes of a task that could not say so itself; see `frame.Verdict`."""
-        error = _named_error(verdict)
+        error = named_error(verdict.error, verdict.reason)
         tasklog.say_error(attempt.context, (TaskRevokedError,), error)
         dead = f"{verdict.error}: {verdict.reason}" if verdict.dead else ""
         if isinstance(error, TaskRevokedError):
@@ -205,19 +205,3 @@ def _cause(error: BaseException) -> Cause:
     if isinstance(error, TimeLimitExceeded | SoftTimeLimitExceeded):
         return Cause.TIME_LIMIT
     return Cause.CRASHED if isinstance(error, WorkerLostError) else Cause.FAILED
-
-
-def _named_error(verdict: Verdict) -> BaseException:
-    kind = getattr(exceptions, verdict.error, WorkerLostError)
-    if kind is TimeLimitExceeded:
-        return TimeLimitExceeded(_number(verdict.reason))
-    error: BaseException = kind(verdict.reason)
-    return error
-
-
-def _number(text: str) -> float | str:
-    """A limit in seconds; what is no number stays text."""
-    try:
-        return float(text)
-    except ValueError:
-        return text

@@ -16,6 +16,7 @@ from celeriac.store import contract as c
 from celeriac.store.letters import legible
 from celeriac.worker.core.ledger import Failure, Held
 from celeriac.worker.lane.frame import TaskSpec
+from celeriac.worker.lane.outcome import named_error
 
 LOST, TIME_LIMIT = c.Cause.LOST, c.Cause.TIME_LIMIT
 
@@ -37,12 +38,14 @@ Fate = Again | Later | Failure
 
 def child_died(held: Held, cause: str, crashes: int, limit: int, now: float, worker: str = "") -> Fate:
     """Its child died while it ran; `crashes` are its deaths, this one counted where it is to blame."""
-    died = history.extend(held.raw, now, worker, f"its child died: {cause}")
-    if held.spec.retry_lost >= 0 and 0 <= held.retries < _most(held.spec):
-        return Later(_retried(held, cause, now, died))
-    if held.once or not held.spec.repeats or held.spec.retry_lost >= 0 or crashes >= limit:
+    retries = held.spec.retry_lost >= 0 and 0 <= held.retries < _most(held.spec)
+    ends = held.once or not held.spec.repeats or held.spec.retry_lost >= 0 or crashes >= limit
+    if ends and not retries:
         reason = f"the child running {held.name}[{held.task_id}] died: {cause}; deaths: {crashes}"
         return Failure("WorkerLostError", reason)
+    died = history.extend(held.raw, now, worker, f"its child died: {cause}")
+    if retries:
+        return Later(_retried(held, cause, now, died))
     return Again(wire.redelivered(held.raw, crashes=crashes, more=died))
 
 
@@ -77,7 +80,7 @@ def timed_out(held: Held) -> Failure:
 
 def end(held: Held, failed: Failure, now: float, worker: str = "") -> c.Outcome:
     """The end of a message that failed, without any code of its task."""
-    error = getattr(exceptions, failed.error)(failed.reason)
+    error = named_error(failed.error, failed.reason)
     dead = dead_letter(held, failed, now, worker) if failed.dead else None
     return c.Outcome("", held.task_id, document.write_failure(held.task_id, error, now), dead=dead)
 
@@ -103,8 +106,7 @@ def dead_letter(held: Held, failed: Failure, now: float, worker: str = "") -> c.
 
 def revoked(task_id: str, reason: str, now: float) -> c.Outcome:
     """The end of a message that was revoked."""
-    error = exceptions.TaskRevokedError(reason)
-    return c.Outcome("", task_id, document.write(task_id, states.REVOKED, values.encode(failure.to_dict(error)), now))
+    return c.Outcome("", task_id, document.write_revoked(task_id, reason, now))
 
 
 def _most(spec: TaskSpec) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from celeriac.exceptions import NotRegistered
+from celeriac import exceptions
+from celeriac.exceptions import NotRegistered, TimeLimitExceeded, WorkerLostError
 from celeriac.message import document
 from celeriac.message import task as wire
 from celeriac.store.contract import Cause, DeadLetter, Message, Outcome
@@ -60,3 +61,18 @@ def refusal(raw: bytes, queue: str, error: Exception, now: float, claim: str = "
     dead = legible(DeadLetter(task_id or f"malformed-{claim}", queue, raw, reason, 0, cause, unknown, error=name))
     result = document.write_failure(task_id, error, now) if task_id else None
     return Outcome(claim, task_id, result, dead=dead)
+
+
+def named_error(name: str, reason: str) -> BaseException:
+    """The error of a message that failed without its child's word: a class of `celeriac.exceptions`, by its name."""
+    kind = getattr(exceptions, name, WorkerLostError)
+    error: BaseException = kind(_number(reason) if kind is TimeLimitExceeded else reason)
+    return error
+
+
+def _number(text: str) -> float | str:
+    """A limit in seconds; what is no number stays text."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
