@@ -83,7 +83,6 @@ def test_the_version_needs_no_app_and_no_store():
         "celeriac.cli",
         "celeriac.cli.loading",
         "celeriac.cli.main",
-        "celeriac.cli.pool_options",
         "celeriac.exceptions",
     }
     assert of_others(modules) == {"click"}
