@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 AnyTask = Task[..., Any]
+T = TypeVar("T", bound=AnyTask)
 
 
 class TaskDecorator(Protocol):
@@ -102,10 +103,10 @@ class Celeriac:
         self.main = main
         self.autofinalize = autofinalize
         self.strict_typing = strict_typing
-        self.finalized = False
+        self.finalized: bool = False
         self._task_cls = task_cls
         self._searches: list[Search] = []
-        self.conf = Settings(settings, folder=self._root)
+        self.conf: Settings = Settings(settings, folder=self._root)
         self._namespace = namespace
         if config_source is not None:
             self.config_from_object(config_source, silent=config_source_silent)
@@ -120,7 +121,7 @@ class Celeriac:
         self._store: Store | None = None
         self._opened: dict[str, Store] = {}
         self.clock: Clock = SYSTEM_CLOCK
-        self.sender = Sender(self._open_store, self.conf, self.clock, self._tasks)
+        self.sender: Sender = Sender(self._open_store, self.conf, self.clock, self._tasks)
         self._runtime = Runtime(self, self.sender, self._open_store, self.conf)
         apps.register_app(self)
         if set_as_current:
@@ -252,14 +253,14 @@ class Celeriac:
         task = make_task(kind, function, name, self._runtime, bind=bind, options=options)
         return self._add(task) if filter is None else filter(self._add(task))
 
-    def register_task(self, task: AnyTask | type[AnyTask], **options: Any) -> AnyTask:
+    def register_task(self, task: T | type[T], **options: Any) -> T:
         """Make a task of an object of a subclass of `Task` that has `run`, or of the class; its name is its own."""
         if isinstance(task, type):
             task = task()
         kind = type(task)
         adopt_task(task, task.name or self.gen_task_name(kind.__name__, kind.__module__), self._runtime, options)
-        self._tasks[task.name] = task
-        return self._add(task)
+        self._add(task)
+        return task
 
     def _add(self, task: AnyTask) -> AnyTask:
         self._tasks[task.name] = task

@@ -23,11 +23,11 @@ class Clock(Protocol):
 class SystemClock:
     """The clocks of this machine."""
 
-    now = staticmethod(time.time)
-    monotonic = staticmethod(time.monotonic)
+    now: staticmethod[[], float] = staticmethod(time.time)
+    monotonic: staticmethod[[], float] = staticmethod(time.monotonic)
 
 
-SYSTEM_CLOCK = SystemClock()
+SYSTEM_CLOCK: Clock = SystemClock()
 
 
 def utc_datetime(seconds: float) -> datetime:

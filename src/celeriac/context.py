@@ -70,12 +70,12 @@ class Context:
     def __init__(
         self, message: TaskMessage | None = None, hostname: str = "", queue: str = "", raw: bytes = b""
     ) -> None:
-        self.message = message
-        self.hostname = hostname
-        self.queue = queue
-        self.raw = raw
-        self.is_eager = False
-        self.called_directly = message is None
+        self.message: TaskMessage | None = message
+        self.hostname: str = hostname
+        self.queue: str = queue
+        self.raw: bytes = raw
+        self.is_eager: bool = False
+        self.called_directly: bool = message is None
         self.args: Any = []
         self.kwargs: dict[str, Any] = {}
         self.embed: dict[str, Any] = {}
@@ -85,8 +85,8 @@ class Context:
         if message is None:
             self.id: str | None = None
             self.task: str | None = None
-            self.retries = 0
-            self.ignore_result = False
+            self.retries: int = 0
+            self.ignore_result: bool = False
             self.root_id: str | None = None
             self.parent_id: str | None = None
         else:

@@ -175,8 +175,8 @@ class MaxRetriesExceededError(TaskError):
     hint = "find out why the task keeps failing, or raise max_retries"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.task_args = kwargs.pop("task_args", [])
-        self.task_kwargs = kwargs.pop("task_kwargs", {})
+        self.task_args: Any = kwargs.pop("task_args", [])
+        self.task_kwargs: Any = kwargs.pop("task_kwargs", {})
         super().__init__(*args)
 
 
@@ -266,7 +266,7 @@ class Retry(TaskPredicate):
     ) -> None:
         self.message = message
         self.exc = exc
-        self.excs = repr(exc) if exc is not None else None
+        self.excs: str | None = repr(exc) if exc is not None else None
         self.when = when
         self.is_eager = is_eager
         self.sig = sig

@@ -22,10 +22,10 @@ class ExceptionInfo:
     """What hooks are told of an error, under the names that Celery's `einfo` has."""
 
     def __init__(self, error: BaseException) -> None:
-        self.type = type(error)
+        self.type: type[BaseException] = type(error)
         self.exception = error
         self.tb: TracebackType | None = error.__traceback__
-        self.traceback = failure.trace(error)
+        self.traceback: str = failure.trace(error)
         self.internal = False
 
     def __str__(self) -> str:

@@ -33,7 +33,7 @@ class Exchange:
 
     def __init__(self, name: str = "", type: str = "direct", **options: Any) -> None:
         self.name = name
-        self.type = type or "direct"
+        self.type: str = type or "direct"
         self.options = options
 
     def __repr__(self) -> str:
@@ -50,7 +50,7 @@ class Queue:
         self, name: str, exchange: Exchange | str | None = None, routing_key: str = "", **options: Any
     ) -> None:
         self.name = name
-        self.exchange = Exchange(exchange) if isinstance(exchange, str) else exchange
+        self.exchange: Exchange | None = Exchange(exchange) if isinstance(exchange, str) else exchange
         self.routing_key = routing_key
         self.bindings: Sequence[Any] = options.pop("bindings", None) or ()
         self.options = options
@@ -187,7 +187,7 @@ class Router:
     """What `task_routes` says, and what comes of it with the options of a call."""
 
     def __init__(self, settings: Settings) -> None:
-        self.queues = Queues(settings)
+        self.queues: Queues = Queues(settings)
         self._default = settings.task_default_queue
         self._routes = prepare(settings.task_routes)
 

@@ -52,10 +52,10 @@ class Runtime:
     __slots__ = ("app", "sender", "settings", "store")
 
     def __init__(self, app: Any, sender: Sender, store: Callable[[], Store], settings: Settings) -> None:
-        self.app = app
-        self.sender = sender
-        self.store = store
-        self.settings = settings
+        self.app: Any = app
+        self.sender: Sender = sender
+        self.store: Callable[[], Store] = store
+        self.settings: Settings = settings
 
 
 class Task(Generic[P, R]):
@@ -131,7 +131,7 @@ class Task(Generic[P, R]):
     ) -> None:
         """Make a task of this object: what the app does, before `__init__` of a subclass runs."""
         self.name = name
-        self.bind = bind
+        self.bind: bool = bind
         self._runtime = runtime
         self._pushed: list[Token[Context]] = []
         checks = {option: value for option, value in options.items() if option in _TOLD_FIRST}
@@ -139,11 +139,12 @@ class Task(Generic[P, R]):
             if hasattr(type(self), option):
                 checks[option] = getattr(type(self), option)
         self._original = function
+        self.function: Callable[..., Any]
         self.function, self._dump = validation.Options(**checks).apply(function, bound=bind, app=runtime.app, name=name)
         if type(self).run is not Task.run and self._dump is not None:
             setattr(self, "run", self.function)  # noqa: B010 - a method of a class-based task
         self._check: Callable[..., None] = self._first_check
-        self.__name__ = getattr(function, "__name__", name)
+        self.__name__: str = getattr(function, "__name__", name)
         self.__doc__ = function.__doc__ or type(self).__doc__
         self.__module__ = getattr(function, "__module__", type(self).__module__)
         self.__wrapped__ = function
@@ -173,13 +174,15 @@ class Task(Generic[P, R]):
         if self.rate_limit is not None:
             warnings.warn(f"task {self.name}: rate_limit comes in a later version", stacklevel=4)
         self.throws = tuple(self.throws)
-        self.limited = bool(self.time_limit or self.soft_time_limit)
+        self.limited: bool = bool(self.time_limit or self.soft_time_limit)
         given = {name: getattr(self, name) for name in RetryPolicy.__struct_fields__}
         for name in ("autoretry_for", "dont_autoretry_for"):
             given[name] = tuple(given[name])
-        self.retry_policy = RetryPolicy(**given)
+        self.retry_policy: RetryPolicy = RetryPolicy(**given)
         self.options: dict[str, Any] = {name: value for name in OPTIONS if (value := getattr(self, name)) is not None}
-        self.hooks = frozenset(hook for hook in HOOKS if getattr(type(self), hook) is not getattr(Task, hook))
+        self.hooks: frozenset[str] = frozenset(
+            hook for hook in HOOKS if getattr(type(self), hook) is not getattr(Task, hook)
+        )
         """Which of the methods that workers call it has of its own: the others are not called at all."""
         own_call = "__call__" in vars(self) or type(self).__call__ not in (Task.__call__, AsyncTask.__call__)
         self.body: Callable[..., Any] = self.__call__ if own_call else self.run

@@ -279,7 +279,8 @@ class ResultSet:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ResultSet) and other.results == self.results
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: [{', '.join(each.id for each in self.results)}]>"
@@ -297,7 +298,7 @@ class GroupResult(ResultSet):
     ) -> None:
         super().__init__(results, app)
         self.id = id
-        self.parent = parent
+        self.parent: AsyncResult[Any] | None = parent
 
     @property
     def children(self) -> list[AsyncResult[Any]]:

@@ -52,17 +52,20 @@ class AsyncResult(Generic[R_co]):
         *,
         ignored: bool = False,
     ) -> None:
-        self.id = id
-        self.task_name = task_name
-        self.parent = parent
-        self.ignored = ignored
+        self.id: str = id
+        self.task_name: str | None = task_name
+        self.parent: AsyncResult[Any] | None = parent
+        self.ignored: bool = ignored
         """Whether the call was sent with `ignore_result`: then there is nothing to wait for."""
         self._used_app = app
         self._store = store or (_current_store if app is None else lambda: app.store)
         self._final: document.Document | None = None
         self._then: list[tuple[Callable[..., Any], Callable[..., Any] | None]] = []
 
-    task_id = property(lambda self: self.id)
+    @property
+    def task_id(self) -> str:
+        """Its id, under the name that messages have for it."""
+        return self.id
 
     # -- waiting --------------------------------------------------------------
 

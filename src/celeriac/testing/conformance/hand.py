@@ -14,7 +14,7 @@ class Hand:
 
     def __init__(self, store: c.Store, worker: str = "hand") -> None:
         self.store = store
-        self.lease = c.Lease(worker, new_epoch())
+        self.lease: c.Lease = c.Lease(worker, new_epoch())
         self._next = 1
         self.open()
 
