@@ -51,9 +51,10 @@ from celeriac.store.delays import (
 )
 from celeriac.store.inspection import Holding, Locate, Located, Pause, Peek, Peeked, Purge, Sighting
 from celeriac.store.letters import Attempt, Cause, DeadLetter, DeadLetters, DropDead, ReadDead, Replay, Revival
+from celeriac.store.peers import Lease, Peer, Survey, Tally, Tell, WorkerRecord, WorkerSight
 from celeriac.store.request import Request
 
-# What people ask and do (delayed messages, dead letters, queues) stands beside, and belongs here like the rest.
+# What people ask and do (delayed messages, dead letters, queues) stands beside, and so do leases; both belong here.
 __all__ = [
     "AdjustDelayed",
     "Adjustment",
@@ -68,11 +69,13 @@ __all__ = [
     "DelayedPage",
     "DropDead",
     "Holding",
+    "Lease",
     "Locate",
     "Located",
     "Pause",
     "Peek",
     "Peeked",
+    "Peer",
     "Purge",
     "ReadDead",
     "ReadDelayed",
@@ -80,6 +83,11 @@ __all__ = [
     "Request",
     "Revival",
     "Sighting",
+    "Survey",
+    "Tally",
+    "Tell",
+    "WorkerRecord",
+    "WorkerSight",
 ]
 
 R = TypeVar("R")
@@ -107,13 +115,6 @@ class Durability(StrEnum):
     SECONDS = "all but the last seconds"
     COMMIT = "every accepted request"
     REPLICATED = "every accepted request, on more than one machine"
-
-
-class Lease(Struct, frozen=True):
-    """The right of one worker to hold claims: the worker's name and the epoch drawn when it was opened."""
-
-    worker: str
-    epoch: str
 
 
 class Message(Struct, frozen=True):
@@ -179,27 +180,6 @@ class Deferral(Struct, frozen=True):
     id: str
     due: int
     raw: bytes | None = None
-
-
-class WorkerRecord(Struct, frozen=True):
-    """What a worker tells the others of itself; enough to see from the same machine that it is dead."""
-
-    host: str = ""
-    boot_id: str = ""
-    pid_namespace: str = ""
-    pid: int = 0
-    started: int = 0
-    queues: tuple[str, ...] = ()
-
-
-class Peer(Struct, frozen=True):
-    """A lease as the others see it. `dead` is None where the store cannot know and beats must tell."""
-
-    worker: str
-    epoch: str
-    beat: int = 0
-    dead: bool | None = None
-    record: WorkerRecord = WorkerRecord()
 
 
 class Enqueued(Struct, frozen=True):

@@ -253,6 +253,8 @@ class Comparison:
         self._both(c.ReadSlots(choice(_CHORDS), _CHORD_SIZE))
         self._both(c.Stats(_QUEUES))
         self._both(c.Beat(self._some_lease()))
+        self._both(c.Tell(self._some_lease(), c.Tally(next(self._numbers), {choice(_QUEUES): 1})))
+        self._both(c.Survey(1000))
         if not self._random.randrange(4):
             self._both(c.Forget((choice(_TASKS),)))
 
@@ -294,6 +296,10 @@ def _outcome(perform: Callable[[], Any]) -> Any:
         return LeaseLost
 
 
+def _held(sight: c.WorkerSight) -> list[tuple[str, str, bytes]]:
+    return sorted((each.claim, each.queue, each.raw) for each in sight.holdings)
+
+
 def _comparable(request: c.Request[Any], reply: Any) -> Any:
     """A reply without what may differ."""
     if request == c.Stats():
@@ -317,6 +323,11 @@ def _comparable(request: c.Request[Any], reply: Any) -> Any:
             return sorted((m.id, m.queue, m.raw, m.priority) for m in messages), bool(after)
         case c.Located(ready, held, revoked, unseen):
             return ready, sorted((each.worker, each.claim, each.queue, each.raw) for each in held), revoked, unseen
+        case (c.WorkerSight(), *_):
+            return [
+                (each.peer.worker, each.peer.epoch, each.tally, each.heard > 0, each.held, _held(each))
+                for each in reply
+            ]
         case c.Reconciled(unknown, missing):
             return sorted((claim.id, claim.raw, claim.started) for claim in unknown), missing
     return reply

@@ -32,6 +32,8 @@ class OpenedLease:
     claims: dict[str, c.Claim] = field(default_factory=dict)
     since: dict[str, int] = field(default_factory=dict)
     """When each was claimed; tidied at a beat."""
+    tally: c.Tally = field(default_factory=c.Tally)
+    heard: int = 0
 
 
 @dataclass(slots=True)
@@ -48,6 +50,11 @@ class Remembered(NamedTuple):
     revision: int
     ends: int
     revocation: c.Revocation
+
+
+def claim_number(claim: c.Claim) -> int:
+    """The second half of a claim id."""
+    return int(claim.id.rpartition(":")[2])
 
 
 class State:
@@ -228,6 +235,23 @@ class State:
         own.since = {id: since for id, since in own.since.items() if id in own.claims}
         peers = [c.Peer(worker, held.epoch, held.beat, None, held.record) for worker, held in self.leases.items()]
         return c.Beaten(tuple(sorted(peers, key=lambda peer: peer.worker)), self._next_due(now), self.revision)
+
+    def _Tell(self, request: c.Tell, now: int) -> None:
+        own = self._open(request.lease)
+        own.tally, own.heard = request.tally, now
+
+    def _Survey(self, request: c.Survey, now: int) -> tuple[c.WorkerSight, ...]:
+        room, sights = request.max_bytes, []
+        for worker, held in sorted(self.leases.items()):
+            oldest = sorted(held.claims.values(), key=lambda claim: (held.since.get(claim.id, 0), claim_number(claim)))
+            holdings = []
+            for claim in oldest[: request.limit]:
+                raw = claim.raw if room > 0 else b""
+                room -= len(raw)
+                holdings.append(c.Holding(worker, claim.id, claim.queue, held.since.get(claim.id, 0), raw))
+            peer = c.Peer(worker, held.epoch, held.beat, None, held.record)
+            sights.append(c.WorkerSight(peer, held.tally, held.heard, len(held.claims), tuple(holdings)))
+        return tuple(sights)
 
     def _Reap(self, request: c.Reap, now: int) -> c.Reaped:
         reaper, peer = self._open(request.lease), request.peer

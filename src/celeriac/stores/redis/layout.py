@@ -22,6 +22,7 @@ WAKE_CHANNEL = b"celeriac:wake"
 LEASES = b"celeriac:leases"
 BEATS = b"celeriac:beats"
 WORKERS = b"celeriac:workers"
+TOLD = b"celeriac:told"
 FLOORS = b"celeriac:floors"
 """The first claim number of each worker's session; under no name at all the revision of the revocations.
 

@@ -145,14 +145,14 @@ def _defer(request: c.Defer, place: Place) -> Command:
 
 def _open(request: c.OpenLease, place: Place) -> Command:
     lease, record = request.lease, request.record
-    keys = (*_LEASE_KEYS, layout.claims_key(lease.worker))
+    keys = (*_LEASE_KEYS, layout.claims_key(lease.worker), layout.TOLD)
     arguments = [lease.worker.encode(), lease.epoch.encode(), msgspec.json.encode(record)]
     return script("open").call(keys, arguments + [queue.encode() for queue in record.queues])
 
 
 def _close(request: c.CloseLease, place: Place) -> Command:
     lease = request.lease
-    keys = (*_LEASE_KEYS, layout.claims_key(lease.worker))
+    keys = (*_LEASE_KEYS, layout.claims_key(lease.worker), layout.TOLD)
     return script("close").call(keys, [lease.worker.encode(), lease.epoch.encode()])
 
 
@@ -168,9 +168,20 @@ def _beat(request: c.Beat, place: Place) -> Command:
     return script("beat").call(keys, [lease.worker.encode(), lease.epoch.encode()])
 
 
+def _tell(request: c.Tell, place: Place) -> Command:
+    lease = request.lease
+    arguments = [lease.worker.encode(), lease.epoch.encode(), msgspec.json.encode(request.tally)]
+    return script("tell").call((layout.LEASES, layout.TOLD), arguments)
+
+
+def _survey(request: c.Survey, place: Place) -> Command:
+    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.TOLD)
+    return script("survey").call(keys, [b"%d" % request.limit, b"%d" % request.max_bytes])
+
+
 def _reap(request: c.Reap, place: Place) -> Command:
     lease, peer = request.lease, request.peer
-    keys = (*_LEASE_KEYS, layout.claims_key(peer.worker), layout.claims_key(lease.worker))
+    keys = (*_LEASE_KEYS, layout.claims_key(peer.worker), layout.claims_key(lease.worker), layout.TOLD)
     words = (lease.worker, lease.epoch, peer.worker, peer.epoch, peer.beat, request.first, request.limit)
     return script("reap").call(keys, [str(word).encode() for word in words])
 
@@ -412,6 +423,20 @@ def _holding_of(worker: bytes, claim: bytes, key: bytes, flags: bytes, raw: byte
     return c.Holding(worker.decode(), claim.decode(), layout.read_list_key(key)[0], since, raw)
 
 
+def _read_survey(request: c.Survey, reply: Any) -> tuple[c.WorkerSight, ...]:
+    return tuple(_sight_of(*row) for row in reply)
+
+
+def _sight_of(
+    worker: bytes, epoch: bytes, beat: bytes, record: bytes, told: bytes, count: int, held: list[bytes]
+) -> c.WorkerSight:
+    peer = c.Peer(worker.decode(), epoch.decode(), int(beat), None, msgspec.json.decode(record, type=c.WorkerRecord))
+    heard, _, counted = told.partition(b"\n")
+    tally = msgspec.json.decode(counted or b"{}", type=c.Tally)
+    holdings = tuple(_holding_of(worker, *held[at : at + 4]) for at in range(0, len(held), 4))
+    return c.WorkerSight(peer, tally, int(heard or 0), count, holdings)
+
+
 def _nothing(request: c.Request[Any], reply: Any) -> None:
     return None
 
@@ -425,6 +450,8 @@ _ENCODERS: dict[type, Callable[[Any, Place], Command]] = {
     c.OpenLease: _open,
     c.CloseLease: _close,
     c.Beat: _beat,
+    c.Tell: _tell,
+    c.Survey: _survey,
     c.Reap: _reap,
     c.Reconcile: _reconcile,
     c.Promote: _promote,
@@ -456,6 +483,8 @@ _DECODERS: dict[type, Callable[[Any, Any], Any]] = {
     c.OpenLease: _nothing,
     c.CloseLease: _nothing,
     c.Beat: _read_beaten,
+    c.Tell: _nothing,
+    c.Survey: _read_survey,
     c.Reap: lambda request, reply: c.Reaped(tuple(_claim_of(id, value) for id, value in _pairs(reply))),
     c.Reconcile: _read_reconciled,
     c.Promote: lambda request, reply: c.Promoted(int(reply[0]), int(reply[1])),

@@ -11,6 +11,7 @@ from celeriac.stores.sqlite.transaction import Transaction
 from celeriac.stores.sqlite.wake import NEWS
 
 _records = msgspec.json.Decoder(c.WorkerRecord)
+_tallies = msgspec.json.Decoder(c.Tally)
 
 
 def open_lease(tx: Transaction, request: c.OpenLease) -> None:
@@ -53,6 +54,25 @@ def beat(tx: Transaction, request: c.Beat) -> c.Beaten:
 def _peer(tx: Transaction, worker: str, epoch: str, record: bytes) -> c.Peer:
     dead = tx.lock.dead(c.Lease(worker, epoch))
     return c.Peer(worker, epoch, dead=dead, record=_records.decode(record))
+
+
+def tell(tx: Transaction, request: c.Tell) -> None:
+    """Write down what a worker has counted."""
+    lease = tx.lease(request.lease)
+    tx.do("tell", lease=lease, tally=msgspec.json.encode(request.tally), heard=tx.now)
+
+
+def survey(tx: Transaction, request: c.Survey) -> tuple[c.WorkerSight, ...]:
+    """Look at all leases, and at what is held longest under each."""
+    sights, room = [], request.max_bytes
+    for number, worker, epoch, record, tally, heard, held in tx.rows("sights"):
+        holdings = []
+        for claim, queue, since, raw in tx.rows("held_longest", lease=number, limit=request.limit):
+            holdings.append(c.Holding(worker, f"{epoch}:{claim}", queue, since, raw if room > 0 else b""))
+            room -= len(raw)
+        peer = _peer(tx, worker, epoch, record)
+        sights.append(c.WorkerSight(peer, _tallies.decode(tally), heard, held, tuple(holdings)))
+    return tuple(sights)
 
 
 def reap(tx: Transaction, request: c.Reap) -> c.Reaped:

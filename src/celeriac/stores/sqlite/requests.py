@@ -13,6 +13,7 @@ R = TypeVar("R")
 
 _READ: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.Beat: leases.beat,
+    c.Survey: leases.survey,
     c.Reconcile: leases.reconcile,
     c.ReadResults: results.read_results,
     c.ReadSlots: results.read_slots,
@@ -35,6 +36,7 @@ _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.Defer: queues.defer,
     c.Promote: queues.promote,
     c.Reap: leases.reap,
+    c.Tell: leases.tell,
     c.Replay: burying.replay,
     c.DropDead: burying.drop,
     c.AdjustDelayed: delaying.adjust,

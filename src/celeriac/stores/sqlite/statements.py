@@ -38,7 +38,7 @@ def _load() -> dict[str, str]:
     return statements
 
 
-UPGRADES = {version: (_FOLDER / f"upgrade_{version}.sql").read_text() for version in (2, 3)}
+UPGRADES = {version: (_FOLDER / f"upgrade_{version}.sql").read_text() for version in (2, 3, 4)}
 """What brings the tables from the version before to each."""
 SCHEMA = (_FOLDER / "schema.sql").read_text()
 SQL = _load()

@@ -21,6 +21,7 @@ from celeriac.testing.conformance.reaping import Reaping
 from celeriac.testing.conformance.results import Results
 from celeriac.testing.conformance.revoking import Revoking
 from celeriac.testing.conformance.sessions import Sessions
+from celeriac.testing.conformance.watching import Watching
 
 
 class StoreConformance(
@@ -37,6 +38,7 @@ class StoreConformance(
     Results,
     Sessions,
     Inspecting,
+    Watching,
 ):
     """Every sentence of the contract as a test. A subclass gives the fixture `store`: a fresh, empty store."""
 

@@ -89,6 +89,7 @@ class Core:
         self._hungry = asyncio.Event()
         self._awaiting: list[Dispatcher] = []
         self._reaping = False
+        self._told = c.Tally()
         self._last_beat = 0.0
         self._beat_now = asyncio.Event()
         self._due = asyncio.Event()
@@ -227,7 +228,9 @@ class Core:
             beaten = await session.call(c.Beat(self._lease))
             await self._reception.take_in(session, reply.unknown, beaten.revision)
         else:
-            await session.call(c.OpenLease(self._lease, reaping.own_record(self.options.queues)))
+            slots = sum([pool.concurrency for pool in self.options.pools])
+            record = reaping.own_record(self.options.queues, slots, self._clock.now())
+            await session.call(c.OpenLease(self._lease, record))
             self._opened = True
             self.stats.leases += 1
             self.on_lease()
@@ -260,6 +263,7 @@ class Core:
         self._lease = self._new_lease()
         self._opened = False
         self._number = 1
+        self._told = c.Tally()
 
     # -- finish and claim -----------------------------------------------------
 
@@ -359,6 +363,7 @@ class Core:
             beaten = await session.call(c.Beat(self._lease))
             self._lease_holds_from(sent)
             self._plan_promotion(beaten.next_due)
+            await self._tell(session)
             await self._reception.learn(session, beaten.revision)
             self._news.set()
             peers = self._neighbours.judge(beaten.peers, self._lease.worker)
@@ -370,6 +375,13 @@ class Core:
                 self._beat_now.clear()
             except TimeoutError:
                 pass
+
+    async def _tell(self, session: c.Session) -> None:
+        """Let those who watch know how much was done; where beats are not written down, only what is new."""
+        tally = c.Tally(sum([each.stats.done for each in self.dispatchers]), dict(self._reception.taken))
+        if self.store.expiring or tally != self._told:
+            await session.call(c.Tell(self._lease, tally))
+            self._told = tally
 
     def _lease_holds_from(self, sent: float) -> None:
         """The store has answered what was sent then: nothing may begin later than the lease allows."""

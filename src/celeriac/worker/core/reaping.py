@@ -12,10 +12,11 @@ from celeriac import ids
 from celeriac.store import contract as c
 
 
-def own_record(queues: tuple[str, ...]) -> c.WorkerRecord:
+def own_record(queues: tuple[str, ...], slots: int, opened: float) -> c.WorkerRecord:
     """What this process tells the others of itself."""
     pid = os.getpid()
-    return c.WorkerRecord(ids.hostname(), ids.boot_id(), ids.pid_namespace(), pid, ids.process_start(pid), queues)
+    started = ids.process_start(pid)
+    return c.WorkerRecord(ids.hostname(), ids.boot_id(), ids.pid_namespace(), pid, started, queues, slots, opened)
 
 
 class Neighbours:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 from celeriac.clock import Clock
@@ -27,6 +28,8 @@ class Reception:
     ) -> None:
         self.manifest = manifest
         self.revoked = Register()
+        self.taken: Counter[str] = Counter()
+        """How many claims came in from each queue."""
         self._dispatchers = dispatchers
         self._of_queue = {queue: dispatcher for dispatcher in dispatchers for queue in dispatcher.queues}
         self._rules = intake.Rules.of(manifest.settings)
@@ -42,6 +45,7 @@ class Reception:
         await self.learn(session, revision)
         if claims:
             now = self._clock.now()
+            self.taken.update([claim.queue for claim in claims])
             for claim in claims:
                 self._admit(claim, self._dispatcher_of(claim), now)
             for dispatcher in self._dispatchers:

@@ -1,5 +1,5 @@
 -- End a lease in order; what it still holds goes to the front of its lists.
--- KEYS  1 leases  2 beats  3 workers  4 queues  5 floors  6 claims
+-- KEYS  1 leases  2 beats  3 workers  4 queues  5 floors  6 claims  7 told
 -- ARGV  1 worker  2 epoch
 -- include: ended
 
@@ -17,5 +17,5 @@ for _, entry in ipairs(order) do
   redis.call('RPUSH', list, raw)
 end
 redis.call('DEL', KEYS[6])
-forget_worker(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[1])
+forget_worker(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[7], ARGV[1])
 return 1

@@ -1,5 +1,5 @@
 -- Take over what a dead worker holds, if it has not moved since it was observed.
--- KEYS  1 leases  2 beats  3 workers  4 queues  5 floors  6 claims of the dead  7 claims of the reaper
+-- KEYS  1 leases  2 beats  3 workers  4 queues  5 floors  6 claims of the dead  7 claims of the reaper  8 told
 -- ARGV  1 reaper  2 reaper's epoch  3 dead worker  4 its epoch  5 its beat  6 first number  7 limit
 -- Returns {claim id, value, ...} as now held by the reaper; the dead lease ends with the last of its claims
 -- include: ended
@@ -29,6 +29,6 @@ for i = 1, math.min(#order, tonumber(ARGV[7])) do
   moved[#moved + 1], moved[#moved + 2] = id, order[i][3]
 end
 if redis.call('HLEN', KEYS[6]) == 0 then
-  forget_worker(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], ARGV[3])
+  forget_worker(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[8], ARGV[3])
 end
 return moved

@@ -1,4 +1,4 @@
--- The tables of a Celeriac database, version 3.
+-- The tables of a Celeriac database, version 4.
 -- A message is one immutable row; what moves is a small row that points to it: ready, delayed or claimed.
 -- So a claim touches a few pages of small rows, however large the messages are.
 
@@ -44,7 +44,9 @@ CREATE TABLE lease (
     number INTEGER PRIMARY KEY,
     worker TEXT NOT NULL UNIQUE,
     epoch TEXT NOT NULL,
-    record BLOB NOT NULL            -- a WorkerRecord as JSON
+    record BLOB NOT NULL,           -- a WorkerRecord as JSON
+    tally BLOB NOT NULL DEFAULT '{}',   -- a Tally as JSON
+    heard INTEGER NOT NULL DEFAULT 0    -- when it was told, milliseconds since 1970
 );
 
 CREATE TABLE claim (

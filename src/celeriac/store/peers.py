@@ -1,0 +1,81 @@
+"""Workers as others see them: leases, what is told of them, and a survey of all. Part of `celeriac.store.contract`."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from celeriac.store.inspection import Holding
+from celeriac.store.request import Request
+
+
+class Lease(Struct, frozen=True):
+    """The right of one worker to hold claims: the worker's name and the epoch drawn when it was opened."""
+
+    worker: str
+    epoch: str
+
+
+class WorkerRecord(Struct, frozen=True):
+    """What a worker tells the others of itself; enough to see from the same machine that it is dead.
+
+    `slots`: how many plain tasks its pools run at once. `opened`: when it opened the lease, on its own clock, in
+    seconds since 1970.
+    """
+
+    host: str = ""
+    boot_id: str = ""
+    pid_namespace: str = ""
+    pid: int = 0
+    started: int = 0
+    queues: tuple[str, ...] = ()
+    slots: int = 0
+    opened: float = 0.0
+
+
+class Peer(Struct, frozen=True):
+    """A lease as the others see it. `dead` is None where the store cannot know and beats must tell."""
+
+    worker: str
+    epoch: str
+    beat: int = 0
+    dead: bool | None = None
+    record: WorkerRecord = WorkerRecord()
+
+
+class Tally(Struct, frozen=True, omit_defaults=True):
+    """What a worker has counted under its lease: tasks that ended, and messages claimed of each queue."""
+
+    done: int = 0
+    taken: dict[str, int] = {}
+
+
+class Tell(Request[None], frozen=True):
+    """Let the others know what a worker has counted. Sent with beats, never with tasks."""
+
+    lease: Lease
+    tally: Tally
+
+
+class WorkerSight(Struct, frozen=True):
+    """A worker as a survey sees it.
+
+    `heard`: when it told its tally last, on the store's clock, in milliseconds since 1970 (0: never). `held`: how many
+    claims it holds. `holdings`: those it has held longest, the oldest first.
+    """
+
+    peer: Peer
+    tally: Tally = Tally()
+    heard: int = 0
+    held: int = 0
+    holdings: tuple[Holding, ...] = ()
+
+
+class Survey(Request[tuple[WorkerSight, ...]], frozen=True):
+    """All open leases, by the names of their workers, each with at most `limit` of its claims.
+
+    Once `max_bytes` of messages are reached, further claims come without theirs. Needs no lease, and no worker hears
+    of it. For people, not for hot paths.
+    """
+
+    limit: int = 32
+    max_bytes: int = 1 << 20

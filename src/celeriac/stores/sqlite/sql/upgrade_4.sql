@@ -1,0 +1,4 @@
+-- From version 3 to version 4.
+
+ALTER TABLE lease ADD COLUMN tally BLOB NOT NULL DEFAULT '{}';
+ALTER TABLE lease ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
