@@ -19,7 +19,7 @@ import pytest
 from tests.guard import Guard
 from tests.worker.ledger import wait_until
 
-DOCUMENT = (Path(__file__).parent.parent / "docs" / "stopping.md").read_text()
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "stopping.md").read_text()
 (APP,) = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
 COMMANDS = [json.loads(found) for found in re.findall(r'\["celeriac".*?\]', DOCUMENT)]
 (SERVICE,) = re.findall(r"^ExecStart=\S+/(celeriac .*)$", DOCUMENT, re.MULTILINE)

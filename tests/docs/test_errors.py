@@ -14,7 +14,7 @@ from celeriac.exceptions import CeleriacError
 from celeriac.worker.child.forms.greenlets import GeventMissing
 from celeriac.worker.handback import WorkersLive
 
-PAGE = (Path(__file__).parent.parent / "docs" / "errors.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
 
 
 def with_codes(kind: type[CeleriacError]) -> list[type[CeleriacError]]:
@@ -47,12 +47,6 @@ def test_no_class_of_the_module_goes_without_a_code():
     kinds = [kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, CeleriacError)]
     assert kinds
     assert [kind for kind in kinds if "code" not in vars(kind)] == []
-
-
-def test_the_block_of_the_page_prints_code_and_hint():
-    (block,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, check=True)
-    assert done.stdout == "C202 call again with the same task_id: an id that arrived is not enqueued twice\n"
 
 
 def test_what_the_command_prints_ends_with_the_code(tmp_path):
