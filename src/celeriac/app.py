@@ -24,7 +24,7 @@ from celeriac.result import AsyncResult
 from celeriac.sender import Call, Sender
 from celeriac.store.contract import Store
 from celeriac.stores.open import absolute_url, open_named, project_root
-from celeriac.task import AsyncTask, Runtime, Task, adopt_task, kind_of, make_task
+from celeriac.task import AsyncTask, Runtime, Task, adopt_task, identity, kind_of, make_task
 
 if TYPE_CHECKING:
     from celeriac.control import Control
@@ -356,6 +356,9 @@ class Celeriac:
         known = self.tasks.get(name)
         defaults = known.options if known is not None else {}
         call = Call(task=name, args=args or (), kwargs=kwargs, **{**defaults, **call_options(options)})
+        if call.cache_for:
+            id, ended = self.sender.share(call, identity(known, call))
+            return AsyncResult(id, self._open_store, name, ended=ended)
         id = self.sender.send_one(call)
         return AsyncResult(id, self._open_store, name, ignored=bool(call.ignore_result))
 

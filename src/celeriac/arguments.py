@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -46,3 +46,16 @@ def checker(function: Callable[..., Any], *, skip: int = 0) -> Callable[..., Non
     made.__qualname__ = inner.__name__
     made.__kwdefaults__ = inner.__kwdefaults__
     return made
+
+
+def by_name(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], *, skip: int = 0) -> Any:
+    """Arguments by the names of the parameters, defaults included; as they are where there is no telling.
+
+    So calls that mean the same look the same. `skip` parameters come before those of `args`.
+    """
+    try:
+        bound = inspect.signature(function).bind(*(None,) * skip, *args, **kwargs)
+    except (TypeError, ValueError):
+        return [list(args), dict(kwargs)]
+    bound.apply_defaults()
+    return dict(tuple(bound.arguments.items())[skip:])

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -19,8 +19,9 @@ from celeriac.context import current
 from celeriac.exceptions import InvalidOption
 from celeriac.message import compression, limits, serializers, values
 from celeriac.message import task as wire
+from celeriac.message.document import Document
 from celeriac.routing import Router
-from celeriac.store.contract import Enqueue, Message, Store
+from celeriac.store.contract import Enqueue, Message, Share, Shared, Store
 
 _MODE_PERSISTENT = 2
 _MODES = {"transient": 1, "persistent": 2, 1: 1, 2: 2}
@@ -65,9 +66,10 @@ class Call(Struct, kw_only=True):
     stamps: dict[str, Any] | None = None
     properties: Mapping[str, Any] | None = None
     route_name: str | None = None
+    cache_for: float | None = None
 
 
-_UNROUTED = frozenset({"task", "args", "kwargs", "embed", "retries", "replaced_task_nesting"})
+_UNROUTED = frozenset({"task", "args", "kwargs", "embed", "retries", "replaced_task_nesting", "cache_for"})
 _ROUTED = tuple(name for name in Call.__struct_fields__ if name not in _UNROUTED)
 """What a route may say of a call, and is shown of it."""
 
@@ -147,6 +149,37 @@ class Sender:
         task_id, message = self.message(call)
         await self._store().arun(Enqueue((message,)), deadline=self._settings.task_publish_deadline)
         return task_id
+
+    def share(self, call: Call, what: Any) -> tuple[str, Document | None]:
+        """Find a call of the same task and `what` to share the result of, or enqueue this one; see `sharing`.
+
+        The id of the task whose result it is, and its document where it has ended.
+        """
+        asking = self._share(call, what)
+        request = next(asking)
+        while True:
+            try:
+                request = asking.send(self._store().run(request, deadline=self._settings.task_publish_deadline))
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+
+    async def ashare(self, call: Call, what: Any) -> tuple[str, Document | None]:
+        """The same from an event loop."""
+        asking = self._share(call, what)
+        request = next(asking)
+        while True:
+            shared = await self._store().arun(request, deadline=self._settings.task_publish_deadline)
+            try:
+                request = asking.send(shared)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+
+    def _share(self, call: Call, what: Any) -> Generator[Share, Shared, tuple[str, Document | None]]:
+        from celeriac.sharing import check_seconds, key_of, sharing
+
+        task_id, message = self.message(call)
+        seconds = check_seconds(call.cache_for, call.ignore_result)
+        return sharing(key_of(call.task, what), task_id, message, seconds, self._clock.now())
 
     def message(self, call: Call) -> tuple[str, Message]:
         """The task id and the message of a call; the running task becomes its parent."""

@@ -37,6 +37,7 @@ OPTIONS = (
     "time_limit",
     "soft_time_limit",
     "ignore_result",
+    "cache_for",
 )
 """Options of `apply_async` that a task may set for all its calls."""
 
@@ -70,6 +71,10 @@ class Task(Generic[P, R]):
     a death counts as a retry). `soft_time_limit` and `time_limit` are in seconds. `typing` (by default what the
     app's `strict_typing` says) has arguments checked against the function where the task is called.
 
+    With `cache_for` (seconds), calls with equal arguments share a result: of one that ended well less than so long
+    ago, or of one made less than so long ago that has not ended. What fails is not kept. `cache_key`, given the
+    arguments, says what makes them equal; without it, all of them do.
+
     Options are attributes: of this class, of a subclass given as `@app.task(base=...)` or registered with
     `app.register_task`, or of the task. A subclass may have an `__init__` without arguments, which runs once a
     process, and methods that workers call: `before_start`, `on_success`, `on_retry`, `on_failure`,
@@ -91,6 +96,8 @@ class Task(Generic[P, R]):
     time_limit: float | None = None
     soft_time_limit: float | None = None
     ignore_result: bool | None = None
+    cache_for: float | None = None
+    cache_key: Callable[..., Any] | None = None
     max_retries: int | None = 3
     default_retry_delay: float = 180
     acks_late: bool | None = None
@@ -241,11 +248,7 @@ class Task(Generic[P, R]):
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """`delay` for event loops."""
-        call = self._checked(args, kwargs, {})
-        if self._runtime.settings.task_always_eager:
-            return self._apply_eagerly(call)
-        id = await self._runtime.sender.asend_one(call)
-        return AsyncResult(id, self._runtime.store, self.name, ignored=bool(call.ignore_result))
+        return await self._asend(self._checked(args, kwargs, {}))
 
     def apply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
@@ -260,11 +263,7 @@ class Task(Generic[P, R]):
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[R]:
         """`apply_async` for event loops."""
-        call = self._checked(args, kwargs, options)
-        if self._runtime.settings.task_always_eager:
-            return self._apply_eagerly(call)
-        id = await self._runtime.sender.asend_one(call)
-        return AsyncResult(id, self._runtime.store, self.name, ignored=bool(call.ignore_result))
+        return await self._asend(self._checked(args, kwargs, options))
 
     def _checked(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, options: dict[str, Any]) -> Call:
         args, kwargs = args or (), kwargs or {}
@@ -276,7 +275,19 @@ class Task(Generic[P, R]):
     def _send(self, call: Call) -> AsyncResult[R]:
         if self._runtime.settings.task_always_eager:
             return self._apply_eagerly(call)
+        if call.cache_for:
+            id, ended = self._runtime.sender.share(call, identity(self, call))
+            return AsyncResult(id, self._runtime.store, self.name, ended=ended)
         id = self._runtime.sender.send_one(call)
+        return AsyncResult(id, self._runtime.store, self.name, ignored=bool(call.ignore_result))
+
+    async def _asend(self, call: Call) -> AsyncResult[R]:
+        if self._runtime.settings.task_always_eager:
+            return self._apply_eagerly(call)
+        if call.cache_for:
+            id, ended = await self._runtime.sender.ashare(call, identity(self, call))
+            return AsyncResult(id, self._runtime.store, self.name, ended=ended)
+        id = await self._runtime.sender.asend_one(call)
         return AsyncResult(id, self._runtime.store, self.name, ignored=bool(call.ignore_result))
 
     def delay_many(self, arguments: Iterable[Sequence[Any]], **options: Any) -> list[AsyncResult[R]]:
@@ -286,9 +297,10 @@ class Task(Generic[P, R]):
         is raised.
         """
         runtime = self._runtime
-        calls = self._calls(arguments, {**self.options, **call_options(options)})
-        if runtime.settings.task_always_eager:
-            return [self._apply_eagerly(call) for call in calls]
+        shared = {**self.options, **call_options(options)}
+        calls = self._calls(arguments, shared)
+        if shared.get("cache_for") or runtime.settings.task_always_eager:
+            return [self._send(call) for call in calls]
         return [AsyncResult(id, runtime.store, self.name) for id in runtime.sender.send(calls)]
 
     def _calls(self, arguments: Iterable[Sequence[Any]], options: dict[str, Any]) -> Iterator[Call]:
@@ -465,6 +477,16 @@ class AsyncTask(Task[P, R]):
         """Run the function here, without a worker."""
         coroutine: Coroutine[Any, Any, R] = self.run(*args, **kwargs)
         return coroutine
+
+
+def identity(task: Task[..., Any] | None, call: Call) -> Any:
+    """What a call shares its result by: what `cache_key` says, or all arguments, by name where the task is known."""
+    args, kwargs = call.args, call.kwargs or {}
+    if task is None:
+        return [list(args), kwargs]
+    if task.cache_key is not None:
+        return {"key": task.cache_key(*args, **kwargs)}
+    return arguments.by_name(task._original, args, kwargs, skip=int(task.bind))
 
 
 def make_task(

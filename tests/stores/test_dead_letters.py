@@ -118,6 +118,8 @@ def test_a_file_of_the_second_version_is_brought_up_to_date(tmp_path):
     assert store.run(c.Locate("held")).held == (c.Holding("w", "e:1", "q", 0, b"held"),)
     store.run(c.Pause(("q",)))
     assert store.run(c.Stats(("q",))) == (c.QueueStats("q", claimed=1, paused=True),)
+    store.run(c.SaveGroup("g", b"document"))
+    assert store.run(c.ReadGroup("g")) == b"document"
     store.close()
 
 

@@ -51,6 +51,7 @@ class AsyncResult(Generic[R_co]):
         parent: AsyncResult[Any] | None = None,
         *,
         ignored: bool = False,
+        ended: document.Document | None = None,
     ) -> None:
         self.id: str = id
         self.task_name: str | None = task_name
@@ -59,7 +60,7 @@ class AsyncResult(Generic[R_co]):
         """Whether the call was sent with `ignore_result`: then there is nothing to wait for."""
         self._used_app = app
         self._store = store or (_current_store if app is None else lambda: app.store)
-        self._final: document.Document | None = None
+        self._final: document.Document | None = ended
         self._then: list[tuple[Callable[..., Any], Callable[..., Any] | None]] = []
 
     @property

@@ -25,6 +25,8 @@ was revoked before it was claimed does not run.
 **Order.** Within a queue, a smaller priority is first, then the message enqueued earlier. What is released
 goes to the front, whatever waits behind it.
 
+**Shared calls.** A key stands for at most one call at a time (`sharing.Share`), so that of many equal calls one runs.
+
 **Pauses.** Of a paused queue nothing is claimed (`inspection.Pause`), by whomever; all else about it goes on.
 
 The memory store (`celeriac.stores.memory`) is this page in code; `celeriac.testing.conformance` is this
@@ -49,13 +51,18 @@ from celeriac.store.delays import (
     DelayedPage,
     ReadDelayed,
 )
+from celeriac.store.final import is_final
+from celeriac.store.groups import DropGroup, ReadGroup, SaveGroup
 from celeriac.store.inspection import Holding, Locate, Located, Pause, Peek, Peeked, Purge, Sighting
 from celeriac.store.letters import Attempt, Cause, DeadLetter, DeadLetters, DropDead, ReadDead, Replay, Revival
+from celeriac.store.messages import Message
 from celeriac.store.peers import Lease, Peer, Survey, Tally, Tell, WorkerRecord, WorkerSight
 from celeriac.store.request import Request
+from celeriac.store.sharing import SHARE_RUN_SECONDS, Share, Shared
 
-# What people ask and do (delayed messages, dead letters, queues) stands beside, and so do leases; both belong here.
+# What stands in rooms beside (messages, leases, shared calls, groups, what people ask) belongs here like the rest.
 __all__ = [
+    "SHARE_RUN_SECONDS",
     "AdjustDelayed",
     "Adjustment",
     "Attempt",
@@ -68,10 +75,12 @@ __all__ = [
     "DelayedMessage",
     "DelayedPage",
     "DropDead",
+    "DropGroup",
     "Holding",
     "Lease",
     "Locate",
     "Located",
+    "Message",
     "Pause",
     "Peek",
     "Peeked",
@@ -79,15 +88,20 @@ __all__ = [
     "Purge",
     "ReadDead",
     "ReadDelayed",
+    "ReadGroup",
     "Replay",
     "Request",
     "Revival",
+    "SaveGroup",
+    "Share",
+    "Shared",
     "Sighting",
     "Survey",
     "Tally",
     "Tell",
     "WorkerRecord",
     "WorkerSight",
+    "is_final",
 ]
 
 R = TypeVar("R")
@@ -115,23 +129,6 @@ class Durability(StrEnum):
     SECONDS = "all but the last seconds"
     COMMIT = "every accepted request"
     REPLICATED = "every accepted request, on more than one machine"
-
-
-class Message(Struct, frozen=True):
-    """A message on its way into a queue.
-
-    `id` names this enqueue (not only the task): a second message with the same id is accepted and dropped.
-    `delay` holds the message back for that many milliseconds; a delayed message keeps its id, with `#2`, `#3`
-    ... behind it where another has that word. `eta_raw`, where given, is pushed at once
-    instead when no Celeriac worker serves the queue, so that a Celery worker can wait for it.
-    """
-
-    id: str
-    queue: str
-    raw: bytes
-    priority: int = 0
-    delay: int = 0
-    eta_raw: bytes | None = None
 
 
 class Claim(Struct, frozen=True):
@@ -562,14 +559,3 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Drop all connections of this process."""
-
-
-def is_final(document: bytes) -> bool:
-    """Whether a result document ends its task; reads only its first bytes, which every writer fills alike."""
-    head = document[:40]
-    return any(mark in head for mark in _FINAL_MARKS)
-
-
-_FINAL_MARKS = tuple(
-    f'"status":{space}"{state}"'.encode() for state in ("SUCCESS", "FAILURE", "REVOKED") for space in ("", " ")
-)

@@ -69,6 +69,8 @@ class Comparison:
             (2, self._read),
             (1, self._pause),
             (1, self._inspect),
+            (2, self._share),
+            (1, self._save),
         )
 
     def step(self) -> None:
@@ -109,6 +111,19 @@ class Comparison:
 
     def _enqueue(self) -> None:
         self._both(c.Enqueue(tuple(self._message(self._some_id()) for _ in range(self._random.randrange(4)))))
+
+    def _share(self) -> None:
+        """Under few keys; mostly of a task and a message that are new, sometimes in place of one that may be there."""
+        choice, draw = self._random.choice, self._random.randrange
+        task, number = choice(_TASKS), next(self._numbers)
+        message = self._message(choice((f"share{number}", f"share{number}", self._some_id())))
+        stale = choice(("", task, choice(_TASKS)))
+        self._both(c.Share(f"key{draw(4)}", task, message, b"pending %d" % number, 60, stale))
+
+    def _save(self) -> None:
+        group = f"group{self._random.randrange(3)}"
+        self._both(self._random.choice((c.SaveGroup(group, b"%d" % next(self._numbers)), c.DropGroup(group))))
+        self._both(c.ReadGroup(group))
 
     def _pause(self) -> None:
         """Mostly the other way, lest nothing moves."""
@@ -311,6 +326,8 @@ def _comparable(request: c.Request[Any], reply: Any) -> Any:
             return promoted, next_due >= 0
         case c.Beaten(peers, next_due, revision):
             return sorted((peer.worker, peer.epoch, peer.record.host) for peer in peers), next_due >= 0, revision
+        case c.Shared(task, _, document):
+            return task, document
         case c.Revoked(revision, entries):
             return revision, [(entry.task, entry.result, entry.terminate, entry.signal) for entry in entries]
         case c.DeadLetter():

@@ -57,6 +57,14 @@ def claim_number(claim: c.Claim) -> int:
     return int(claim.id.rpartition(":")[2])
 
 
+class SharedCall(NamedTuple):
+    """The call of a key: its task, when it was made, and until when the key stands for it."""
+
+    task: str
+    made: int
+    ends: int
+
+
 class State:
     """All that a store knows, and one method per request."""
 
@@ -72,6 +80,8 @@ class State:
         self._dead_seconds = dead_seconds
         self._buried = 0
         self.paused: set[str] = set()
+        self.shared: dict[str, SharedCall] = {}
+        self.groups: dict[str, bytes] = {}
         self.revision = 0
         self.revocations: dict[str, Remembered] = {}
         self._remembered: dict[str, int] = {}
@@ -83,17 +93,36 @@ class State:
         return method(request, now)
 
     def _Enqueue(self, request: c.Enqueue, now: int) -> c.Enqueued:
-        horizon = now - c.ENQUEUE_MEMORY_SECONDS * 1000
-        while self._remembered and next(iter(self._remembered.values())) <= horizon:
-            del self._remembered[next(iter(self._remembered))]
         return c.Enqueued(tuple(self._accept(message, now) for message in request.messages))
 
     def _accept(self, message: c.Message, now: int) -> bool:
+        horizon = now - c.ENQUEUE_MEMORY_SECONDS * 1000
+        while self._remembered and next(iter(self._remembered.values())) <= horizon:
+            del self._remembered[next(iter(self._remembered))]
         if message.id in self._remembered:
             return False
         self._remembered[message.id] = now
         self._push(message, now)
         return True
+
+    def _Share(self, request: c.Share, now: int) -> c.Shared:
+        self.shared = {key: call for key, call in self.shared.items() if call.ends > now}
+        call = self.shared.get(request.key)
+        if (call is None or call.task == request.stale) and self._accept(request.message, now):
+            ends = now + int((request.seconds + c.SHARE_RUN_SECONDS) * 1000)
+            call = self.shared[request.key] = SharedCall(request.task, now, ends)
+            self.results[request.task] = request.document
+        task, made = (request.task, now) if call is None else call[:2]
+        return c.Shared(task, now - made, self.results.get(task))
+
+    def _SaveGroup(self, request: c.SaveGroup, now: int) -> None:
+        self.groups[request.group] = request.document
+
+    def _ReadGroup(self, request: c.ReadGroup, now: int) -> bytes | None:
+        return self.groups.get(request.group)
+
+    def _DropGroup(self, request: c.DropGroup, now: int) -> None:
+        self.groups.pop(request.group, None)
 
     def _push(self, message: c.Message, now: int) -> None:
         if message.delay <= 0:

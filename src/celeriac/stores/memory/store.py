@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 _WAKES = (
     *(c.Enqueue, c.Finish, c.Release, c.Promote, c.CloseLease, c.Defer),
-    *(c.Revoke, c.Replay, c.AdjustDelayed, c.CancelDelayed, c.Pause),
+    *(c.Revoke, c.Replay, c.AdjustDelayed, c.CancelDelayed, c.Pause, c.Share),
 )
 
 

@@ -16,6 +16,7 @@ from celeriac.store.contract import ADVANCE_QUEUE
 STEPS = (0, 3, 6, 9)
 SEPARATOR = "\x06\x16"
 RESULT_PREFIX = "celery-task-meta-"
+GROUP_PREFIX = "celery-taskset-meta-"
 NO_RESULT = b"celeriac:no-result"
 WAKE_CHANNEL = b"celeriac:wake"
 
@@ -91,6 +92,16 @@ def claims_key(worker: str) -> bytes:
 def result_key(task: str) -> bytes:
     """The document of a task, and the channel it is published on."""
     return (RESULT_PREFIX + task).encode() if task else b""
+
+
+def group_key(group: str) -> bytes:
+    """The document of a saved group."""
+    return (GROUP_PREFIX + group).encode()
+
+
+def shared_key(key: str) -> bytes:
+    """Which call a key stands for."""
+    return b"celeriac:shared:" + key.encode()
 
 
 def chord_key(chord: str) -> bytes:

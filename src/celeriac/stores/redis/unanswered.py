@@ -15,7 +15,7 @@ RECHECK_SECONDS = 5.0
 def given_up(request: c.Request[Any], sent: bool, cause: Exception) -> OperationalError:
     """The error of a request that was given up; `sent` when it may have arrived."""
     why = cause.args[0] if isinstance(cause, OperationalError) else cause
-    if sent and isinstance(request, c.Enqueue):
+    if sent and isinstance(request, c.Enqueue | c.Share):
         ids = tuple(message.id for message in request.messages)
         return EnqueueUncertain(f"Redis did not answer: {why}", ids)
     return OperationalError(f"cannot reach Redis: {why}")

@@ -53,8 +53,13 @@ def decode(request: c.Request[R], reply: Any) -> R:
 
 
 def _enqueue(request: c.Enqueue, place: Place) -> Command:
+    return script("enqueue").call(_INTAKE_KEYS, _accepted(request.messages))
+
+
+def _accepted(messages: tuple[c.Message, ...]) -> Command:
+    """What `accept.lua` reads."""
     arguments = [b"%d" % c.ENQUEUE_MEMORY_SECONDS]
-    for message in request.messages:
+    for message in messages:
         arguments += (
             message.id.encode(),
             layout.list_key(message.queue, message.priority),
@@ -64,11 +69,20 @@ def _enqueue(request: c.Enqueue, place: Place) -> Command:
             message.raw,
             message.eta_raw or b"",
         )
-    return script("enqueue").call((*layout.SENT, *_DELAYED_KEYS, layout.QUEUES), arguments)
+    return arguments
+
+
+def _share(request: c.Share, place: Place) -> Command:
+    stands = (request.seconds + c.SHARE_RUN_SECONDS) * 1000
+    words = (request.task, request.stale, layout.RESULT_PREFIX)
+    arguments = [place.other_db, b"%d" % place.db, b"%d" % place.result_seconds, b"%d" % stands]
+    arguments += [*(word.encode() for word in words), request.document, *_accepted((request.message,))]
+    return script("share").call((*_INTAKE_KEYS, layout.shared_key(request.key)), arguments)
 
 
 _LEASE_KEYS = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.QUEUES, layout.FLOORS)
 _DELAYED_KEYS = (layout.DELAYED, layout.DELAYED_MESSAGES, layout.DELAYED_COUNTS, layout.DELAYED_IDS)
+_INTAKE_KEYS = (*layout.SENT, *_DELAYED_KEYS, layout.QUEUES)
 _DEAD_KEYS = (layout.DEAD, layout.DEAD_LETTERS, layout.DEAD_COUNTS)
 
 
@@ -228,6 +242,18 @@ def _result_keys(tasks: tuple[str, ...]) -> Command:
 
 def _forget(request: c.Forget, place: Place) -> Command:
     return [b"UNLINK", *_result_keys(request.tasks)]
+
+
+def _save_group(request: c.SaveGroup, place: Place) -> Command:
+    return [b"SET", layout.group_key(request.group), request.document, b"EX", b"%d" % place.result_seconds]
+
+
+def _read_group(request: c.ReadGroup, place: Place) -> Command:
+    return [b"GET", layout.group_key(request.group)]
+
+
+def _drop_group(request: c.DropGroup, place: Place) -> Command:
+    return [b"UNLINK", layout.group_key(request.group)]
 
 
 def _read_slots(request: c.ReadSlots, place: Place) -> Command:
@@ -473,6 +499,10 @@ _ENCODERS: dict[type, Callable[[Any, Place], Command]] = {
     c.Peek: _peek,
     c.Purge: _purge,
     c.Locate: _locate,
+    c.Share: _share,
+    c.SaveGroup: _save_group,
+    c.ReadGroup: _read_group,
+    c.DropGroup: _drop_group,
 }
 _DECODERS: dict[type, Callable[[Any, Any], Any]] = {
     c.Enqueue: lambda request, reply: c.Enqueued(_read_truths(request, reply)),
@@ -506,6 +536,10 @@ _DECODERS: dict[type, Callable[[Any, Any], Any]] = {
     c.Peek: _read_peeked,
     c.Purge: lambda request, reply: int(reply),
     c.Locate: _read_located,
+    c.Share: lambda request, reply: c.Shared(reply[0].decode(), int(reply[1]), reply[2]),
+    c.SaveGroup: _nothing,
+    c.ReadGroup: lambda request, reply: reply,
+    c.DropGroup: _nothing,
 }
-RESULT_REQUESTS = (c.ReadResults, c.Forget)
+RESULT_REQUESTS = (c.ReadResults, c.Forget, c.SaveGroup, c.ReadGroup, c.DropGroup)
 """Requests that go to the database of the results."""

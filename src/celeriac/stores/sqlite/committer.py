@@ -144,13 +144,14 @@ class Committer:
             for _ in range(_RESULT_SLICES):
                 if tx.do("expire_results", now=now // 1000, limit=_RESULT_SLICE) < _RESULT_SLICE:
                     break
+            tx.do("expire_kept", now=now, limit=_RESULT_SLICE)
             tx.do("expire_dead", oldest=tx.oldest_letter, limit=self._keeping.dead_limit)
             tx.do("forget_accepted", oldest=now // (c.ENQUEUE_MEMORY_SECONDS * 1000) - 1, limit=_ACCEPTED_SLICE)
 
     def _explained(self, error: Exception, request: c.Request[Any]) -> Exception:
         if isinstance(error, _CommitFailed):
             text = f"{self._path} could not be written: {error.__cause__}"
-            if isinstance(request, c.Enqueue):
+            if isinstance(request, c.Enqueue | c.Share):
                 return EnqueueUncertain(text, tuple(message.id for message in request.messages))
             return OperationalError(text)
         if isinstance(error, OSError):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from celeriac.store import contract as c
-from celeriac.stores.sqlite import burying, delaying, finishing, inspection, leases, queues, results, revocations
+from celeriac.stores.sqlite import burying, delaying, finishing, inspection, kept, leases, queues, results, revocations
 from celeriac.stores.sqlite.transaction import Transaction
 
 R = TypeVar("R")
@@ -25,6 +25,7 @@ _READ: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.ReadDelayed: delaying.read,
     c.Peek: inspection.peek,
     c.Locate: inspection.locate,
+    c.ReadGroup: kept.read_group,
 }
 _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.Enqueue: queues.enqueue,
@@ -45,6 +46,9 @@ _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.Forget: results.forget,
     c.Pause: inspection.pause,
     c.Purge: inspection.purge,
+    c.Share: kept.share,
+    c.SaveGroup: kept.save_group,
+    c.DropGroup: kept.drop_group,
 }
 
 

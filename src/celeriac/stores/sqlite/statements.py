@@ -33,6 +33,7 @@ def _load() -> dict[str, str]:
         "results.sql",
         "revocations.sql",
         "inspection.sql",
+        "kept.sql",
     ):
         statements |= split((_FOLDER / file).read_text())
     return statements

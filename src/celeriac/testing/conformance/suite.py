@@ -21,6 +21,7 @@ from celeriac.testing.conformance.reaping import Reaping
 from celeriac.testing.conformance.results import Results
 from celeriac.testing.conformance.revoking import Revoking
 from celeriac.testing.conformance.sessions import Sessions
+from celeriac.testing.conformance.sharing import Sharing
 from celeriac.testing.conformance.watching import Watching
 
 
@@ -36,6 +37,7 @@ class StoreConformance(
     Letters,
     Revoking,
     Results,
+    Sharing,
     Sessions,
     Inspecting,
     Watching,

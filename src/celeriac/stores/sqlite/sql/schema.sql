@@ -71,6 +71,15 @@ CREATE TABLE result (
 );
 CREATE INDEX result_expires ON result (expires);
 
+-- What is kept under a name of its own: saved groups, and which call a key stands for.
+CREATE TABLE kept (
+    label TEXT PRIMARY KEY,
+    made INTEGER NOT NULL,          -- milliseconds since 1970
+    expires INTEGER,                -- milliseconds since 1970, NULL for never
+    document BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX kept_expires ON kept (expires);
+
 CREATE TABLE chord (
     name TEXT PRIMARY KEY,
     filled INTEGER NOT NULL,

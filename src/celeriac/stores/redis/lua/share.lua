@@ -1,0 +1,23 @@
+-- Find the call of a key, or make this one it.
+-- KEYS  1 sent:0  2 sent:1  3 sent:now  4 delayed  5 messages  6 counts  7 ids  8 queues
+--       9 the key (STRING made-ms \n task)
+-- ARGV  1 results db ('' = this one)  2 this db  3 seconds that results live  4 ms that the key stands for the call
+--       5 task  6 the task whose call is stale ('' for none)  7 prefix of result keys  8 document
+--       9 memory of ids in seconds, then the message: id, list, queue, priority, delay ms, raw, eta raw ('' for none)
+-- Returns {task, age in ms, its document}
+-- include: delayed
+-- include: accept
+
+local now = now_ms()
+local made, task = string.match(redis.call('GET', KEYS[9]) or '', '^(%d+)\n(.*)$')
+local ours = (not task or task == ARGV[6]) and accept(ARGV[9], 10)[1] == 1
+if ours then
+  made, task = now, ARGV[5]
+  redis.call('SET', KEYS[9], string.format('%d\n%s', now, task), 'PX', ARGV[4])
+end
+made, task = made or now, task or ARGV[5]
+if ARGV[1] ~= '' then redis.call('SELECT', ARGV[1]) end
+if ours then redis.call('SET', ARGV[7] .. task, ARGV[8], 'EX', ARGV[3]) end
+local document = redis.call('GET', ARGV[7] .. task)
+if ARGV[1] ~= '' then redis.call('SELECT', ARGV[2]) end
+return {task, now - made, document}
