@@ -81,6 +81,7 @@ def test_the_version_needs_no_app_and_no_store():
     assert of_ours(modules) == {
         "celeriac",
         "celeriac.cli",
+        "celeriac.cli.global_options",
         "celeriac.cli.loading",
         "celeriac.cli.main",
         "celeriac.exceptions",

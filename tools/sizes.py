@@ -33,6 +33,7 @@ _FORKING = (
     "worker/solo.py",
     "worker/zygote.py",
     "worker/launcher.py",
+    "worker/daemon.py",
     "worker/core/process.py",
 )
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -62,12 +63,14 @@ class Project:
         (folder / "proj.py").write_text(SOURCE)
         return cls(folder, broker)
 
-    def run(self, *arguments: str, app: str | None = "proj") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, app: str | None = "proj", environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; `-A` goes in front."""
         return subprocess.run(
             self._command(app, *arguments),
             cwd=self.folder,
-            env=self._environment(),
+            env={**self._environment(), **(environment or {})},
             capture_output=True,
             text=True,
             check=False,
@@ -81,16 +84,21 @@ class Project:
 
     def worker(self, *options: str, app: str = "proj") -> RunningWorker:
         """Start a worker with INFO lines, in a process group of its own."""
-        process = subprocess.Popen(
-            self._command(app, "worker", "-c", "1", "-l", "info", *options),
+        return RunningWorker(self.start("-A", app, "worker", "-c", "1", "-l", "info", *options))
+
+    def start(
+        self, *arguments: str, stderr: int = subprocess.PIPE, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start a command in a process group of its own."""
+        return subprocess.Popen(
+            self._command(None, *arguments),
             cwd=self.folder,
-            env=self._environment(),
+            env={**self._environment(), **(environment or {})},
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             start_new_session=True,
         )
-        return RunningWorker(process)
 
     def _command(self, app: str | None, *arguments: str) -> list[str]:
         named = [] if app is None else ["-A", app]

@@ -86,7 +86,8 @@ def shown(project):
 
 
 @pytest.mark.parametrize(
-    ("option", "name"), [((), f"celery@{hostname()}"), (("-n", "one"), "one"), (("-n", "two@%h"), f"two@{hostname()}")]
+    ("option", "name"),
+    [((), f"celery@{hostname()}"), (("-n", "one"), f"one@{hostname()}"), (("-n", "two@%h"), f"two@{hostname()}")],
 )
 def test_worker_has_the_name_it_is_given(project, option, name):
     with project.worker(*option):

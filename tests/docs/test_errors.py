@@ -13,6 +13,7 @@ from celeriac import exceptions
 from celeriac.exceptions import CeleriacError
 from celeriac.worker.child.forms.greenlets import GeventMissing
 from celeriac.worker.handback import WorkersLive
+from celeriac.worker.pidfile import PidfileInUse
 
 PAGE = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
 
@@ -29,7 +30,7 @@ ERRORS = [kind for kind in with_codes(CeleriacError) if kind.__module__.startswi
 def test_each_code_has_its_section_and_each_section_its_code():
     sections = re.findall(r"^## (C\d{3}) (\w+)$", PAGE, re.MULTILINE)
     assert sections == sorted((error.code, error.__name__) for error in set(ERRORS))
-    assert {GeventMissing, WorkersLive} <= set(ERRORS)
+    assert {GeventMissing, PidfileInUse, WorkersLive} <= set(ERRORS)
 
 
 def test_no_code_is_used_twice():

@@ -40,7 +40,7 @@ class Worker:
         path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
         with log.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, "-A", app, "worker", "-n", f"w{number}", "-l", "INFO", *arguments],
+                [sys.executable, "-m", module, "-A", app, "worker", "-n", f"w{number}@here", "-l", "INFO", *arguments],
                 env={**os.environ, "PYTHONPATH": path, **environment, "TEST_WORKER": str(number)},
                 cwd=log.parent,
                 stdin=subprocess.DEVNULL,

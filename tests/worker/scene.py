@@ -44,7 +44,7 @@ class Scene:
     def ready_worker(self, children: int = 2, *arguments: str, **options: Any) -> Worker:
         """Start a worker, and return when it has its children and an open lease."""
         worker = self.worker("-c", str(children), *arguments, **options).wait_ready(children)
-        name = f"w{worker.number}/"
+        name = f"w{worker.number}@here/"
         wait_until(lambda: any(lease.startswith(name) for lease in self.leases()), 10, "lease of the new worker")
         return worker
 

@@ -38,7 +38,7 @@ class Play:
         """A worker with this pool."""
         size = () if self.pool == "solo" else ("-c", str(WIDTH))
         worker = self.scene.worker("-P", self.pool, *size, *arguments, app="tests.worker.pool_tasks")
-        name = f"w{worker.number}/"
+        name = f"w{worker.number}@here/"
         wait_until(lambda: any(lease.startswith(name) for lease in self.scene.leases()), 20, "lease of the worker")
         return worker
 

@@ -49,8 +49,8 @@ def test_a_dead_letter_tells_of_every_run(scene: Scene) -> None:
     wait_until(lambda: bool(scene.app.store.run(c.DeadLetters())), 20, "dead letter")
     (letter,) = scene.app.store.run(c.DeadLetters())
     assert (letter.cause, letter.task, letter.signal) == ("crashed", "die", "SIGKILL")
-    assert letter.worker == f"w{worker.number}"
+    assert letter.worker == f"w{worker.number}@here"
     assert 1 << 20 < letter.memory < 1 << 30
     assert len(letter.attempts) == 3
-    assert all("SIGKILL" in attempt.error and attempt.worker == "w0" for attempt in letter.attempts)
+    assert all("SIGKILL" in attempt.error and attempt.worker == "w0@here" for attempt in letter.attempts)
     assert [attempt.when for attempt in letter.attempts] == sorted(attempt.when for attempt in letter.attempts)

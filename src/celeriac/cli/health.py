@@ -10,14 +10,12 @@ from typing import Any
 
 import click
 
-from celeriac import ids
-
 EXIT_UNWELL, EXIT_NOBODY = 1, 69
 _ANSWER_BYTES = 1 << 16
 
 
 @click.command()
-@click.option("-n", "--hostname", help="Only the worker of this name; %h is the host.")
+@click.option("-n", "--hostname", help="Only the worker of this name.")
 @click.option("--ready", is_flag=True, help="Whether it takes new work, instead of whether it lives.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, a line for each worker.")
 @click.option("-t", "--timeout", type=float, default=3.0, show_default=True, help="Seconds to wait for an answer.")
@@ -28,8 +26,9 @@ def health(context: click.Context, hostname: str | None, ready: bool, as_json: b
     With -A only the workers of that app are asked.
     """
     from celeriac.worker.core.runtime_directory import sockets
+    from celeriac.worker.log.nodename import worker_name
 
-    name = hostname and hostname.replace("%h", ids.hostname())
+    name = hostname and worker_name(hostname)
     answers, silent = [], 0
     for worker, path in sockets():
         if name and not name.startswith(worker):

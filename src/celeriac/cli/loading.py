@@ -9,18 +9,24 @@ from typing import Any
 import click
 
 EXIT_FAILED = 1
+EXIT_USAGE = 2
 EXIT_UNAVAILABLE = 69
+EXIT_CANNOT_CREATE = 73
+"""As sysexits.h and Celery have them."""
+
+EXIT_CODES = {"C103": EXIT_CANNOT_CREATE, "C201": EXIT_UNAVAILABLE, "C202": EXIT_UNAVAILABLE, "C405": EXIT_USAGE}
+"""Of errors by their codes; all others are `EXIT_FAILED`."""
 
 
-def load_app(context: click.Context) -> Any:
-    """The app, for commands that run no tasks."""
+def load_app(context: click.Context, include: tuple[str, ...] = ()) -> Any:
+    """The app, for commands that run no tasks; `include` are modules to import beside its own."""
     from celeriac.worker.find import AppNotFound, find_app, import_modules, why_not
 
     name = app_name(context)
     sys.path.insert(0, os.getcwd())
     try:
         app = find_app(name)
-        import_modules(app)
+        import_modules(app, include)
     except AppNotFound as error:
         raise click.UsageError(str(error)) from error
     except Exception as error:

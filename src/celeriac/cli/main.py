@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
 import celeriac
-from celeriac.cli.loading import EXIT_FAILED, EXIT_UNAVAILABLE
-from celeriac.exceptions import CeleriacError, ImproperlyConfigured
+from celeriac.cli.global_options import global_options
+from celeriac.cli.loading import EXIT_CODES, EXIT_FAILED
+from celeriac.exceptions import CeleriacError
 
 COMMANDS = {
     "adopt": ("celeriac.cli.fleets", "adopt"),
@@ -42,21 +44,32 @@ class _Commands(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            if any(error.option_name in option.opts for option in self.params):
+                text = f"{error.option_name} goes before the command: celeriac {error.option_name} ... COMMAND"
+                raise click.UsageError(text, error.ctx) from error
+            raise
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-A", "--app", metavar="MODULE[:APP]", envvar="CELERIAC_APP", help="Where the app is.")
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@global_options
 @click.version_option(celeriac.__version__, prog_name="celeriac")
 @click.pass_context
 def cli(context: click.Context, app: str | None) -> None:
     """Run and inspect background tasks."""
     context.obj = app
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> None:
     """Run the command; an error of ours is one line, not a traceback."""
     try:
-        cli(prog_name="celeriac")
+        cli(prog_name="celeriac", auto_envvar_prefix="CELERY")
     except CeleriacError as error:
         text = str(error)
         click.echo(f"celeriac: {text}" if f"[{error.code}" in text else f"celeriac: {text} [{error.code}]", err=True)
-        sys.exit(EXIT_FAILED if isinstance(error, ImproperlyConfigured) else EXIT_UNAVAILABLE)
+        sys.exit(EXIT_CODES.get(error.code, EXIT_FAILED))

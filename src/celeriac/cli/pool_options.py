@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from celeriac.worker.options import Given
+    from celeriac.worker.options import Given, Scale
 
 _OPTIONS = (
     click.option(
@@ -21,8 +22,10 @@ _OPTIONS = (
     click.option(
         "-c",
         "--concurrency",
-        type=click.IntRange(1),
-        help="Children, threads, coroutines or greenlets; one a core, or 100 coroutines or greenlets, by default.",
+        metavar="NUMBER|auto",
+        callback=lambda context, option, text: _concurrency(text),
+        help="Children, threads, coroutines or greenlets; 0, the default: as the settings say, or one a core (100 "
+        "coroutines or greenlets); auto: one for each core that this process may use.",
     ),
     click.option("-Q", "--queues", help="Queues to serve, with commas between; by default those of task_queues."),
     click.option("-X", "--exclude-queues", help="Queues not to serve, with commas between."),
@@ -33,6 +36,12 @@ _OPTIONS = (
         "--max-memory-per-child", type=click.IntRange(0), help="Replace a child that is larger, in KiB, after a task."
     ),
     click.option(
+        "--autoscale",
+        metavar="MOST,LEAST",
+        callback=lambda context, option, text: _scale(text),
+        help="Let the number of children follow the load, between these.",
+    ),
+    click.option(
         "--add-pool",
         "more",
         multiple=True,
@@ -40,7 +49,7 @@ _OPTIONS = (
         help="One more pool, with queues of its own; repeatable.",
     ),
     click.option(
-        "--start-method",
+        *("--pool-start-method", "--start-method", "start_method"),
         type=click.Choice(["fork", "spawn"]),
         help="Fork children from the imported app, or let each import it anew.",
     ),
@@ -48,13 +57,15 @@ _OPTIONS = (
 
 
 def pool_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command these options; it gets them as `given` and `start_method`."""
+    """Give a command these options; it gets them as `given`, `start_method` and `scale`."""
 
     @wraps(command)
-    def with_given(*arguments: Any, start_method: str | None, **options: Any) -> Any:
+    def with_given(*arguments: Any, start_method: str | None, autoscale: Scale | None, **options: Any) -> Any:
         names = ("pool", "concurrency", "queues", "exclude_queues", "time_limit", "soft_time_limit")
         said = {name: options.pop(name) for name in (*names, "max_tasks_per_child", "max_memory_per_child", "more")}
-        return command(*arguments, given=_read(**said), start_method=start_method, **options)
+        if autoscale is not None:
+            said["concurrency"] = _first_size(autoscale, said["concurrency"], said["pool"])
+        return command(*arguments, given=_read(**said), start_method=start_method, scale=autoscale, **options)
 
     for option in reversed(_OPTIONS):
         with_given = option(with_given)
@@ -68,7 +79,7 @@ def _read(
     from celeriac.worker.options import Given
     from celeriac.worker.pools import before_import, kind_named, parse_pool
 
-    names = None if queues is None else _names(queues)
+    names = None if queues is None else name_list(queues)
     if names == ():
         raise click.UsageError("name at least one queue")
     try:
@@ -76,7 +87,7 @@ def _read(
             kind=None if pool is None else kind_named(pool),
             concurrency=numbers["concurrency"],
             queues=names,
-            excluded=_names(exclude_queues or ""),
+            excluded=name_list(exclude_queues or ""),
             time_limit=numbers["time_limit"],
             soft_time_limit=numbers["soft_time_limit"],
             most_tasks=numbers["max_tasks_per_child"],
@@ -89,5 +100,38 @@ def _read(
     return given
 
 
-def _names(text: str) -> tuple[str, ...]:
+def _concurrency(text: str | None) -> int | None:
+    if text == "auto":
+        from celeriac.worker.cores import usable_cores
+
+        return usable_cores()
+    if text is not None and not text.isdecimal():
+        raise click.BadParameter(f"{text!r} is neither a number nor auto", param_hint="--concurrency")
+    return int(text or 0) or None
+
+
+def _scale(text: str | None) -> Scale | None:
+    if text is None:
+        return None
+    from celeriac.worker.options import Scale
+    from celeriac.worker.pools import MOST_CHILDREN
+
+    numbers = [part.strip() for part in text.split(",")]
+    if len(numbers) > 2 or not all(number.isdecimal() for number in numbers):
+        raise click.BadParameter(f"{text!r} is not MOST,LEAST", param_hint="--autoscale")
+    *_, least, most = [1, *sorted(map(int, numbers))]
+    if not 0 < most <= MOST_CHILDREN:
+        raise click.BadParameter(f"a pool has 1 to {MOST_CHILDREN} children, not {most}", param_hint="--autoscale")
+    # Celery's variable for the same.
+    return Scale(max(1, least), most, float(os.environ.get("AUTOSCALE_KEEPALIVE") or 30.0))
+
+
+def _first_size(scale: Scale, concurrency: int | None, pool: str | None) -> int:
+    if pool not in (None, "prefork", "processes"):
+        raise click.UsageError(f"--autoscale is for prefork: a pool of {pool} keeps its size")
+    return min(max(concurrency or scale.least, scale.least), scale.most)
+
+
+def name_list(text: str) -> tuple[str, ...]:
+    """Names between commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -2,57 +2,167 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from celeriac.cli.loading import app_name
-from celeriac.cli.pool_options import pool_options
+from celeriac.cli.celerys_options import celerys_options
+from celeriac.cli.global_options import note
+from celeriac.cli.loading import app_name, load_app
+from celeriac.cli.pool_options import name_list, pool_options
 
 if TYPE_CHECKING:
-    from celeriac.worker.options import Given
+    from celeriac.worker.options import Given, Scale, WorkerOptions
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "FATAL")
 
 
 @click.command()
 @pool_options
+@click.option("-I", "--include", default="", help="Modules to import beside those of the app, with commas between.")
+@click.option("--purge", "--discard", is_flag=True, help="Drop first what waits in the queues.")
 @click.option("-n", "--hostname", default="celery@%h", show_default=True, help="Name of the worker; %h is the host.")
-@click.option("-l", "--loglevel", default="WARNING", show_default=True, help="DEBUG, INFO, WARNING, ERROR, CRITICAL.")
+@click.option("-l", "--loglevel", default="WARNING", show_default=True, help=f"{', '.join(_LEVELS)}.")
 @click.option("-f", "--logfile", help="Log into a file; %n, %h, %d, %p are the worker's name and its parts.")
 @click.option("--log-format", help="`json`, or a format, instead of worker_log_format.")
+@click.option("-D", "--detach", is_flag=True, help="Go on in the background, once the app can be imported.")
+@click.option("--pidfile", help="A file for the process id, which no two workers have at once; %n as in --logfile.")
+@click.option("--uid", help="Run as this user, by name or number.")
+@click.option("--gid", help="Run as this group.")
+@click.option("--umask", help="What files are made without: octal if it begins with 0.")
+@click.option("--executable", help="Run by another Python.")
+@celerys_options
 @click.pass_context
 def worker(
     context: click.Context,
+    /,
     given: Given,
     start_method: str | None,
+    scale: Scale | None,
+    include: str,
+    purge: bool,
     hostname: str,
     loglevel: str,
     logfile: str | None,
     log_format: str | None,
+    executable: str | None,
+    **daemon: Any,
 ) -> None:
     """Run tasks until told to stop (SIGTERM or Ctrl-C)."""
-    from celeriac import ids
-    from celeriac.worker.launcher import launch
     from celeriac.worker.options import WorkerOptions
     from celeriac.worker.pools import before_import
 
-    if loglevel.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+    level = loglevel.upper()
+    if level not in _LEVELS:
         raise click.UsageError(f"no log level is called {loglevel!r}")
-    name = hostname.replace("%h", ids.hostname())
-    pools = before_import(given)
+    if executable is not None:
+        _run_by(executable)
+    name = _name(hostname)
     log = _log_options(name, log_format, logfile)
-    options = WorkerOptions(app_name(context), name, pools, loglevel.upper(), *log, given, start_method)
-    sys.exit(launch(options))
+    options = WorkerOptions(
+        app_name(context),
+        name,
+        before_import(given),
+        "CRITICAL" if level == "FATAL" else level,
+        *log,
+        given,
+        start_method,
+        name_list(include),
+        purge,
+        scale,
+    )
+    sys.exit(_run(context, options, **daemon))
+
+
+def _run(
+    context: click.Context,
+    options: WorkerOptions,
+    detach: bool,
+    pidfile: str | None,
+    uid: str | None,
+    gid: str | None,
+    umask: str | None,
+) -> int:
+    """Become what is asked for, and be a worker to its end; the exit code."""
+    from celeriac.worker.daemon import Detached, become, mask
+    from celeriac.worker.launcher import launch
+    from celeriac.worker.pidfile import Pidfile
+
+    if umask is not None:
+        os.umask(mask(umask))
+    become(uid, gid)
+    held = None if pidfile is None else Pidfile(_expanded(pidfile, options.name))
+    detached = None
+    if detach:
+        if held is not None:
+            held.check()
+        _try(context, options)
+        detached = Detached(options.log_file)
+    with held or contextlib.nullcontext():
+        if detached is not None:
+            detached.ready()
+        return launch(options)
+
+
+def _try(context: click.Context, options: WorkerOptions) -> None:
+    """Say what keeps the worker from starting while there is somebody to hear it; ends the command then."""
+    from celeriac.worker.daemon import aside
+    from celeriac.worker.log.scribe import Log
+
+    if options.log_file is None:
+        note(context, "the log goes nowhere: say --logfile")
+
+    def begin() -> None:
+        Log(options.log_file)
+        load_app(context, options.include)
+
+    # The launcher must stay small, and gevent come before the app.
+    code = aside(begin)
+    if code:
+        sys.exit(code)
+
+
+def _run_by(executable: str) -> None:
+    """Go on as another Python's process, with the same command line but for this option."""
+    arguments = sys.argv[1:]
+    for at, word in enumerate(arguments):
+        if word.startswith("--executable"):
+            del arguments[at : at + (1 if "=" in word else 2)]
+            break
+    try:
+        os.execv(executable, [executable, "-m", "celeriac", *arguments])
+    except OSError as error:
+        raise click.UsageError(f"--executable {executable}: {error.strerror}") from error
+
+
+def _name(hostname: str) -> str:
+    from celeriac.worker.log.nodename import worker_name
+
+    try:
+        return worker_name(hostname)
+    except ValueError as error:
+        raise click.UsageError(f"--hostname: {error}") from error
+
+
+def _expanded(path: str, name: str) -> str:
+    from celeriac.worker.log.nodename import expand
+
+    try:
+        return os.path.expanduser(expand(path, name))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _log_options(name: str, log_format: str | None, logfile: str | None) -> tuple[str | None, str | None]:
     """Format and file of a worker's log, checked while there is somebody to tell."""
-    from celeriac.worker.log.nodename import expand
     from celeriac.worker.log.setup import check_format
 
     try:
         if log_format is not None:
             check_format(log_format)
-        return log_format, None if logfile is None else expand(logfile, name)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    return log_format, None if logfile is None else _expanded(logfile, name)

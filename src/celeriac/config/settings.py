@@ -1,8 +1,9 @@
 """`app.conf`: the settings of an app, whatever says them.
 
 What goes before what, the first that says something counts: the environment (`CELERIAC_...`); what code sets
-(keywords of `Celeriac`, `app.conf.name = value`); `config_from_object`; `[tool.celeriac]` of the project's
-`pyproject.toml`; `add_defaults`; the table. All of it is read when the first setting is, and not before.
+(keywords of `Celeriac`, `app.conf.name = value`); `config_from_object`, or else the module that CELERY_CONFIG_MODULE
+names; `[tool.celeriac]` of the project's `pyproject.toml`; `add_defaults`; the table. All of it is read when the first
+setting is, and not before.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from celeriac.config import derived, secrets
-from celeriac.config.admission import admit, known_name, means_the_usual
-from celeriac.config.sources import Source, from_environment, from_mapping, from_pyproject
+from celeriac.config.admission import admit, known_name, means_the_usual, warn
+from celeriac.config.sources import CONFIG_VARIABLE, Source, from_environment, from_mapping, from_pyproject
 from celeriac.config.table import OLD_NAMES, TABLE
 
 Defaults = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
@@ -76,7 +77,7 @@ class Settings(MutableMapping[str, Any]):
         folder = self._folder()
         layers = [from_mapping(added() if callable(added) else added) for added in self._added]
         layers.append(from_pyproject(folder) if folder is not None else {})
-        layers.append(self._source.read() if self._source is not None else {})
+        layers.append(self._chosen_source().read())
         for layer in layers:
             below.update(layer)
             given.update(layer)
@@ -85,6 +86,17 @@ class Settings(MutableMapping[str, Any]):
         derived.check(values)
         self.__dict__.update(_environment=environment, _given=given, _below=below)
         self._keep(values)
+
+    def _chosen_source(self) -> Source:
+        """What `config_from_object` was given; without it, the module that `celeriac --config` names."""
+        module = os.environ.get(CONFIG_VARIABLE, "")
+        if self._source is None:
+            return Source(module or {})
+        source: Source = self._source
+        name = getattr(source.thing, "__name__", source.thing)
+        if module and module not in (name, getattr(source.thing, "__module__", None)):
+            warn(f"{CONFIG_VARIABLE}={module} has no effect here: the app takes its settings from elsewhere")
+        return source
 
     def _laid_over(self, below: Mapping[str, Any], given: set[str], environment: Mapping[str, Any]) -> dict[str, Any]:
         """What counts of all layers, and what follows from it."""

@@ -20,6 +20,8 @@ from celeriac.config.table import OLD_NAMES, TABLE
 from celeriac.exceptions import ImproperlyConfigured
 
 PREFIX = "CELERIAC_"
+CONFIG_VARIABLE = "CELERY_CONFIG_MODULE"
+"""Celery's: it names the module with the settings of apps that name none themselves."""
 _CELERYS_VARIABLES = {
     "CELERY_BROKER_URL": "broker_url",
     "CELERY_BROKER_READ_URL": "broker_read_url",

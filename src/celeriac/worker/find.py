@@ -68,10 +68,12 @@ def _app_below(package: str) -> Celeriac | None:
     return None
 
 
-def import_modules(app: Celeriac) -> None:
-    """Import the modules with the app's tasks, and make it the app of the process."""
+def import_modules(app: Celeriac, include: tuple[str, ...] = ()) -> None:
+    """Import the modules with the app's tasks, and make it the app of the process; `include` are further ones."""
     app.set_current()
     app.set_default()
+    for module in include:
+        importlib.import_module(module)
     app.import_default_modules()
 
 

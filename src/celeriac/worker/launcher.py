@@ -175,7 +175,7 @@ def _allocate(count: int) -> list[Lane]:
 def places_for(options: WorkerOptions) -> int:
     """How many children there may be at once: each may be being replaced, and the app may yet ask for more."""
     unsaid = options.given is not None and options.given.concurrency is None
-    return 2 * max(options.children, _UNSAID_CHILDREN if unsaid else 0) + SPARE_CHILDREN
+    return 2 * max(options.most_children, _UNSAID_CHILDREN if unsaid else 0) + SPARE_CHILDREN
 
 
 def _deafen() -> None:

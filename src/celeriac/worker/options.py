@@ -76,6 +76,14 @@ class Given(Struct, frozen=True):
     excluded: tuple[str, ...] = ()
 
 
+class Scale(Struct, frozen=True):
+    """The least and the most children that a pool may have, and for how many seconds it keeps what it needs no more."""
+
+    least: int
+    most: int
+    keep_seconds: float = 30.0
+
+
 class WorkerOptions(Struct, frozen=True):
     """What the command line says of a worker."""
 
@@ -91,6 +99,12 @@ class WorkerOptions(Struct, frozen=True):
     """What the command line says of the pools, until the settings of the app have completed them."""
     start_method: str | None = None
     """`fork` or `spawn`; unset, what the settings say."""
+    include: tuple[str, ...] = ()
+    """Modules to import beside those that the app names."""
+    purge: bool = False
+    """Whether to drop first what waits in its queues."""
+    scale: Scale | None = None
+    """Between which sizes the first pool is kept by its load; unset, it keeps its size."""
 
     @property
     def alone(self) -> bool:
@@ -106,3 +120,9 @@ class WorkerOptions(Struct, frozen=True):
     def children(self) -> int:
         """How many children it keeps."""
         return sum(pool.children for pool in self.pools)
+
+    @property
+    def most_children(self) -> int:
+        """How many children it keeps when the load is at its highest."""
+        grown = 0 if self.scale is None else max(0, self.scale.most - self.pools[0].children)
+        return self.children + grown

@@ -34,7 +34,7 @@ def main(argument: str) -> NoReturn:
         patch()
     sys.path.insert(0, os.getcwd())
     app = find_app(options.app)
-    import_modules(app)
+    import_modules(app, options.include)
     set_up_zygote(Pen(birth.log), options, dict(app.conf))
     name_process(f"SpawnPoolWorker-{fork.slot + 1}")
     run_child(app, options.name, fork.pool, *doors_of(attach(birth.lanes), fork.slot, birth.descriptors))

@@ -77,7 +77,7 @@ def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Cele
             patch()
         sys.path.insert(0, os.getcwd())
         app = find_app(options.app)
-        import_modules(app)
+        import_modules(app, options.include)
         manifest = describe(app)
         set_up_zygote(pen, options, manifest.settings)
     except (AppNotFound, GeventMissing) as error:

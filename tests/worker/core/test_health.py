@@ -95,11 +95,11 @@ def test_a_worker_that_works_and_one_that_stops(scene: Scene, runtime: Path, por
     probed = Probed(scene, runtime, port)
     assert probed.get("/live")[0] == 200
     status, body = probed.get("/ready")
-    assert (status, body["worker"], body["ready"], body["children"]) == (200, "w0", True, 1)
+    assert (status, body["worker"], body["ready"], body["children"]) == (200, "w0@here", True, 1)
     done = probed.command("--ready")
-    assert (done.returncode, done.stdout, done.stderr) == (WELL, "w0: ready\n", "")
-    assert json.loads(probed.command("--json", "-n", "w0").stdout)["app"] == "tests.worker.tasks"
-    assert probed.command("-n", "w1").returncode == NOBODY
+    assert (done.returncode, done.stdout, done.stderr) == (WELL, "w0@here: ready\n", "")
+    assert json.loads(probed.command("--json", "-n", "w0@here").stdout)["app"] == "tests.worker.tasks"
+    assert probed.command("-n", "w1@here").returncode == NOBODY
 
     running = scene.send("gate", 0, str(gate))
     scene.ledger.wait_for_starts(1)

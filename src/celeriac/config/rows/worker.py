@@ -284,7 +284,7 @@ ROWS = (
         TEXT,
         "celery.worker.autoscale:Autoscaler",
         "The class that decides how many children there are.",
-        "autoscaling comes later",
+        "`worker --autoscale` follows the load by a rule of its own; " + _NO_USER_CODE,
         old=("CELERYD_AUTOSCALER",),
     ),
     refused(

@@ -38,6 +38,7 @@ from celeriac.worker.core.health import Health, judge
 from celeriac.worker.core.ledger import Held, Ledger
 from celeriac.worker.core.port import monotonic
 from celeriac.worker.core.progress import Lookout, Stalled
+from celeriac.worker.core.purging import purge
 from celeriac.worker.core.reception import Reception
 from celeriac.worker.lane.frame import Manifest
 from celeriac.worker.options import WorkerOptions
@@ -231,6 +232,8 @@ class Core:
             slots = sum([pool.concurrency for pool in self.options.pools])
             record = reaping.own_record(self.options.queues, slots, self._clock.now())
             await session.call(c.OpenLease(self._lease, record))
+            if self.options.purge and not self.stats.leases:
+                await purge(session, self.options.queues)
             self._opened = True
             self.stats.leases += 1
             self.on_lease()

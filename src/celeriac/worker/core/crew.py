@@ -99,6 +99,11 @@ class Child:
         return self.predecessor is None or self.predecessor.gone
 
     @property
+    def busy(self) -> bool:
+        """Whether all its room for plain tasks is taken, or all for coroutines."""
+        return any(len(port.out) >= port.width for port in self.ports)
+
+    @property
     def idle(self) -> bool:
         """Whether it has nothing before it."""
         return not self.sync.out and not self.asynchronous.out

@@ -287,6 +287,10 @@ class Dispatcher:
         """How many tasks are in children's hands."""
         return sum([len(port.out) for port in self._ports()])
 
+    def busy_children(self) -> int:
+        """How many children could take no further plain task, or no further coroutine, without waiting."""
+        return sum([child.busy for child in self.children.values() if child.open])
+
     def lease_valid(self, now: float) -> bool:
         """Whether children may begin tasks."""
         return now < self._valid_until

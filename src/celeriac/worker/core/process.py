@@ -22,8 +22,11 @@ from celeriac.exceptions import CeleriacError, ImproperlyConfigured
 from celeriac.stores.open import open_named
 from celeriac.worker.core.core import Core
 from celeriac.worker.core.crew import Cause, Child, Crew
+from celeriac.worker.core.dispatcher import Dispatcher
 from celeriac.worker.core.health import Health, HealthServer
+from celeriac.worker.core.port import monotonic
 from celeriac.worker.core.runtime_directory import new_socket, sweep
+from celeriac.worker.core.scaling import LOOK_SECONDS, Scaler
 from celeriac.worker.kernel import die_with_parent, give_back_what_is_large
 from celeriac.worker.lane.frame import Manifest
 from celeriac.worker.lane.lane import Lane
@@ -96,6 +99,8 @@ class CoreProcess:
         """Give the first pool so many more places, or less; one stays."""
         pool = self.crew.pools[0]
         size = max(1, pool.concurrency + more)
+        if size == pool.concurrency:
+            return
         logger.info("pool %s: from %d to %d at once", pool.name, pool.concurrency, size)
         self.crew.resize(0, msgspec.structs.replace(pool, concurrency=size))
 
@@ -134,6 +139,8 @@ class CoreProcess:
         if bind:
             await self._health.listen(bind)
         self._working = asyncio.ensure_future(core.run())
+        if self._options.scale is not None:
+            self._rescale(core.dispatchers[0], Scaler(self._options.scale, monotonic()))
         try:
             await self._working
         except asyncio.CancelledError:
@@ -148,6 +155,13 @@ class CoreProcess:
         if stats.abandoned:
             logger.warning("%d tasks were cut off", stats.abandoned)
         return EXIT_ABANDONED if stats.abandoned or self._lame else 0
+
+    def _rescale(self, dispatcher: Dispatcher, scaler: Scaler) -> None:
+        """Let the first pool follow its load, for as long as the worker takes work."""
+        if not self._stopped:
+            size = self.crew.pools[0].concurrency
+            self._resize(scaler.size(size, dispatcher.busy_children(), monotonic()) - size)
+            asyncio.get_running_loop().call_later(LOOK_SECONDS, self._rescale, dispatcher, scaler)
 
     def stop(self) -> None:
         """Begin the orderly end; it turns cold when the grace is over."""
@@ -211,8 +225,8 @@ class CoreProcess:
             return
         pools = completed(self._options.given, manifest.settings)
         self._options = msgspec.structs.replace(self._options, pools=pools)
-        if self._options.children > self.crew.places // 2 and not self._options.alone:
-            raise ImproperlyConfigured(f"{self._options.children} children must be asked for with --concurrency")
+        if self._options.most_children > self.crew.places // 2 and not self._options.alone:
+            raise ImproperlyConfigured(f"{self._options.most_children} children must be asked for with --concurrency")
         self.crew.plan(pools)
 
     def zygote_failed(self, reason: str, found: bool) -> None:

@@ -243,5 +243,6 @@ def _redirect(level: str | int) -> None:
 
 def _layout(settings: Mapping[str, Any], options: WorkerOptions) -> Layout:
     # Colours are for terminals.
-    colored = settings["worker_log_color"] is not False and options.log_file is None and os.isatty(2)
+    wanted = settings["worker_log_color"] is not False and not os.environ.get("NO_COLOR")
+    colored = wanted and options.log_file is None and os.isatty(2)
     return Layout(settings, options.log_format, colored=colored)

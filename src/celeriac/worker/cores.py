@@ -1,0 +1,35 @@
+"""How many processors this process may use."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+_QUOTAS = (Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"))
+_PERIOD = Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+
+
+def usable_cores() -> int:
+    """The processors it may run on, or fewer where its control group grants less time."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for path in _QUOTAS:
+        try:
+            text = path.read_text()
+            if " " not in text:
+                text = f"{text.strip()} {_PERIOD.read_text()}"
+        except OSError:
+            continue
+        return granted(text, allowed)
+    return allowed
+
+
+def granted(quota: str, allowed: int) -> int:
+    """The same of the words of `cpu.max`, quota and period in microseconds; at least one.
+
+    A quota that is no number (`max`), or below zero, is none: https://docs.kernel.org/admin-guide/cgroup-v2.html
+    """
+    most, _, period = quota.partition(" ")
+    if not most.isdigit() or not period.strip().isdigit():
+        return allowed
+    return max(1, min(allowed, math.ceil(int(most) / int(period))))
