@@ -100,6 +100,10 @@ class Project:
             start_new_session=True,
         )
 
+    def spelled(self, app: str | None, *arguments: str) -> tuple[list[str], dict[str, str]]:
+        """A command and its environment, for who starts it otherwise."""
+        return self._command(app, *arguments), self._environment()
+
     def _command(self, app: str | None, *arguments: str) -> list[str]:
         named = [] if app is None else ["-A", app]
         return [sys.executable, "-m", "celeriac", *named, *arguments]

@@ -106,3 +106,12 @@ def shorten(text: str, width: int) -> str:
 def time_text(when: float) -> str:
     """An instant for people, in UTC."""
     return datetime.fromtimestamp(when, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def length_text(seconds: float) -> str:
+    """A length of time for people, in two units at most: `7 s`, `3m20s`, `2h05m`, `4d03h`."""
+    whole = max(0, int(seconds))
+    for unit, below, name, lower in ((86400, 3600, "d", "h"), (3600, 60, "h", "m"), (60, 1, "m", "s")):
+        if whole >= unit:
+            return f"{whole // unit}{name}{whole % unit // below:02}{lower}"
+    return f"{whole} s"

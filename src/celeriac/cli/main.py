@@ -26,6 +26,8 @@ COMMANDS = {
     "purge": ("celeriac.cli.queues", "purge"),
     "queues": ("celeriac.cli.queues", "queues"),
     "result": ("celeriac.cli.tasks", "result"),
+    "status": ("celeriac.cli.status", "status"),
+    "top": ("celeriac.cli.top", "top"),
     "worker": ("celeriac.cli.worker", "worker"),
 }
 """Module and name of each command; loaded when it is asked for."""

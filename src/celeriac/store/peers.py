@@ -59,13 +59,13 @@ class Tell(Request[None], frozen=True):
 class WorkerSight(Struct, frozen=True):
     """A worker as a survey sees it.
 
-    `heard`: when it told its tally last, on the store's clock, in milliseconds since 1970 (0: never). `held`: how many
-    claims it holds. `holdings`: those it has held longest, the oldest first.
+    `quiet`: for how many milliseconds it has told nothing (-1: it never has). `held`: how many claims it holds.
+    `holdings`: those it has held longest, the oldest first.
     """
 
     peer: Peer
     tally: Tally = Tally()
-    heard: int = 0
+    quiet: int = -1
     held: int = 0
     holdings: tuple[Holding, ...] = ()
 

@@ -279,7 +279,11 @@ class State:
                 room -= len(raw)
                 holdings.append(c.Holding(worker, claim.id, claim.queue, held.since.get(claim.id, 0), raw))
             peer = c.Peer(worker, held.epoch, held.beat, None, held.record)
-            sights.append(c.WorkerSight(peer, held.tally, held.heard, len(held.claims), tuple(holdings)))
+            sights.append(
+                c.WorkerSight(
+                    peer, held.tally, now - held.heard if held.heard else -1, len(held.claims), tuple(holdings)
+                )
+            )
         return tuple(sights)
 
     def _Reap(self, request: c.Reap, now: int) -> c.Reaped:

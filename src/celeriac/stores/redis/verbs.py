@@ -454,13 +454,11 @@ def _read_survey(request: c.Survey, reply: Any) -> tuple[c.WorkerSight, ...]:
 
 
 def _sight_of(
-    worker: bytes, epoch: bytes, beat: bytes, record: bytes, told: bytes, count: int, held: list[bytes]
+    worker: bytes, epoch: bytes, beat: bytes, record: bytes, tally: bytes, quiet: int, count: int, held: list[bytes]
 ) -> c.WorkerSight:
     peer = c.Peer(worker.decode(), epoch.decode(), int(beat), None, msgspec.json.decode(record, type=c.WorkerRecord))
-    heard, _, counted = told.partition(b"\n")
-    tally = msgspec.json.decode(counted or b"{}", type=c.Tally)
     holdings = tuple(_holding_of(worker, *held[at : at + 4]) for at in range(0, len(held), 4))
-    return c.WorkerSight(peer, tally, int(heard or 0), count, holdings)
+    return c.WorkerSight(peer, msgspec.json.decode(tally, type=c.Tally), quiet, count, holdings)
 
 
 def _nothing(request: c.Request[Any], reply: Any) -> None:

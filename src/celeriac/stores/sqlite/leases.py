@@ -71,7 +71,8 @@ def survey(tx: Transaction, request: c.Survey) -> tuple[c.WorkerSight, ...]:
             holdings.append(c.Holding(worker, f"{epoch}:{claim}", queue, since, raw if room > 0 else b""))
             room -= len(raw)
         peer = _peer(tx, worker, epoch, record)
-        sights.append(c.WorkerSight(peer, _tallies.decode(tally), heard, held, tuple(holdings)))
+        quiet = tx.now - heard if heard else -1
+        sights.append(c.WorkerSight(peer, _tallies.decode(tally), quiet, held, tuple(holdings)))
     return tuple(sights)
 
 

@@ -2,7 +2,9 @@
 -- paths.
 -- KEYS  1 leases  2 beats  3 workers  4 told
 -- ARGV  1 how many claims of each  2 max bytes
--- Returns for each worker: name, epoch, beat, record, told, number of claims, {claim, list, flags, raw, ...}
+-- Returns for each worker: name, epoch, beat, record, tally, ms since it was told or -1, number of claims,
+--       {claim, list, flags, raw, ...}
+-- include: delayed
 
 local workers, room, reply = redis.call('HKEYS', KEYS[1]), tonumber(ARGV[2]), {}
 table.sort(workers)
@@ -25,8 +27,8 @@ for _, worker in ipairs(workers) do
   end
   local row = {worker, redis.call('HGET', KEYS[1], worker), redis.call('HGET', KEYS[2], worker) or '0'}
   row[4] = redis.call('HGET', KEYS[3], worker) or '{}'
-  row[5] = redis.call('HGET', KEYS[4], worker) or ''
-  row[6], row[7] = #order, held
+  local heard, tally = string.match(redis.call('HGET', KEYS[4], worker) or '', '^(%d+)\n(.*)$')
+  row[5], row[6], row[7], row[8] = tally or '{}', heard and now_ms() - heard or -1, #order, held
   reply[#reply + 1] = row
 end
 return reply
