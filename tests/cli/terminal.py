@@ -39,7 +39,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=_take_terminal,
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - one ioctl, which takes no lock
             **options,
         )
         self._guard = Guard(self.process.pid)
@@ -52,7 +52,7 @@ class Terminal:
         self._screen.resize(lines, columns)
         self._set_size(columns, lines)
 
-    def type(self, text: str) -> None:
+    def press(self, text: str) -> None:
         """Press keys."""
         os.write(self._master, text.encode())
 

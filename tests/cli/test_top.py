@@ -125,11 +125,11 @@ def test_the_screen_shows_what_is_true_while_workers_and_children_are_killed(sta
         terminal.wait_without("dying")
         stage.let_go("second")
         terminal.wait_until(lambda: "runs" in terminal.line(third), "taken over by the one that lives")
-        terminal.type("\x1b[B\r")
+        terminal.press("\x1b[B\r")
         terminal.wait_for(f"{third}:", "running on living")
         with stage.command("explain", third) as explained:
             assert explained.end() == 0
-            assert explained.line("running on living") and explained.line("since")
+            assert "since" in explained.line("running on living")
         with stage.command("queues") as listed:
             assert listed.end() == 0
             assert listed.line("celery").split()[1:5] == ["0", "0", "1", "1"]
@@ -137,9 +137,9 @@ def test_the_screen_shows_what_is_true_while_workers_and_children_are_killed(sta
             assert dead.end() == 0
             assert "proj.work" in dead.line(first)
         stage.let_go("third")
-        terminal.type("\x1b")
+        terminal.press("\x1b")
         terminal.wait_without(f"runs proj.work {third}")
-        terminal.type("q")
+        terminal.press("q")
         assert terminal.end() == 0
         assert terminal.is_clean()
 
@@ -149,18 +149,18 @@ def test_a_queue_is_paused_and_a_task_revoked_by_keys(stage):
     id, _ = stage.begin("task")
     with stage.top() as terminal:
         terminal.wait_for(f"runs proj.work {id}", "celery")
-        terminal.type("\tp")
+        terminal.press("\tp")
         terminal.wait_for("celery is paused")
         assert [row.paused for row in stage.app.queues.list("celery")] == [True]
         terminal.wait_until(lambda: terminal.line("celery  ").endswith("paused"), "mark of the pause")
-        terminal.type("p")
+        terminal.press("p")
         terminal.wait_for("celery goes on")
         assert [row.paused for row in stage.app.queues.list("celery")] == [False]
-        terminal.type("\x1b[Z\x1b[Bk")
+        terminal.press("\x1b[Z\x1b[Bk")
         terminal.wait_for(f"Revoke {id}?")
-        terminal.type("n")
+        terminal.press("n")
         terminal.wait_for("nothing was revoked")
-        terminal.type("kt")
+        terminal.press("kt")
         terminal.wait_for(f"{id} is revoked")
         terminal.wait_without("runs proj.work")
         assert stage.app.AsyncResult(id).state == "REVOKED"
@@ -181,7 +181,7 @@ def test_it_survives_any_size_and_writes_only_what_changed(stage):
         title = terminal.lines[0]
         terminal.wait_until(lambda: terminal.lines[0] != title, "a later time")
         assert b"q quit" not in terminal.written[seen:]
-        terminal.type("\x03")
+        terminal.press("\x03")
         assert terminal.end() == 0
         assert terminal.is_clean()
 
@@ -193,11 +193,11 @@ def test_a_broker_that_goes_and_comes_back(redis_server: RedisServer, tmp_path):
         terminal.wait_until(lambda: ready(terminal) == 1, "1 ready")
         redis_server.kill()
         terminal.wait_for("no answer since", "celery")
-        terminal.type("\t")
+        terminal.press("\t")
         terminal.wait_for("> queue", seconds=2)
         redis_server.start()
         terminal.wait_without("no answer since")
-        terminal.type("q")
+        terminal.press("q")
         assert terminal.end() == 0
 
 
