@@ -93,8 +93,7 @@ async def send_side_by_side(task, ids):
     """Enqueue from one loop, all requests under way together."""
 
     async def send(id):
-        call = task._call((), None, {"task_id": id})
-        await task._runtime.sender.asend_one(call)
+        await task.aapply_async(task_id=id)
 
     await asyncio.gather(*map(send, ids))
 

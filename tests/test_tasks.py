@@ -266,7 +266,9 @@ def test_pydantic_models_come_and_go_as_their_fields(app, eager):
         return order
 
     task = app.task(pydantic=True, name="book")(book)
-    _, message = app.sender.message(task._checked((Order(id=1, day=date(2030, 1, 2)),), {"note": "x"}, {}))
+    _, message = app.sender.message(
+        task._first_call()._checked((Order(id=1, day=date(2030, 1, 2)),), {"note": "x"}, {})
+    )
     args, kwargs, _ = read_body(read_task(message.raw))
     assert (args, kwargs) == ([{"id": 1, "day": "2030-01-02"}], {"note": "x"})
     result = eager.task(pydantic=True, name="book")(book).delay({"id": 3, "day": "2030-01-02"}, before=None)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import warnings
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from celeriac import apps
@@ -18,19 +16,18 @@ from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.config import Defaults, Settings, Source
 from celeriac.discovery import Packages, Search
 from celeriac.exceptions import AlwaysEagerIgnored, ImproperlyConfigured, NotRegistered
-from celeriac.options import call_options
 from celeriac.registry import TaskRegistry
-from celeriac.result import AsyncResult
-from celeriac.sender import Call, Sender
-from celeriac.store.contract import Store
-from celeriac.stores.open import absolute_url, open_named, project_root
-from celeriac.task import AsyncTask, Runtime, Task, adopt_task, identity, kind_of, make_task
+from celeriac.task import AsyncTask, Runtime, Task, adopt_task, is_coroutine_function, kind_of, make_task
 
+# An app and its tasks are there before anything of this is loaded: what uses it imports it.
 if TYPE_CHECKING:
     from celeriac.control import Control
     from celeriac.dead import Dead
     from celeriac.delayed import Delayed
     from celeriac.queues import Queues
+    from celeriac.result import AsyncResult
+    from celeriac.sender import Sender
+    from celeriac.store.contract import Store
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -121,8 +118,8 @@ class Celeriac:
         self._store: Store | None = None
         self._opened: dict[str, Store] = {}
         self.clock: Clock = SYSTEM_CLOCK
-        self.sender: Sender = Sender(self._open_store, self.conf, self.clock, self._tasks)
-        self._runtime = Runtime(self, self.sender, self._open_store, self.conf)
+        self._sender: Sender | None = None
+        self._runtime = Runtime(self, self._open_store, self.conf)
         apps.register_app(self)
         if set_as_current:
             self.set_current()
@@ -192,16 +189,31 @@ class Celeriac:
 
     def _open_store(self) -> Store:
         if self._store is None:
+            from celeriac.stores.open import open_named
+
             opened = open_named(self.conf, self.broker_url())
             # Threads that come here together go on with the same one; a lock would not survive a fork.
             self._store = self._opened.setdefault("store", opened)
         return self._store
 
-    def _root(self) -> Path:
+    @property
+    def sender(self) -> Sender:
+        """What sends the app's calls."""
+        if self._sender is None:
+            from celeriac.sender import Sender
+
+            self._sender = Sender(self._open_store, self.conf, self.clock, self._tasks)
+        return self._sender
+
+    def _root(self) -> str:
+        from celeriac.stores.open import project_root
+
         return project_root(self._home)
 
     def broker_url(self) -> str:
         """The broker's URL, a relative SQLite path made absolute."""
+        from celeriac.stores.open import absolute_url
+
         return absolute_url(self.conf.broker_url, self._home)
 
     @overload
@@ -249,7 +261,7 @@ class Celeriac:
         known = self._tasks.get(name)
         if known is not None:
             return known
-        kind = kind_of(base or self.Task, asynchronous=inspect.iscoroutinefunction(function))
+        kind = kind_of(base or self.Task, asynchronous=is_coroutine_function(function))
         task = make_task(kind, function, name, self._runtime, bind=bind, options=options)
         return self._add(task) if filter is None else filter(self._add(task))
 
@@ -351,6 +363,11 @@ class Celeriac:
         self, name: str, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[Any]:
         """Enqueue a task by name; it need not be known here, and its arguments are not checked."""
+        from celeriac.calling import identity
+        from celeriac.options import call_options
+        from celeriac.result import AsyncResult
+        from celeriac.sender import Call
+
         if self.conf.task_always_eager:
             warnings.warn(AlwaysEagerIgnored("task_always_eager has no effect on send_task"), stacklevel=2)
         known = self.tasks.get(name)
@@ -364,6 +381,8 @@ class Celeriac:
 
     def AsyncResult(self, id: str) -> AsyncResult[Any]:
         """The result of a task by id."""
+        from celeriac.result import AsyncResult
+
         return AsyncResult(id, self._open_store)
 
     def find_task(self, name: str) -> AnyTask:
@@ -390,17 +409,17 @@ class Celeriac:
         return f"<Celeriac {self.main or '__main__'}>"
 
 
-def _caller_folder() -> Path:
+def _caller_folder() -> str:
     """The folder of the file that makes the app, from which its project is looked for."""
     frame = sys._getframe(2)
     file = frame.f_globals.get("__file__")
-    return Path(file).parent if file else Path.cwd()
+    return os.path.dirname(file) if file else os.getcwd()
 
 
 def _fallback() -> Celeriac:
     """The app that is current where nobody has made one; its store is found from the working directory."""
     app = Celeriac("default", set_as_current=False)
-    app._home = Path.cwd()
+    app._home = os.getcwd()
     return app
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
-_STARS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+_STARS = 0x04 | 0x08
+"""Flags of code: it takes `*args`, it takes `**kwargs` (Python docs, inspect, "Code Objects Bit Flags")."""
 
 
 def _nothing() -> None:
@@ -24,8 +24,8 @@ def checker(function: Callable[..., Any], *, skip: int = 0) -> Callable[..., Non
     Python itself checks the arguments then, in a tenth of a microsecond and in its own words, where binding to an
     `inspect.Signature` takes three. What has no code of its own (a partial, a class) takes anything.
     """
-    inner = function.__func__ if inspect.ismethod(function) else function
-    skip += inspect.ismethod(function)
+    inner = function.__func__ if isinstance(function, MethodType) else function
+    skip += isinstance(function, MethodType)
     code: CodeType | None = getattr(inner, "__code__", None)
     if code is None or not isinstance(inner, FunctionType) or code.co_argcount < skip:
         return anything
@@ -53,6 +53,8 @@ def by_name(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
 
     So calls that mean the same look the same. `skip` parameters come before those of `args`.
     """
+    import inspect
+
     try:
         bound = inspect.signature(function).bind(*(None,) * skip, *args, **kwargs)
     except (TypeError, ValueError):

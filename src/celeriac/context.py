@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from celeriac.message.task import Headers, TaskMessage, open_envelope
+if TYPE_CHECKING:
+    from celeriac.message.task import TaskMessage
 
 _FROM_HEADERS: dict[str, Any] = {
     "shadow": None,
@@ -29,7 +30,6 @@ _FROM_HEADERS: dict[str, Any] = {
 """Headers that are asked for by their name, and what they are where there is no message."""
 
 _OURS = "x-celeriac-"
-_CELERYS = frozenset({*Headers.__struct_fields__, "compression"})
 
 
 class Context:
@@ -178,6 +178,8 @@ def _delivery_info(context: Context) -> dict[str, Any]:
 def _properties(context: Context) -> dict[str, Any] | None:
     if not context.raw:
         return None
+    from celeriac.message.task import open_envelope
+
     found = open_envelope(context.raw).get("properties")
     return found if isinstance(found, dict) else None
 
@@ -186,8 +188,11 @@ def _headers(context: Context) -> dict[str, Any] | None:
     """The caller's own headers; read when first asked for."""
     custom: dict[str, Any] | None = None
     if context.raw:
+        from celeriac.message.task import Headers, open_envelope
+
+        celerys = {*Headers.__struct_fields__, "compression"}
         named = open_envelope(context.raw)["headers"].items()
-        custom = {name: value for name, value in named if name not in _CELERYS and not name.startswith(_OURS)}
+        custom = {name: value for name, value in named if name not in celerys and not name.startswith(_OURS)}
     context.update(headers=custom or None)
     return custom or None
 

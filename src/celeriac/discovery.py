@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from types import ModuleType
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from celeriac.exceptions import ImproperlyConfigured
 
 Packages = Iterable[str] | Callable[[], Iterable[str]]
 
 
-class Search(Struct, frozen=True):
+class Search(NamedTuple):
     """A wish to import `related_name` of each of these packages, where it has such a module.
 
     Raises what the modules raise; that a package is missing, too, but not that it has no such module.

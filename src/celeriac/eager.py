@@ -5,10 +5,10 @@ Retries run at once, too, one after the other, whatever pause they ask for. No s
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Coroutine
 from importlib import import_module
+from types import CoroutineType
 from typing import Any, Protocol
 
 from celeriac import hooks, ids, states
@@ -74,7 +74,7 @@ def _body(task: Eager, context: Context) -> Any:
     if "before_start" in task.hooks:
         task.before_start(str(context.id), context.args, context.kwargs)
     value = task.body(*context.args, **context.kwargs)
-    return _finish(value) if inspect.iscoroutine(value) else value
+    return _finish(value) if isinstance(value, CoroutineType) else value
 
 
 def _judge(task: Eager, context: Context, error: BaseException) -> BaseException:

@@ -32,8 +32,10 @@ one line that says what to do; `docs/errors.md` has a section for each code.
 from __future__ import annotations
 
 import builtins
-from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class CeleriacError(Exception):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
-
-from msgspec import Struct
+from typing import Any, NamedTuple
 
 from celeriac.exceptions import Ignore, Reject, Retry
 
 Classes = tuple[type[BaseException], ...]
 
 
-class RetryPolicy(Struct, frozen=True):
+class RetryPolicy(NamedTuple):
     """The retry options of a task, under Celery's names and with its defaults; times in seconds.
 
     `autoretry_for` and `dont_autoretry_for` are classes of exceptions, `retry_kwargs` are arguments of

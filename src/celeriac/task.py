@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import inspect
+import sys
 import warnings
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from contextvars import Token
-from datetime import datetime
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, Generic, NoReturn, ParamSpec, TypeVar
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar
 
-from celeriac import arguments, eager, states, validation
+from celeriac import states
 from celeriac.config import Settings
 from celeriac.context import DIRECT, Context, current
 from celeriac.exceptions import MaxRetriesExceededError, OperationalError, Retry
-from celeriac.message import serializers
-from celeriac.options import call_options
-from celeriac.progress import report, say
-from celeriac.result import AsyncResult, EagerResult
 from celeriac.retry import RetryPolicy
-from celeriac.sender import Call, Sender
-from celeriac.store.contract import Store
+
+# Whoever only declares tasks does not load what calling one takes: the doors to it import it.
+if TYPE_CHECKING:
+    from contextvars import Token
+    from datetime import datetime
+
+    from celeriac.calling import Caller
+    from celeriac.result import AsyncResult, EagerResult
+    from celeriac.sender import Sender
+    from celeriac.store.contract import Store
+    from celeriac.validation import Dump
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,19 +48,27 @@ OPTIONS = (
 HOOKS = ("before_start", "on_success", "on_retry", "on_failure", "after_return")
 """Methods of a task that a worker calls, where a subclass has its own."""
 
+_CO_COROUTINE = 0x80
+"""A flag of code (Python docs, inspect, "Code Objects Bit Flags")."""
+
 _TOLD_FIRST = frozenset({"validate", "pydantic", "pydantic_strict", "pydantic_context", "pydantic_dump_kwargs"})
 
 
 class Runtime:
     """What tasks need of their app: its settings, the way out (sender) and the way back (store)."""
 
-    __slots__ = ("app", "sender", "settings", "store")
+    __slots__ = ("app", "settings", "store")
 
-    def __init__(self, app: Any, sender: Sender, store: Callable[[], Store], settings: Settings) -> None:
+    def __init__(self, app: Any, store: Callable[[], Store], settings: Settings) -> None:
         self.app: Any = app
-        self.sender: Sender = sender
         self.store: Callable[[], Store] = store
         self.settings: Settings = settings
+
+    @property
+    def sender(self) -> Sender:
+        """The app's, made when it is first asked for."""
+        sender: Sender = self.app.sender
+        return sender
 
 
 class Task(Generic[P, R]):
@@ -125,7 +137,8 @@ class Task(Generic[P, R]):
     OperationalError = OperationalError
 
     _runtime: Runtime
-    _dump: validation.Dump | None = None
+    _dump: Dump | None = None
+    _caller: Caller[R] | None = None
 
     def _declare(
         self,
@@ -147,15 +160,23 @@ class Task(Generic[P, R]):
                 checks[option] = getattr(type(self), option)
         self._original = function
         self.function: Callable[..., Any]
-        self.function, self._dump = validation.Options(**checks).apply(function, bound=bind, app=runtime.app, name=name)
-        if type(self).run is not Task.run and self._dump is not None:
-            setattr(self, "run", self.function)  # noqa: B010 - a method of a class-based task
-        self._check: Callable[..., None] = self._first_check
+        self.function = function
+        if any(checks.values()):
+            self._validate(checks)
         self.__name__: str = getattr(function, "__name__", name)
         self.__doc__ = function.__doc__ or type(self).__doc__
         self.__module__ = getattr(function, "__module__", type(self).__module__)
         self.__wrapped__ = function
         self.configure({option: value for option, value in options.items() if option not in checks})
+
+    def _validate(self, checks: Mapping[str, Any]) -> None:
+        """Have arguments and result looked at by their annotations."""
+        from celeriac.validation import Options
+
+        made = Options(**checks).apply(self._original, bound=self.bind, app=self.app, name=self.name)
+        self.function, self._dump = made
+        if type(self).run is not Task.run and self._dump is not None:
+            setattr(self, "run", self.function)  # noqa: B010 - a method of a class-based task
 
     def configure(self, attributes: Mapping[str, Any]) -> None:
         """Set attributes, options among them.
@@ -182,7 +203,7 @@ class Task(Generic[P, R]):
             warnings.warn(f"task {self.name}: rate_limit comes in a later version", stacklevel=4)
         self.throws = tuple(self.throws)
         self.limited: bool = bool(self.time_limit or self.soft_time_limit)
-        given = {name: getattr(self, name) for name in RetryPolicy.__struct_fields__}
+        given = {name: getattr(self, name) for name in RetryPolicy._fields}
         for name in ("autoretry_for", "dont_autoretry_for"):
             given[name] = tuple(given[name])
         self.retry_policy: RetryPolicy = RetryPolicy(**given)
@@ -194,16 +215,6 @@ class Task(Generic[P, R]):
         own_call = "__call__" in vars(self) or type(self).__call__ not in (Task.__call__, AsyncTask.__call__)
         self.body: Callable[..., Any] = self.__call__ if own_call else self.run
         """What a worker calls."""
-
-    def _first_check(self, *args: Any, **kwargs: Any) -> None:
-        """What is left to do at the first call: the app's part, and how arguments are checked."""
-        app = self._runtime.app
-        app.finalize(auto=True)
-        if app.strict_typing if self.typing is None else self.typing:
-            self._check = arguments.checker(self._original, skip=int(self.bind))
-        else:
-            self._check = arguments.anything
-        self._check(*args, **kwargs)
 
     @property
     def app(self) -> Any:
@@ -241,14 +252,11 @@ class Task(Generic[P, R]):
 
         Raises TypeError for arguments that the function does not take.
         """
-        self._check(*args, **kwargs)
-        if self._dump is not None:
-            return self._send(self._call(*self._dump(args, kwargs), {}))
-        return self._send(Call(task=self.name, args=args, kwargs=kwargs, **self.options))
+        return (self._caller or self._first_call()).delay(args, kwargs)
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """`delay` for event loops."""
-        return await self._asend(self._checked(args, kwargs, {}))
+        return await (self._caller or self._first_call()).aapply(args, kwargs, {})
 
     def apply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
@@ -257,38 +265,13 @@ class Task(Generic[P, R]):
 
         Options that come in a later version raise `InvalidOption`, unknown ones TypeError.
         """
-        return self._send(self._checked(args, kwargs, options))
+        return (self._caller or self._first_call()).apply(args, kwargs, options)
 
     async def aapply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[R]:
         """`apply_async` for event loops."""
-        return await self._asend(self._checked(args, kwargs, options))
-
-    def _checked(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, options: dict[str, Any]) -> Call:
-        args, kwargs = args or (), kwargs or {}
-        self._check(*args, **kwargs)
-        if self._dump is not None:
-            args, kwargs = self._dump(args, kwargs)
-        return self._call(args, kwargs, call_options(options))
-
-    def _send(self, call: Call) -> AsyncResult[R]:
-        if self._runtime.settings.task_always_eager:
-            return self._apply_eagerly(call)
-        if call.cache_for:
-            id, ended = self._runtime.sender.share(call, identity(self, call))
-            return AsyncResult(id, self._runtime.store, self.name, ended=ended)
-        id = self._runtime.sender.send_one(call)
-        return AsyncResult(id, self._runtime.store, self.name, ignored=bool(call.ignore_result))
-
-    async def _asend(self, call: Call) -> AsyncResult[R]:
-        if self._runtime.settings.task_always_eager:
-            return self._apply_eagerly(call)
-        if call.cache_for:
-            id, ended = await self._runtime.sender.ashare(call, identity(self, call))
-            return AsyncResult(id, self._runtime.store, self.name, ended=ended)
-        id = await self._runtime.sender.asend_one(call)
-        return AsyncResult(id, self._runtime.store, self.name, ignored=bool(call.ignore_result))
+        return await (self._caller or self._first_call()).aapply(args, kwargs, options)
 
     def delay_many(self, arguments: Iterable[Sequence[Any]], **options: Any) -> list[AsyncResult[R]]:
         """Enqueue one call for each tuple of arguments, hundreds in a round trip.
@@ -296,24 +279,15 @@ class Task(Generic[P, R]):
         If the store becomes unreachable in between, the calls enqueued so far stay enqueued and the error
         is raised.
         """
-        runtime = self._runtime
-        shared = {**self.options, **call_options(options)}
-        calls = self._calls(arguments, shared)
-        if shared.get("cache_for") or runtime.settings.task_always_eager:
-            return [self._send(call) for call in calls]
-        return [AsyncResult(id, runtime.store, self.name) for id in runtime.sender.send(calls)]
+        return (self._caller or self._first_call()).apply_many(arguments, options)
 
-    def _calls(self, arguments: Iterable[Sequence[Any]], options: dict[str, Any]) -> Iterator[Call]:
-        """A call for each, checked; what they share is settled once."""
-        for args in arguments:
-            self._check(*args)
-            kwargs: Mapping[str, Any] | None = None
-            if self._dump is not None:
-                args, kwargs = self._dump(args, {})
-            yield Call(task=self.name, args=args, kwargs=kwargs, **options)
+    def _first_call(self) -> Caller[R]:
+        from celeriac.calling import Caller
 
-    def _call(self, args: Sequence[Any] | None, kwargs: Mapping[str, Any] | None, options: dict[str, Any]) -> Call:
-        return Call(task=self.name, args=args or (), kwargs=kwargs, **{**self.options, **options})
+        self.app.finalize(auto=True)
+        checked: bool = self.app.strict_typing if self.typing is None else self.typing
+        self._caller = Caller(self, self._runtime, self._original if checked else None, self._dump)
+        return self._caller
 
     def apply(
         self,
@@ -333,20 +307,16 @@ class Task(Generic[P, R]):
 
         With `throw` its error is raised, by default if `task_eager_propagates` says so.
         """
-        given = {"link": link, "link_error": link_error, "task_id": task_id, "headers": headers, **options}
-        call = self._call(args, kwargs, call_options({**given, "retries": retries or 0}))
-        return eager.run(self, call, throw=self._runtime.settings.task_eager_propagates if throw is None else throw)
+        from celeriac.calling import run_here
 
-    def _apply_eagerly(self, call: Call) -> EagerResult[R]:
-        """What a call is with `task_always_eager`: its arguments pass through the serializer all the same."""
-        settings = self._runtime.settings
-        kind = serializers.find(call.serializer or settings.task_serializer)
-        args, kwargs = serializers.read(kind.write([call.args, call.kwargs or {}]), kind.content_type)
-        call.args, call.kwargs = args, kwargs
-        return eager.run(self, call, throw=settings.task_eager_propagates)
+        given = {"link": link, "link_error": link_error, "task_id": task_id, "headers": headers, **options}
+        propagates = self._runtime.settings.task_eager_propagates if throw is None else throw
+        return run_here(self, args, kwargs, {**given, "retries": retries or 0}, throw=propagates)
 
     def AsyncResult(self, task_id: str) -> AsyncResult[R]:
         """The result of a call of this task by id."""
+        from celeriac.result import AsyncResult
+
         return AsyncResult(task_id, self._runtime.store, self.name)
 
     def retry(
@@ -378,53 +348,10 @@ class Task(Generic[P, R]):
             )
         if eta is None and countdown is None:
             countdown = self.default_retry_delay
-        again = self._next_attempt(request, args, kwargs, eta, countdown, options)
+        from celeriac.calling import next_attempt
+
+        again = next_attempt(self, request, args, kwargs, options, eta=eta, countdown=countdown)
         raise Retry(exc=exc, when=eta or countdown, sig=again) from exc
-
-    def _next_attempt(
-        self,
-        request: Context,
-        args: Sequence[Any] | None,
-        kwargs: Mapping[str, Any] | None,
-        eta: datetime | None,
-        countdown: float | None,
-        options: dict[str, Any],
-    ) -> Call:
-        headers = request.message.headers if request.message is not None else None
-        limits = headers.timelimit if headers is not None else None
-        inherited = {
-            "queue": request.queue or None,
-            "priority": request.delivery_info.get("priority"),
-            "expires": request.expires,
-            "ignore_result": request.ignore_result,
-            "time_limit": limits[0] if limits else None,
-            "soft_time_limit": limits[1] if limits else None,
-            "group_id": request.group,
-            "group_index": request.group_index,
-            "shadow": request.shadow,
-            "reply_to": request.reply_to,
-            "embed": request.embed or None,
-            "headers": request.headers,
-            "stamped_headers": request.stamped_headers,
-            "stamps": request.stamps,
-            "replaced_task_nesting": request.replaced_task_nesting,
-        }
-        return Call(
-            task=self.name,
-            args=request.args if args is None else args,
-            kwargs=request.kwargs if kwargs is None else kwargs,
-            task_id=request.id,
-            retries=request.retries + 1,
-            root_id=request.root_id,
-            parent_id=request.parent_id,
-            eta=eta,
-            countdown=countdown,
-            **{**self._written(), **inherited, **call_options(options)},
-        )
-
-    def _written(self) -> dict[str, Any]:
-        """How its messages are written."""
-        return {name: self.options[name] for name in ("serializer", "compression") if name in self.options}
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Called before a run; what it raises, the task has raised."""
@@ -448,6 +375,8 @@ class Task(Generic[P, R]):
         than the store takes them, the last counts. It has no effect outside a worker, for a task whose result is
         ignored, or once the worker's lease is lost. `task_id` names another task that this worker runs.
         """
+        from celeriac.progress import say
+
         say(self.request, task_id, state or states.STARTED, meta)
 
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
@@ -456,6 +385,8 @@ class Task(Generic[P, R]):
         Cheap in a tight loop: what comes within a tenth of a second after the last one is left out, unless
         `done` equals `total`. Else as `update_state`.
         """
+        from celeriac.progress import report
+
         report(self.request, done, total, message)
 
     def __repr__(self) -> str:
@@ -479,14 +410,16 @@ class AsyncTask(Task[P, R]):
         return coroutine
 
 
-def identity(task: Task[..., Any] | None, call: Call) -> Any:
-    """What a call shares its result by: what `cache_key` says, or all arguments, by name where the task is known."""
-    args, kwargs = call.args, call.kwargs or {}
-    if task is None:
-        return [list(args), kwargs]
-    if task.cache_key is not None:
-        return {"key": task.cache_key(*args, **kwargs)}
-    return arguments.by_name(task._original, args, kwargs, skip=int(task.bind))
+def is_coroutine_function(function: Callable[..., Any]) -> bool:
+    """As `inspect.iscoroutinefunction` says; that module, which takes 8 ms to load, is asked only if it has to be.
+
+    A plain function says it by a flag of its code. What else counts has to be unwrapped, or was marked by `inspect`.
+    """
+    if isinstance(function, FunctionType) and "inspect" not in sys.modules:
+        return bool(function.__code__.co_flags & _CO_COROUTINE)
+    import inspect
+
+    return inspect.iscoroutinefunction(function)
 
 
 def make_task(
@@ -508,7 +441,7 @@ def make_task(
 def adopt_task(task: Task[..., Any], name: str, runtime: Runtime, options: Mapping[str, Any]) -> None:
     """Make a task of an object whose class has `run`."""
     task._declare(task.run, name, runtime, options=options)
-    task.asynchronous = inspect.iscoroutinefunction(task.run)
+    task.asynchronous = is_coroutine_function(task.run)
 
 
 def kind_of(base: type[Task[..., Any]], *, asynchronous: bool) -> type[Task[..., Any]]:

@@ -17,7 +17,7 @@ from tests.cli.project import Project
 @contextlib.contextmanager
 def app_of(project: Project) -> Iterator[Celeriac]:
     """An app of the test's own on the store of a project."""
-    with Celeriac("proj", broker=absolute_url(project.broker, project.folder)) as app:
+    with Celeriac("proj", broker=absolute_url(project.broker, str(project.folder))) as app:
         yield app
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from celeriac.config.table import TABLE
 from celeriac.exceptions import ImproperlyConfigured
@@ -33,6 +32,8 @@ def derive(values: dict[str, Any], given: Collection[str]) -> None:
 
 
 def _url(values: Mapping[str, Any]) -> str:
+    from urllib.parse import quote
+
     transport, host, port, user, password, vhost = (values[name] for name in _PARTS)
     login = quote(user or "", safe="")
     if password:

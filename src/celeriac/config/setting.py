@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from types import NoneType
-from typing import Any
-
-from msgspec import Struct
+from typing import Any, NamedTuple
 
 
 class Standing(StrEnum):
@@ -24,7 +22,7 @@ class Standing(StrEnum):
     """To go on without it would lose work or do it differently: `ImproperlyConfigured` says why."""
 
 
-class Setting(Struct, frozen=True):
+class Setting(NamedTuple):
     """One row. `unit` is empty for what has none, `old` are Celery's older names for
     the same thing, where they are more than the name in capitals.
 

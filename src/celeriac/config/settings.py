@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from pathlib import Path
 from typing import Any
 
 from celeriac.config import derived, secrets
@@ -36,7 +35,7 @@ class Settings(MutableMapping[str, Any]):
     # for every message. Until then nothing is there, and `__getattr__` is asked.
 
     def __init__(
-        self, values: Mapping[str, Any] | None = None, *, folder: Callable[[], Path | None] = lambda: None
+        self, values: Mapping[str, Any] | None = None, *, folder: Callable[[], str | None] = lambda: None
     ) -> None:
         self.__dict__.update(
             _changes=from_mapping(values or {}),

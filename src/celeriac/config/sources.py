@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from importlib import import_module
 from types import ModuleType
-from typing import Any
-
-import msgspec
-from msgspec import Struct
+from typing import Any, NamedTuple
 
 from celeriac.config.admission import admit, collected, known_name
 from celeriac.config.setting import Setting
@@ -39,7 +35,7 @@ _OUR_TABLE = rb"(?m)^\s*(?:\[.*celeriac|celeriac\s*(?:\.|=\s*\{))"
 """What a `pyproject.toml` has in some line that has a table `tool.celeriac`, however it is written."""
 
 
-class Source(Struct, frozen=True):
+class Source(NamedTuple):
     """What `config_from_object` was given; read when the first setting is read."""
 
     thing: Any
@@ -65,14 +61,14 @@ def load(name: str) -> Any:
     module, colon, attribute = name.partition(":")
     with _FromHere():
         if colon:
-            return getattr(importlib.import_module(module), attribute)
+            return getattr(import_module(module), attribute)
         try:
-            return importlib.import_module(name)
+            return import_module(name)
         except ModuleNotFoundError as error:
             module, dot, attribute = name.rpartition(".")
             if not dot or error.name != name:
                 raise
-            return getattr(importlib.import_module(module), attribute)
+            return getattr(import_module(module), attribute)
 
 
 class _FromHere:
@@ -201,6 +197,8 @@ def _read_list(word: str) -> Any:
 
 
 def _read_json(word: str) -> Any:
+    import msgspec
+
     try:
         return msgspec.json.decode(word)
     except ValueError:
@@ -217,11 +215,12 @@ _READERS: tuple[tuple[type, Callable[[str], Any]], ...] = (
 )
 
 
-def from_pyproject(folder: Path) -> dict[str, Any]:
+def from_pyproject(folder: str) -> dict[str, Any]:
     """The table `[tool.celeriac]` of the project's `pyproject.toml`; nothing if there is none."""
-    file = folder / "pyproject.toml"
+    name = os.path.join(folder, "pyproject.toml")
     try:
-        data = file.read_bytes()
+        with open(name, "rb") as file:
+            data = file.read()
     except OSError:
         return {}
     # Nearly no project has one, and the parser costs a first call some milliseconds.
@@ -232,7 +231,7 @@ def from_pyproject(folder: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(data.decode()).get("tool", {}).get("celeriac", {})
     except ValueError as error:
-        raise ImproperlyConfigured(f"{file}: {error}") from None
+        raise ImproperlyConfigured(f"{name}: {error}") from None
     if not isinstance(table, dict):
-        raise ImproperlyConfigured(f"{file}: [tool.celeriac] is no table")
+        raise ImproperlyConfigured(f"{name}: [tool.celeriac] is no table")
     return from_mapping(table)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from math import ceil
-from pathlib import Path
 from typing import Any, Protocol
 
 from celeriac.exceptions import ImproperlyConfigured
@@ -58,10 +57,15 @@ def open_store(
     if scheme == "sqlite":
         if result_backend not in (None, broker_url):
             raise ImproperlyConfigured("with queues in SQLite, results are kept in the same file: unset result_backend")
+        from pathlib import Path
+
         from celeriac.stores.sqlite import SQLiteStore
 
         return SQLiteStore(
-            sqlite_path(broker_url), result_seconds=result_seconds, dead_limit=dead_limit, dead_seconds=dead_seconds
+            Path(sqlite_path(broker_url)),
+            result_seconds=result_seconds,
+            dead_limit=dead_limit,
+            dead_seconds=dead_seconds,
         )
     if scheme in ("redis", "rediss", "unix", "redis+socket", "redis+unix"):
         try:
@@ -83,31 +87,32 @@ def open_store(
     raise ImproperlyConfigured(f"no store for {scheme}://; known are memory, sqlite, redis, rediss")
 
 
-def sqlite_path(url: str) -> Path:
+def sqlite_path(url: str) -> str:
     """The file of a SQLite URL: three slashes for a path relative to the project, four for an absolute one."""
     text = url.partition("://")[2].removeprefix("/")
     if not text:
         raise ImproperlyConfigured("a SQLite URL names a file: sqlite:///tasks.db")
-    return Path(text)
+    return text
 
 
-def absolute_url(url: str, start: Path) -> str:
+def absolute_url(url: str, start: str) -> str:
     """The URL with a relative SQLite path resolved at the root of the project that `start` is in."""
     if not url.startswith("sqlite://"):
         return url
-    return f"sqlite:///{project_root(start) / sqlite_path(url)}"
+    return f"sqlite:///{os.path.join(project_root(start), sqlite_path(url))}"
 
 
-def project_root(start: Path) -> Path:
+def project_root(start: str) -> str:
     """`$CELERIAC_DIR`, else the nearest directory from `start` upwards that looks like a project's root.
 
     Web and worker processes start in different directories; a file beside the current one would be two files.
     """
     named = os.environ.get("CELERIAC_DIR")
     if named:
-        return Path(named).absolute()
-    start = start.absolute()
-    for folder in (start, *start.parents):
-        if any((folder / mark).exists() for mark in _ROOT_MARKS):
-            return folder
-    return start
+        return os.path.abspath(named)
+    folder = start = os.path.abspath(start)
+    while not any(os.path.exists(os.path.join(folder, mark)) for mark in _ROOT_MARKS):
+        folder, below = os.path.dirname(folder), folder
+        if folder == below:
+            return start
+    return folder

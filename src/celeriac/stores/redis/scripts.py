@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
-_FOLDER = Path(__file__).parent / "lua"
+_FOLDER = os.path.join(os.path.dirname(__file__), "lua")
 _INCLUDE = re.compile(r"^-- include: (\w+)$", re.MULTILINE)
 
 
@@ -30,12 +30,17 @@ class Script(NamedTuple):
 @cache
 def script(name: str) -> Script:
     """The script of a file in `lua/`, its includes in place."""
-    text = (_FOLDER / f"{name}.lua").read_text()
-    text = _INCLUDE.sub(lambda match: (_FOLDER / f"{match[1]}.lua").read_text(), text)
+    text = _INCLUDE.sub(lambda match: _read(match[1]), _read(name))
     return Script(text.encode(), hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
 
 
 @cache
 def by_digest() -> dict[bytes, Script]:
     """All scripts by their digest."""
-    return {script(path.stem).digest: script(path.stem) for path in _FOLDER.glob("*.lua")}
+    names = [file.removesuffix(".lua") for file in os.listdir(_FOLDER) if file.endswith(".lua")]
+    return {script(name).digest: script(name) for name in names}
+
+
+def _read(name: str) -> str:
+    with open(os.path.join(_FOLDER, f"{name}.lua")) as file:
+        return file.read()

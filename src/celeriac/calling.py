@@ -1,0 +1,189 @@
+"""What calling a task does: its arguments are checked, its options settled, and the call is sent or run at once.
+
+Loaded by the first call in a process: one that only declares tasks does without it. Hot path of producers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from celeriac import arguments, eager
+from celeriac.config import Settings
+from celeriac.context import Context
+from celeriac.message import serializers
+from celeriac.options import call_options
+from celeriac.result import AsyncResult, EagerResult
+from celeriac.sender import Call, Sender
+from celeriac.store.contract import Store
+
+if TYPE_CHECKING:
+    from celeriac.validation import Dump
+
+R = TypeVar("R")
+Args = Sequence[Any] | None
+Kwargs = Mapping[str, Any] | None
+
+
+class Called(eager.Eager, Protocol):
+    """What is needed of a task."""
+
+    bind: bool
+    options: dict[str, Any]
+    cache_key: Callable[..., Any] | None
+    __wrapped__: Callable[..., Any]
+
+
+class Way(Protocol):
+    """What is needed of an app: its settings, the way out and the way back."""
+
+    settings: Settings
+    store: Callable[[], Store]
+
+    @property
+    def sender(self) -> Sender:
+        """What sends."""
+
+
+class Caller(Generic[R]):
+    """The calls of one task in this process.
+
+    Arguments are checked against `function` if there is one, and pass through `dump` on their way.
+    """
+
+    def __init__(self, task: Called, way: Way, function: Callable[..., Any] | None, dump: Dump | None) -> None:
+        self._task = task
+        self._settings = way.settings
+        self._store = way.store
+        self._sender = way.sender
+        self._dump = dump
+        self._check = arguments.anything if function is None else arguments.checker(function, skip=int(task.bind))
+
+    def delay(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> AsyncResult[R]:
+        """Send a call without further options."""
+        self._check(*args, **kwargs)
+        if self._dump is not None:
+            args, kwargs = self._dump(args, kwargs)
+        return self._send(Call(task=self._task.name, args=args, kwargs=kwargs, **self._task.options))
+
+    def apply(self, args: Args, kwargs: Kwargs, options: dict[str, Any]) -> AsyncResult[R]:
+        """Send a call with options."""
+        return self._send(self._checked(args, kwargs, options))
+
+    async def aapply(self, args: Args, kwargs: Kwargs, options: dict[str, Any]) -> AsyncResult[R]:
+        """Send a call from an event loop."""
+        call = self._checked(args, kwargs, options)
+        if self._settings.task_always_eager:
+            return self._run_here(call)
+        if call.cache_for:
+            id, ended = await self._sender.ashare(call, identity(self._task, call))
+            return AsyncResult(id, self._store, self._task.name, ended=ended)
+        id = await self._sender.asend_one(call)
+        return AsyncResult(id, self._store, self._task.name, ignored=bool(call.ignore_result))
+
+    def _checked(self, args: Args, kwargs: Kwargs, options: dict[str, Any]) -> Call:
+        args, kwargs = args or (), kwargs or {}
+        self._check(*args, **kwargs)
+        if self._dump is not None:
+            args, kwargs = self._dump(args, kwargs)
+        return _call(self._task, args, kwargs, options)
+
+    def _send(self, call: Call) -> AsyncResult[R]:
+        if self._settings.task_always_eager:
+            return self._run_here(call)
+        if call.cache_for:
+            id, ended = self._sender.share(call, identity(self._task, call))
+            return AsyncResult(id, self._store, self._task.name, ended=ended)
+        id = self._sender.send_one(call)
+        return AsyncResult(id, self._store, self._task.name, ignored=bool(call.ignore_result))
+
+    def apply_many(self, arguments: Iterable[Sequence[Any]], options: dict[str, Any]) -> list[AsyncResult[R]]:
+        """Send a call for each tuple of arguments."""
+        shared = {**self._task.options, **call_options(options)}
+        calls = self._calls(arguments, shared)
+        if shared.get("cache_for") or self._settings.task_always_eager:
+            return [self._send(call) for call in calls]
+        return [AsyncResult(id, self._store, self._task.name) for id in self._sender.send(calls)]
+
+    def _calls(self, arguments: Iterable[Sequence[Any]], options: dict[str, Any]) -> Iterator[Call]:
+        """A call for each, checked; what they share is settled once."""
+        for args in arguments:
+            self._check(*args)
+            kwargs: Mapping[str, Any] | None = None
+            if self._dump is not None:
+                args, kwargs = self._dump(args, {})
+            yield Call(task=self._task.name, args=args, kwargs=kwargs, **options)
+
+    def _run_here(self, call: Call) -> EagerResult[R]:
+        """What a call is with `task_always_eager`: its arguments pass through the serializer all the same."""
+        kind = serializers.find(call.serializer or self._settings.task_serializer)
+        args, kwargs = serializers.read(kind.write([call.args, call.kwargs or {}]), kind.content_type)
+        call.args, call.kwargs = args, kwargs
+        return eager.run(self._task, call, throw=self._settings.task_eager_propagates)
+
+
+def run_here(task: Called, args: Args, kwargs: Kwargs, options: dict[str, Any], *, throw: bool) -> EagerResult[Any]:
+    """Run a call of a task to its end, its arguments as they are."""
+    return eager.run(task, _call(task, args, kwargs, options), throw=throw)
+
+
+def _call(task: Called, args: Args, kwargs: Kwargs, options: dict[str, Any]) -> Call:
+    return Call(task=task.name, args=args or (), kwargs=kwargs, **{**task.options, **call_options(options)})
+
+
+def identity(task: Called | None, call: Call) -> Any:
+    """What a call shares its result by: what `cache_key` says, or all arguments, by name where the task is known."""
+    args, kwargs = call.args, call.kwargs or {}
+    if task is None:
+        return [list(args), kwargs]
+    if task.cache_key is not None:
+        return {"key": task.cache_key(*args, **kwargs)}
+    return arguments.by_name(task.__wrapped__, args, kwargs, skip=int(task.bind))
+
+
+def next_attempt(
+    task: Called,
+    request: Context,
+    args: Args,
+    kwargs: Kwargs,
+    options: dict[str, Any],
+    *,
+    eta: datetime | None,
+    countdown: float | None,
+) -> Call:
+    """The call that runs a task again, as `Task.retry` says."""
+    headers = request.message.headers if request.message is not None else None
+    limits = headers.timelimit if headers is not None else None
+    inherited = {
+        "queue": request.queue or None,
+        "priority": request.delivery_info.get("priority"),
+        "expires": request.expires,
+        "ignore_result": request.ignore_result,
+        "time_limit": limits[0] if limits else None,
+        "soft_time_limit": limits[1] if limits else None,
+        "group_id": request.group,
+        "group_index": request.group_index,
+        "shadow": request.shadow,
+        "reply_to": request.reply_to,
+        "embed": request.embed or None,
+        "headers": request.headers,
+        "stamped_headers": request.stamped_headers,
+        "stamps": request.stamps,
+        "replaced_task_nesting": request.replaced_task_nesting,
+    }
+    written: dict[str, Any] = {
+        name: task.options[name] for name in ("serializer", "compression") if name in task.options
+    }
+    return Call(
+        task=task.name,
+        args=request.args if args is None else args,
+        kwargs=request.kwargs if kwargs is None else kwargs,
+        task_id=request.id,
+        retries=request.retries + 1,
+        root_id=request.root_id,
+        parent_id=request.parent_id,
+        eta=eta,
+        countdown=countdown,
+        **{**written, **inherited, **call_options(options)},
+    )
