@@ -20,6 +20,8 @@ from celeriac.exceptions import InvalidOption
 from celeriac.message import compression, limits, serializers, values
 from celeriac.message import task as wire
 from celeriac.message.document import Document
+from celeriac.message.envelope import SentHeaders, SentProperties, spell_out, write_envelope
+from celeriac.message.serializers import Serializer
 from celeriac.routing import Router
 from celeriac.store.contract import Enqueue, Message, Share, Shared, Store
 
@@ -256,51 +258,59 @@ def encode(
         body = kind.write([call.args, kwargs, call.embed or wire.NO_EMBED])
     # What is short as JSON is short as text; measuring on the way would cost a microsecond a message.
     show: Callable[[Any], str] = repr if kind is _PLAIN_JSON and len(body) < _SHORT else values.short_repr
-    headers: dict[str, Any] = {
-        "lang": "py",
-        "task": call.task,
-        "id": task_id,
-        "shadow": call.shadow,
-        "eta": eta,
-        "expires": expires,
-        "group": call.group_id,
-        "group_index": call.group_index,
-        "retries": call.retries,
-        "timelimit": [call.time_limit, call.soft_time_limit],
-        "root_id": call.root_id or task_id,
-        "parent_id": call.parent_id,
-        "argsrepr": show(call.args) if call.argsrepr is None else call.argsrepr,
-        "kwargsrepr": show(kwargs) if call.kwargsrepr is None else call.kwargsrepr,
-        "origin": origin,
-        "ignore_result": bool(call.ignore_result),
-        "replaced_task_nesting": call.replaced_task_nesting,
-        "stamped_headers": call.stamped_headers,
-        "stamps": call.stamps or {},
-    }
+    headers = SentHeaders(
+        "py",
+        call.task,
+        task_id,
+        call.shadow,
+        eta,
+        expires,
+        call.group_id,
+        call.group_index,
+        call.retries,
+        (call.time_limit, call.soft_time_limit),
+        call.root_id or task_id,
+        call.parent_id,
+        show(call.args) if call.argsrepr is None else call.argsrepr,
+        show(kwargs) if call.kwargsrepr is None else call.kwargsrepr,
+        origin,
+        bool(call.ignore_result),
+        call.replaced_task_nesting,
+        call.stamped_headers,
+        call.stamps or _NO_STAMPS,
+    )
+    properties = SentProperties(
+        task_id,
+        reply_to,
+        _MODE_PERSISTENT if call.delivery_mode is None else _mode(call.delivery_mode),
+        {"exchange": call.exchange or "", "routing_key": call.routing_key or queue},
+        priority,
+        "base64",
+        tag,
+    )
     if call.compression is not None:
-        body, headers["compression"] = compression.pack(body, call.compression)
-    if call.headers:
-        headers.update(call.headers)
-    properties = {
-        **(call.properties or _NOTHING),
-        "correlation_id": task_id,
-        "reply_to": reply_to,
-        "delivery_mode": _MODE_PERSISTENT if call.delivery_mode is None else _mode(call.delivery_mode),
-        **({} if expiration is None else {"expiration": expiration}),
-        "delivery_info": {"exchange": call.exchange or "", "routing_key": call.routing_key or queue},
-        "priority": priority,
-        "body_encoding": "base64",
-        "delivery_tag": tag,
-    }
+        body, headers.compression = compression.pack(body, call.compression)
+    if expiration is not None:
+        properties.expiration = expiration
     message_id = f"{task_id}:{call.retries}" if call.retries else task_id
-    raw = wire.write_envelope(body, headers, properties, kind.content_type, kind.encoding)
+    raw = _write(call, body, headers, properties, kind)
     if delay <= 0:
         return Message(message_id, queue, raw, priority)
-    held = wire.write_envelope(body, headers | {wire.HELD: True}, properties, kind.content_type, kind.encoding)
-    return Message(message_id, queue, held, priority, delay, raw)
+    headers.held = True
+    return Message(message_id, queue, _write(call, body, headers, properties, kind), priority, delay, raw)
 
 
-_NOTHING: Mapping[str, Any] = {}
+def _write(call: Call, body: bytes, headers: SentHeaders, properties: SentProperties, kind: Serializer) -> bytes:
+    if not call.headers and not call.properties:
+        return write_envelope(body, headers, properties, kind.content_type, kind.encoding)
+    # A caller's headers win over ours, but not over what holds the message back; our properties over a caller's.
+    held = {wire.HELD: True} if headers.held is True else {}
+    every = {**spell_out(headers), **(call.headers or {}), **held}
+    known = {**(call.properties or {}), **spell_out(properties)}
+    return write_envelope(body, every, known, kind.content_type, kind.encoding)
+
+
+_NO_STAMPS: Mapping[str, Any] = {}
 _PLAIN_JSON = serializers.find("json")
 
 

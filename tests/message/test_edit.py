@@ -10,6 +10,7 @@ import pytest
 from celeriac.exceptions import MalformedMessage
 from celeriac.message import edit
 from celeriac.message import task as wire
+from celeriac.message.envelope import write_envelope
 
 EMBED = {"callbacks": [{"task": "after"}], "errbacks": None, "chain": None, "chord": None}
 HEADERS = {"id": "one", "task": "shop.pay", "retries": 2, "expires": "2031-01-01T00:00:00", "mine": "x"}
@@ -24,7 +25,7 @@ def message(**headers):
         "delivery_info": {"routing_key": "q"},
         "priority": 3,
     }
-    return wire.write_envelope(body, {**HEADERS, **headers}, properties)
+    return write_envelope(body, {**HEADERS, **headers}, properties)
 
 
 def headers_of(raw):

@@ -10,6 +10,7 @@ import pytest
 from celeriac import Celeriac
 from celeriac.exceptions import NotRegistered
 from celeriac.message import task as wire
+from celeriac.message.envelope import write_envelope
 from celeriac.result import gather
 from celeriac.store import contract as c
 from celeriac.testing import start_worker
@@ -44,7 +45,7 @@ def parked(raw: bytes, now: float, seconds: float = 300.0) -> c.Deferral:
 
 
 def message(task: str) -> bytes:
-    return wire.write_envelope(b"[[], {}, {}]", {"id": "i-1", "task": task}, {"body_encoding": "base64"})
+    return write_envelope(b"[[], {}, {}]", {"id": "i-1", "task": task}, {"body_encoding": "base64"})
 
 
 def test_the_pauses_grow_from_one_second_to_ten_until_the_time_is_over():

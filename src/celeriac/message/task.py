@@ -12,7 +12,6 @@ Sources: Celery docs, internals/protocol ("Version 2"); kombu.transport.virtual 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
@@ -149,32 +148,6 @@ _read_parts = msgspec.json.Decoder(dict[str, Raw]).decode
 _ANY = Limits(message_max_bytes=1 << 62, message_max_header_bytes=1 << 62)
 _SLOWLY = Limits(message_max_body_bytes=1 << 62, message_max_items=100_000)
 """What an envelope may hold that is not for the fast decoder: the core has other things to do."""
-
-
-def write_envelope(
-    body: bytes,
-    headers: dict[str, Any],
-    properties: dict[str, Any],
-    content_type: str = serializers.JSON,
-    encoding: str = "utf-8",
-) -> bytes:
-    """The bytes that go into a queue."""
-    envelope = {
-        "body": binascii.b2a_base64(body, newline=False).decode(),
-        "content-encoding": encoding,
-        "content-type": content_type,
-        "headers": headers,
-        "properties": properties,
-    }
-    return _write(envelope)
-
-
-def _write(envelope: dict[str, Any]) -> bytes:
-    try:
-        return _encode(envelope)
-    except (UnicodeEncodeError, OverflowError, TypeError):
-        # Surrogates in a repr, or a caller's own header: the standard library escapes what it can.
-        return values.encode(envelope)
 
 
 def write_body(args: Any, kwargs: Any, embed: dict[str, Any] | None = None) -> bytes:

@@ -109,12 +109,7 @@ class RedisSession:
         if not sources:
             await self._wait_to_be_called()
             return None
-        try:
-            async with asyncio.timeout(self.reply_seconds):
-                waiters = [await self._waiter(source) for source in sources]
-        except (LinkLost, TimeoutError) as error:
-            self._link.abort()
-            raise OperationalError(f"cannot wait at Redis: {str(error) or 'timeout'}") from error
+        waiters = [self._waiters.get(source) or await self._open_waiter(source) for source in sources]
         if not self._woken:
             self._stirred.clear()
         requests = [c.Finish(self._lease, queues=queues, count=count, first=self.reserve(count)) for _ in sources]
@@ -149,11 +144,14 @@ class RedisSession:
     def _stir(self, _: object = None) -> None:
         self._stirred.set()
 
-    async def _waiter(self, source: bytes) -> _Waiter:
-        waiter = self._waiters.get(source)
-        if waiter is None:
-            waiter = self._waiters[source] = await _Waiter.open(self._address)
-        return waiter
+    async def _open_waiter(self, source: bytes) -> _Waiter:
+        try:
+            async with asyncio.timeout(self.reply_seconds):
+                waiter = self._waiters[source] = await _Waiter.open(self._address)
+                return waiter
+        except (LinkLost, TimeoutError) as error:
+            self._link.abort()
+            raise OperationalError(f"cannot wait at Redis: {str(error) or 'timeout'}") from error
 
     async def _unblock(self, landings: list[asyncio.Future[Any]]) -> None:
         """End the waits that are left. One that has not reached Redis yet is asked again."""

@@ -285,8 +285,10 @@ class Core:
         """The same for one pool, once."""
         ledger = dispatcher.ledger
         dispatcher.hand_out()
-        await self._give_back(session, ledger)
-        await self._start(session, dispatcher)
+        if ledger.returns or ledger.deferrals:
+            await self._give_back(session, ledger)
+        if dispatcher.starting or dispatcher.words:
+            await self._start(session, dispatcher)
         outcomes = ledger.send(_FINISH_MOST, _FINISH_BYTES)
         wanted = dispatcher.wanted()
         if not outcomes and (not wanted or dispatcher.drained):
@@ -319,10 +321,9 @@ class Core:
         """Mark tasks in the store before user code sees them, and write what running ones say."""
         starting = [held for held, _ in dispatcher.starting]
         words, dispatcher.words = dispatcher.words, {}
-        if starting or words:
-            begins = [c.Begin(held.claim, held.task_id, self._started(held), held.once) for held in starting]
-            reply = await session.call(c.Start(self._lease, (*begins, *words.values())))
-            dispatcher.started(len(starting), reply.lost)
+        begins = [c.Begin(held.claim, held.task_id, self._started(held), held.once) for held in starting]
+        reply = await session.call(c.Start(self._lease, (*begins, *words.values())))
+        dispatcher.started(len(starting), reply.lost)
 
     def _started(self, held: Held) -> bytes | None:
         if not held.tracked:

@@ -77,7 +77,8 @@ class Dispatcher:
     def admit(self, held: Held) -> None:
         """A claim that can run has come in."""
         self._pace.observe_kind(held.asynchronous)
-        held.suspect = self.warden.suspects(held)
+        if held.crashes:
+            held.suspect = self.warden.suspects(held)
         self.ledger.add(held)
         if self.log.enabled:
             self.log.received(held.name, held.task_id)

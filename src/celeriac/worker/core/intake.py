@@ -101,14 +101,9 @@ def hold(claim: c.Claim, headers: wire.CoreHeaders, tasks: Mapping[str, TaskSpec
         spec.once,
         spec.tracked and not headers.ignore_result,
         retries=headers.retries,
-        time_limit=_own_limit(headers) or spec.time_limit or time_limit,
+        time_limit=(headers.timelimit and headers.timelimit[0]) or spec.time_limit or time_limit,
         spec=spec,
     )
-
-
-def _own_limit(headers: wire.CoreHeaders) -> float:
-    """The hard limit that the message itself has."""
-    return (headers.timelimit[0] if headers.timelimit else None) or 0.0
 
 
 def _park(claim: c.Claim, headers: wire.CoreHeaders, now: float, seconds: float) -> c.Deferral | c.Outcome:

@@ -33,8 +33,7 @@ class Failure(Struct, frozen=True):
     cause: Cause = Cause.CRASHED
 
 
-@dataclass(slots=True, eq=False)
-class Held:
+class Held(Struct, eq=False):
     """A claim and what its headers say. `stale`: the lease it was claimed under is over.
 
     `once`: it may not run again. `suspect`: its child may die of it, so nothing may run beside it. `time_limit`

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 
 from celeriac.worker.core.ledger import Failure, Held
 from celeriac.worker.core.pace import STUCK_SECONDS
-from celeriac.worker.lane.frame import Cancel, Frame, LargeOutcome, Splitter, Verdict, cut, decode_outcome
+from celeriac.worker.lane.frame import (
+    PIECE_BYTES,
+    Cancel,
+    Frame,
+    LargeOutcome,
+    Splitter,
+    Verdict,
+    cut,
+    decode_outcome,
+)
 from celeriac.worker.lane.lane import SPAN, Lane
 from celeriac.worker.lane.outcome import WORD, Word, decode_word
 
@@ -167,7 +176,7 @@ class Port:
         """Take in outcomes that came through the socket; False when the child has closed it."""
         while True:
             try:
-                data = self._sock.recv(1 << 20)
+                data = self._sock.recv(PIECE_BYTES)
             except BlockingIOError:
                 return True
             except OSError:

@@ -76,17 +76,29 @@ end
 -- Sizes are not known before a message is taken, so they are taken four at a time.
 local left, room = tonumber(ARGV[3]), tonumber(ARGV[4])
 local function claim(source, list)
-  if paused and string.find(paused, '\n' .. list .. '\n', 1, true) then return end
+  if paused and string.find(paused, '\n' .. list .. '\n', 1, true) then return false end
+  local first = left
   while left > 0 and room > 0 do
-    local got = redis.call('RPOP', source, math.min(left, 4))
-    if not got then return end
+    local asked = math.min(left, 4)
+    local got = redis.call('RPOP', source, asked) or {}
     for _, raw in ipairs(got) do
       take(list, raw)
       left, room = left - 1, room - #raw
     end
+    if #got < asked then break end
   end
+  return left < first
 end
-for k = 12, #KEYS, 2 do claim(KEYS[k], KEYS[k + 1]) end
+-- Most lists are empty: to count those that are not is one call instead of one for each.
+local sources, full = {}, 0
+for k = 12, #KEYS, 2 do sources[#sources + 1] = KEYS[k] end
+for from = 1, #sources, 1000 do
+  full = full + redis.call('EXISTS', unpack(sources, from, math.min(from + 999, #sources)))
+end
+for k = 12, #KEYS, 2 do
+  if full == 0 or left <= 0 or room <= 0 then break end
+  if claim(KEYS[k], KEYS[k + 1]) then full = full - 1 end
+end
 for from = 1, #fields, 1000 do
   redis.call('HSET', KEYS[2], unpack(fields, from, math.min(from + 999, #fields)))
 end

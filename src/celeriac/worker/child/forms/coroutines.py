@@ -10,6 +10,7 @@ from celeriac.worker.child.door import LEASE_POLL, Door, Entry
 from celeriac.worker.child.executor import Executor
 from celeriac.worker.child.guards.coroutine import CoroutineGuard
 from celeriac.worker.child.memory import Memory
+from celeriac.worker.lane.frame import PIECE_BYTES
 
 monotonic = time.monotonic
 
@@ -37,7 +38,7 @@ class AsyncRunner:
 
     def _read(self) -> None:
         try:
-            data = self._door.sock.recv(1 << 18)
+            data = self._door.sock.recv(PIECE_BYTES)
         except BlockingIOError:
             return
         except OSError:
