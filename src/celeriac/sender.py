@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from celeriac import ids
 from celeriac.clock import Clock, utc_datetime
@@ -283,6 +283,7 @@ def encode(
         task_id,
         reply_to,
         _MODE_PERSISTENT if call.delivery_mode is None else _mode(call.delivery_mode),
+        UNSET if expiration is None else expiration,
         {"exchange": call.exchange or "", "routing_key": call.routing_key or queue},
         priority,
         "base64",
@@ -290,8 +291,6 @@ def encode(
     )
     if call.compression is not None:
         body, headers.compression = compression.pack(body, call.compression)
-    if expiration is not None:
-        properties.expiration = expiration
     message_id = f"{task_id}:{call.retries}" if call.retries else task_id
     raw = _write(call, body, headers, properties, kind)
     if delay <= 0:

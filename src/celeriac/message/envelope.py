@@ -52,11 +52,11 @@ class SentProperties(Struct, gc=False):
     correlation_id: str
     reply_to: str
     delivery_mode: int
+    expiration: str | UnsetType
     delivery_info: Mapping[str, str]
     priority: int
     body_encoding: str
     delivery_tag: str
-    expiration: str | UnsetType = UNSET
 
 
 class _Envelope(Struct, gc=False):
