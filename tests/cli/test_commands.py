@@ -19,21 +19,41 @@ def test_call_work_result(project):
     with project.worker() as worker:
         task = project.prints("call", "proj.add", "-a", "[2, 3]")
         assert uuid.UUID(task).version == 4
-        assert project.prints("result", task, "-t", "20") == "5"
+        assert project.prints("result", task, "--timeout", "20") == "5"
         by_name = project.prints("call", "proj.add", "-k", '{"x": "be", "y": "at"}')
-        assert project.prints("result", by_name, "-t", "20") == "beat"
+        assert project.prints("result", by_name, "--timeout", "20") == "beat"
         assert worker.stop() == 0
 
 
 def test_result_of_a_failed_task_is_its_error_and_exit_code_one(project):
     with project.worker():
         task = project.prints("call", "proj.fail", "-a", '["so it goes"]')
-        short = project.run("result", task, "-t", "20")
+        short = project.run("result", task, "--timeout", "20")
         assert (short.returncode, short.stdout, short.stderr) == (1, "", "ValueError: so it goes\n")
         long = project.run("result", task, "--traceback")
-        assert (long.returncode, long.stdout) == (1, "")
-        assert "Traceback (most recent call last)" in long.stderr
-        assert "raise ValueError(text)" in long.stderr
+        assert (long.returncode, long.stderr) == (0, "")
+        assert "Traceback (most recent call last)" in long.stdout
+        assert "raise ValueError(text)" in long.stdout
+        assert project.prints("result", task, "-t", "proj.fail", "--traceback") == long.stdout.strip()
+        misnamed = project.run("result", task, "-t", "proj.nothing")
+        assert (misnamed.returncode, misnamed.stdout) == (1, "")
+        assert "proj.nothing" in misnamed.stderr
+        assert "[C401]" in misnamed.stderr
+
+
+def test_call_has_the_options_of_a_call(project):
+    options = ("--queue", "aside", "--serializer", "msgpack", "--expires", "3600")
+    first = json.loads(project.prints("call", "proj.add", "-a", "[1, 1]", *options, "--json"))["id"]
+    by_key = project.prints("call", "proj.add", "-a", "[2, 2]", "--exchange", "aside", "--routing-key", "aside")
+    project.prints("call", "proj.add", "--eta", "2131-01-01", "--queue", "later")
+    peeked = json.loads(project.prints("queues", "peek", "aside", "--json"))
+    assert [(task["id"], task["args"]) for task in peeked] == [(first, "[1, 1]"), (by_key, "[2, 2]")]
+    (late,) = json.loads(project.prints("delayed", "list", "--json"))
+    assert (late["queue"], late["due"][:10]) == ("later", "2131-01-01")
+    gone = project.prints("call", "proj.add", "-a", "[3, 3]", "--expires", "2001-01-01")
+    with project.worker("-Q", "celery"):
+        done = project.run("result", gone, "--timeout", "20")
+        assert (done.returncode, done.stderr.partition(":")[0]) == (1, "TaskRevokedError")
 
 
 def test_result_that_is_not_there_names_the_state(project):
@@ -73,7 +93,7 @@ def test_worker_serves_the_queues_it_is_given_and_no_other(project):
             project.prints("call", "proj.elsewhere"),
             project.prints("call", "proj.elsewhere", "-q", "first"),
         ]
-        assert [project.prints("result", task, "-t", "20") for task in taken] == ["aside", "first"]
+        assert [project.prints("result", task, "--timeout", "20") for task in taken] == ["aside", "first"]
         assert project.run("result", left).stderr == "no result yet; state PENDING\n"
         assert worker.stop() == 0
     rows = {row["queue"]: row["ready"] for row in json.loads(project.prints("queues", "--json"))}
@@ -92,17 +112,17 @@ def shown(project):
 def test_worker_has_the_name_it_is_given(project, option, name):
     with project.worker(*option):
         task = project.prints("call", "proj.whoami")
-        assert project.prints("result", task, "-t", "20") == name
+        assert project.prints("result", task, "--timeout", "20") == name
 
 
 def test_delayed_call_is_counted_as_such_and_comes_later(project):
     with project.worker() as worker:
         worker.wait_for("children; tasks:")
         warm = project.prints("call", "proj.add", "-a", "[1, 1]")
-        assert project.prints("result", warm, "-t", "20") == "2"
+        assert project.prints("result", warm, "--timeout", "20") == "2"
         project.prints("call", "proj.add", "-a", "[1, 1]", "--countdown", "3600")
         soon = project.prints("call", "proj.add", "-a", "[1, 1]", "--countdown", "0.2")
-        assert project.prints("result", soon, "-t", "20") == "2"
+        assert project.prints("result", soon, "--timeout", "20") == "2"
         (row,) = json.loads(project.prints("queues", "--json"))
         assert (row["ready"], row["delayed"]) == (0, 1)
 
@@ -155,16 +175,16 @@ def test_worker_waits_for_a_store_that_is_away_and_works_when_it_comes(redis_ser
     project = Project.make(tmp_path, redis_server.url)
     redis_server.kill()
     with project.worker() as worker:
-        assert "Connection refused" in worker.wait_for("lost the store")
+        assert "Connection refused" in worker.wait_for("the store is not there yet")
         redis_server.start()
         task = project.prints("call", "proj.add", "-a", "[1, 1]")
-        assert project.prints("result", task, "-t", "20") == "2"
+        assert project.prints("result", task, "--timeout", "20") == "2"
         assert worker.stop() == 0
         assert "Traceback" not in worker.said
 
 
 def test_worker_that_never_found_its_store_ends_when_told(cut_off_project):
     with cut_off_project.worker() as worker:
-        worker.wait_for("lost the store")
+        worker.wait_for("the store is not there yet")
         assert worker.stop() == 0
         assert "Traceback" not in worker.said

@@ -93,7 +93,7 @@ def test_one_is_replayed_with_other_arguments_and_runs(project, app):
     (letter,) = bury(app, Call(task="proj.add", args=(1, "wrong")), **ERROR)
     with project.worker() as worker:
         assert project.prints("dead", "replay", letter, "-a", "[40, 2]") == "1 replayed"
-        assert project.prints("result", letter, "-t", "20") == "42"
+        assert project.prints("result", letter, "--timeout", "20") == "42"
         assert worker.stop() == 0
     assert printed(project, "list") == []
 

@@ -67,7 +67,7 @@ def test_a_changed_task_runs_now_with_other_arguments(project):
         worker.wait_for(" serves ")
         app.send_task("proj.add", (1, 1), countdown=3600, task_id="one")
         assert project.prints("delayed", "change", "one", "-a", "[20, 22]", "--countdown", "0.1") == "1 changed"
-        assert project.prints("result", "one", "-t", "20") == "42"
+        assert project.prints("result", "one", "--timeout", "20") == "42"
 
 
 def test_time_and_queue_can_be_changed(project, app):

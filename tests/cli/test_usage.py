@@ -49,10 +49,14 @@ ONE_OF_EACH_KIND = [("worker",), ("queues",)]
         (("call",), "NAME"),
         (("call", "proj.add", "-a", "[1,"), "not JSON"),
         (("call", "proj.add", "-a", '{"x": 1}'), "--args is a JSON list"),
-        (("call", "proj.add", "-k", "[1]"), "--kwargs a JSON object"),
+        (("call", "proj.add", "-k", "[1]"), "--kwargs is a JSON object"),
         (("call", "proj.add", "--countdown", "soon"), "--countdown"),
+        (("call", "proj.add", "--eta", "soon"), "'soon' is no instant"),
+        (("call", "proj.add", "--expires", "soon"), "'soon' is no instant"),
+        (("call", "proj.add", "--countdown", "1", "--eta", "2031-01-01"), "not both"),
+        (("call", "proj.add", "--countdown", "nan"), "C405"),
         (("result",), "ID"),
-        (("result", "some-id", "-t", "long"), "--timeout"),
+        (("result", "some-id", "--timeout", "long"), "--timeout"),
     ],
 )
 def test_wrong_use_exits_with_two_and_says_what_is_wrong(idle_project, arguments, complaint):

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import click
 
+from celeriac.cli import forms
 from celeriac.cli.loading import load_app
 
 
 @click.command()
 @click.argument("name")
-@click.option("-a", "--args", "arguments", default="[]", help="Positional arguments, as a JSON list.")
-@click.option("-k", "--kwargs", "keywords", default="{}", help="Keyword arguments, as a JSON object.")
+@click.option("-a", "--args", callback=forms.of_kind(list), default="[]", help="Positional arguments, as a JSON list.")
+@click.option("-k", "--kwargs", callback=forms.of_kind(dict), default="{}", help="Keyword arguments, as a JSON object.")
+@click.option("--eta", callback=forms.instant, help="Run it at this instant, in ISO form; UTC where it names no zone.")
+@click.option("--countdown", type=float, help="Run it so many seconds from now.")
+@click.option("--expires", callback=forms.instant_or_seconds, help="Not after this instant, or so many seconds.")
+@click.option("--serializer", help="How its arguments are written, instead of task_serializer.")
 @click.option("-q", "--queue", help="Queue, instead of the task's own.")
-@click.option("--countdown", type=float, help="Seconds to wait first.")
+@click.option("--exchange", help="Exchange, instead of the task's own.")
+@click.option("--routing-key", help="Routing key, instead of the task's own.")
+@forms.json_option
 @click.pass_context
 def call(
-    context: click.Context, name: str, arguments: str, keywords: str, queue: str | None, countdown: float | None
+    context: click.Context,
+    /,
+    name: str,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    eta: datetime | None,
+    countdown: float | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Enqueue a task by name and print its id."""
-    from celeriac.message import values
-
-    try:
-        args, kwargs = values.decode(arguments), values.decode(keywords)
-    except ValueError as error:
-        raise click.UsageError(f"not JSON: {error}") from error
-    if not isinstance(args, list) or not isinstance(kwargs, dict):
-        raise click.UsageError("--args is a JSON list, --kwargs a JSON object")
-    options = {} if queue is None else {"queue": queue}
-    click.echo(load_app(context).send_task(name, args, kwargs, countdown=countdown, **options).id)
+    if eta is not None and countdown is not None:
+        raise click.UsageError("--eta or --countdown, not both")
+    said = {option: value for option, value in options.items() if value is not None}
+    task = load_app(context).send_task(name, args, kwargs, eta=eta, countdown=countdown, **said)
+    forms.say_json({"id": task.id}) if as_json else click.echo(task.id)

@@ -24,13 +24,15 @@ def json_option(function: F) -> F:
 
 def argument_options(function: F) -> F:
     """`--args` and `--kwargs`, which replace arguments."""
-    function = click.option("-k", "--kwargs", callback=_of_kind(dict), help="Other keyword arguments, as JSON.")(
+    function = click.option("-k", "--kwargs", callback=of_kind(dict), help="Other keyword arguments, as JSON.")(
         function
     )
-    return click.option("-a", "--args", callback=_of_kind(list), help="Other positional arguments, as JSON.")(function)
+    return click.option("-a", "--args", callback=of_kind(list), help="Other positional arguments, as JSON.")(function)
 
 
-def _of_kind(kind: type) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+def of_kind(kind: type) -> Callable[[click.Context, click.Parameter, str | None], Any]:
+    """A callback that reads a list or a dictionary from JSON."""
+
     def read(context: click.Context, option: click.Parameter, text: str | None) -> Any:
         from celeriac.message import values
 
@@ -65,6 +67,14 @@ def instant(context: click.Context, option: click.Parameter, text: str | None) -
     except ValueError:
         raise click.UsageError(f"{text!r} is no instant: 2031-05-01T12:00:00+02:00") from None
     return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def instant_or_seconds(context: click.Context, option: click.Parameter, text: str | None) -> datetime | float | None:
+    """An instant, or so many seconds."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return instant(context, option, text)
 
 
 def say_json(value: Any) -> None:

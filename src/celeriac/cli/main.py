@@ -13,8 +13,11 @@ from celeriac.cli.global_options import global_options
 from celeriac.cli.loading import EXIT_CODES, EXIT_FAILED
 from celeriac.exceptions import CeleriacError
 
+_LATER = ("amqp", "beat", "control", "events", "graph", "inspect", "migrate")
+
 COMMANDS = {
     "adopt": ("celeriac.cli.fleets", "adopt"),
+    **{name: ("celeriac.cli.later", name) for name in _LATER},
     "call": ("celeriac.cli.call", "call"),
     "dead": ("celeriac.cli.dead", "dead"),
     "delayed": ("celeriac.cli.delayed", "delayed"),

@@ -12,18 +12,26 @@ from celeriac.cli.loading import EXIT_FAILED, load_app
 
 @click.command()
 @click.argument("task_id", metavar="ID")
-@click.option("-t", "--timeout", type=float, default=0.0, help="Seconds to wait for it.")
-@click.option("--task", help="Its name; Celery's, and not needed.")
-@click.option("--traceback", "show_traceback", is_flag=True, help="Print the traceback of a task that failed.")
+@click.option("--timeout", type=float, default=0.0, help="Seconds to wait for it.")
+@click.option("-t", "--task", help="Its name; Celery's, and not needed.")
+@click.option(
+    "--traceback", "show_traceback", is_flag=True, help="Print the traceback instead, and nothing if it has none."
+)
 @forms.json_option
 @click.pass_context
 def result(
     context: click.Context, task_id: str, timeout: float, task: str | None, show_traceback: bool, as_json: bool
 ) -> None:
-    """Print the result of a task; exit code 1 when it failed or is not there."""
+    """Print the result of a task; exit code 1 when it failed or is not there.
+
+    With --traceback that of a failed task is what was asked for, and the exit code is 0, as with Celery.
+    """
     from celeriac.exceptions import TimeoutError
 
-    found = load_app(context).AsyncResult(task_id)
+    app = load_app(context)
+    if task is not None:
+        app.find_task(task)
+    found = app.AsyncResult(task_id)
     try:
         value = found.get(timeout=timeout, propagate=False)
     except TimeoutError:
@@ -35,10 +43,13 @@ def result(
     if as_json:
         shown = value if good else f"{type(value).__name__}: {value}"
         forms.say_json({"id": task_id, "state": found.state, "result": shown, "traceback": found.traceback})
+    elif show_traceback:
+        click.echo(found.traceback or "", nl=False)
+        return
     elif good:
         click.echo(value if isinstance(value, str) else repr(value))
     else:
-        click.echo((show_traceback and found.traceback) or f"{type(value).__name__}: {value}", err=True)
+        click.echo(f"{type(value).__name__}: {value}", err=True)
     if not good:
         sys.exit(EXIT_FAILED)
 

@@ -87,13 +87,17 @@ def _run(
     umask: str | None,
 ) -> int:
     """Become what is asked for, and be a worker to its end; the exit code."""
+    from celeriac.exceptions import ImproperlyConfigured
     from celeriac.worker.daemon import Detached, become, mask
     from celeriac.worker.launcher import launch
     from celeriac.worker.pidfile import Pidfile
 
-    if umask is not None:
-        os.umask(mask(umask))
-    become(uid, gid)
+    try:
+        if umask is not None:
+            os.umask(mask(umask))
+        become(uid, gid)
+    except ImproperlyConfigured as error:
+        raise click.UsageError(str(error)) from error
     held = None if pidfile is None else Pidfile(_expanded(pidfile, options.name))
     detached = None
     if detach:

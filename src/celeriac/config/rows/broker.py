@@ -65,13 +65,11 @@ ROWS = (
         "Whether a worker connects again after it lost its broker.",
         "a worker whose store is away waits for it and goes on",
     ),
-    idle(
+    Setting(
         "broker_connection_retry_on_startup",
         OPTIONAL_BOOL,
         None,
-        "The same when it starts.",
-        "a worker whose store is away when it starts waits for it",
-        only=(None, True),
+        "Whether a worker waits for a store that is away when it starts; False: it ends with exit code 69.",
     ),
     idle("broker_connection_max_retries", WHOLE, 100, "How often it tries.", "a worker tries for as long as it lives"),
     idle(

@@ -81,6 +81,7 @@ class Core:
         self._reception = Reception(self.dispatchers, manifest, clock, self._news.set)
         self._lookout = Lookout(self.dispatchers, float(manifest.settings["worker_stall_timeout"] or 0.0))
         self._clock = clock
+        self._waits_at_start = manifest.settings["broker_connection_retry_on_startup"] is not False
         self._claim_bytes = int(manifest.settings["worker_claim_bytes"])
         self._watch = Watch(store.lease_seconds, store.lease_seconds / 2)
         self._lease = self._new_lease()
@@ -139,7 +140,10 @@ class Core:
     # -- sessions -------------------------------------------------------------
 
     async def run(self) -> None:
-        """Work until stopped, through losses of connection and lease."""
+        """Work until stopped, through losses of connection and lease.
+
+        Raises `OperationalError` for a store that is not there at first, if the app wants that.
+        """
         # Who comes back later than the others must still beat within a lease of them.
         most = min(_RECONNECT_SECONDS[1], self.store.beat_seconds)
         while True:
@@ -155,12 +159,15 @@ class Core:
                 self._interrupted()
                 logger.error("%s", error)
             except OperationalError as error:
+                if not (self.stats.leases or self._waits_at_start):
+                    raise
                 self._interrupted()
                 self._away_since = self._away_since or monotonic()
                 if self._may_give_up():
                     self._give_up()
                     return
-                logger.warning("lost the store: %s; trying again in %.2g s", error, self._pause)
+                what = "lost the store" if self.stats.leases else "the store is not there yet"
+                logger.warning("%s: %s; trying again in %.2g s", what, error, self._pause)
                 if await self._told_to_stop_within(self._pause) and self._may_give_up():
                     self._give_up()
                     return

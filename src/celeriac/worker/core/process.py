@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from celeriac.config.secrets import censored_text
-from celeriac.exceptions import CeleriacError, ImproperlyConfigured
+from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError
 from celeriac.stores.open import open_named
 from celeriac.worker.core.core import Core
 from celeriac.worker.core.crew import Cause, Child, Crew
@@ -38,7 +38,7 @@ from celeriac.worker.stopping import Patience
 
 logger = logging.getLogger("celeriac.worker")
 
-EXIT_FAILED, EXIT_USAGE, EXIT_ABANDONED = 1, 2, 1
+EXIT_FAILED, EXIT_USAGE, EXIT_ABANDONED, EXIT_UNAVAILABLE = 1, 2, 1, 69
 
 _COLD_SECONDS = 2.0
 """How long a cold stop waits for a store that does not answer; others then take over by the lease."""
@@ -121,6 +121,9 @@ class CoreProcess:
         except ImproperlyConfigured as error:
             self._failure = f"celeriac: {error}"
             return EXIT_FAILED
+        except OperationalError as error:
+            self._failure = f"celeriac: {error}"
+            return EXIT_UNAVAILABLE
         finally:
             self._health.close()
             if self._failure:
