@@ -11,6 +11,7 @@ import pytest
 
 from celeriac.ids import hostname
 from tests.cli.project import Project
+from tests.cli.store import app_of, served
 
 pytestmark = pytest.mark.slow
 
@@ -42,14 +43,22 @@ def test_result_of_a_failed_task_is_its_error_and_exit_code_one(project):
 
 
 def test_call_has_the_options_of_a_call(project):
+    (project.folder / "routed.py").write_text(
+        "from celeriac import Exchange, Queue\nfrom proj import app\n"
+        "app.conf.task_queues = [Queue('aside', Exchange('news', 'direct'), routing_key='local'), Queue('celery')]\n"
+    )
     options = ("--queue", "aside", "--serializer", "msgpack", "--expires", "3600")
     first = json.loads(project.prints("call", "proj.add", "-a", "[1, 1]", *options, "--json"))["id"]
-    by_key = project.prints("call", "proj.add", "-a", "[2, 2]", "--exchange", "aside", "--routing-key", "aside")
-    project.prints("call", "proj.add", "--eta", "2131-01-01", "--queue", "later")
+    routed = project.run(
+        "call", "proj.add", "-a", "[2, 2]", "--exchange", "news", "--routing-key", "local", app="routed"
+    )
+    by_key = routed.stdout.strip()
+    with app_of(project) as app, served(app):
+        project.prints("call", "proj.add", "--eta", "2131-01-01")
     peeked = json.loads(project.prints("queues", "peek", "aside", "--json"))
     assert [(task["id"], task["args"]) for task in peeked] == [(first, "[1, 1]"), (by_key, "[2, 2]")]
     (late,) = json.loads(project.prints("delayed", "list", "--json"))
-    assert (late["queue"], late["due"][:10]) == ("later", "2131-01-01")
+    assert late["due"][:10] == "2131-01-01"
     gone = project.prints("call", "proj.add", "-a", "[3, 3]", "--expires", "2001-01-01")
     with project.worker("-Q", "celery"):
         done = project.run("result", gone, "--timeout", "20")

@@ -66,6 +66,15 @@ def test_wrong_use_exits_with_two_and_says_what_is_wrong(idle_project, arguments
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["amqp", "beat", "control", "events", "graph", "inspect", "migrate"])
+def test_what_celery_has_and_this_has_not_is_named_with_what_to_use_instead(idle_project, command):
+    done = idle_project.run(command, "ping", "-d", "w1@here", "--json", "-h", app=None)
+    assert (done.returncode, done.stdout) == (USAGE, "")
+    *_, line = done.stderr.splitlines()
+    assert line.startswith(f"Error: `celeriac {command}` ")
+    assert command in idle_project.run("-h", app=None).stdout
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_needs_an_app(idle_project, command):
     done = idle_project.run(*command, app=None)

@@ -7,8 +7,8 @@ import click
 _INSTEAD = {
     "amqp": "comes with RabbitMQ; `celeriac queues` looks into queues, `celeriac purge` empties them",
     "beat": "comes later; until then run `celery beat`: its tasks arrive here",
-    "control": "comes later; until then `app.control.revoke` cancels tasks, `celeriac queues pause` holds a queue back, "
-    "and signals stop, grow and shrink a worker",
+    "control": "comes later; until then `app.control.revoke` cancels tasks, `celeriac queues pause` stops queues, "
+    "and signals stop, grow or shrink a worker",
     "events": "comes later; until then `celeriac top` and `celeriac explain` show what goes on",
     "graph": "will not come: a worker has no steps that could be drawn; see ARCHITECTURE.md",
     "inspect": "comes later; until then `celeriac status` shows the workers, `celeriac explain` where a task is",
