@@ -107,12 +107,10 @@ class Delayed:
         return sum(map(self._cancel, iter(lambda: list(islice(found, _PAGE)), [])))
 
     def _cancel(self, some: Sequence[DelayedTask]) -> int:
-        now = self._clock.now()
-        cancellations = (
-            c.Cancellation(delayed.id, delayed.task_id, document.write_revoked(delayed.task_id, "revoked", now))
-            for delayed in some
-        )
-        return sum(self._store().run(c.CancelDelayed(tuple(cancellations))))
+        store, now = self._store(), self._clock.now()
+        ends = ((each, document.write_revoked(each.task_id, "revoked", now)) for each in some)
+        cancellations = (c.Cancellation(each.id, each.task_id, store.format.put(end)) for each, end in ends)
+        return sum(store.run(c.CancelDelayed(tuple(cancellations))))
 
 
 def _read(message: c.DelayedMessage) -> DelayedTask:

@@ -56,7 +56,7 @@ def explain(store: c.Store, id: str, depth: int = DEPTH) -> Explanation:
 
 def _look(store: c.Store, id: str, depth: int) -> Explanation | None:
     (data,) = store.run(c.ReadResults((id,)))
-    found = document.Document() if data is None else document.read(data)
+    found = document.Document() if data is None else store.format.read(data)
     held_back = find_delayed(store.run, id)
     if held_back is not None:
         return _delayed(id, held_back, found)

@@ -16,7 +16,9 @@ def revoke(
 ) -> tuple[str, ...]:
     """Revoke tasks by their ids; those that were delayed and have ended by it."""
     name, now = signal_name(signal), clock.now()
-    revocations = [Revocation(id, document.write_revoked(id, "revoked", now), terminate, name) for id in ids]
+    revocations = [
+        Revocation(id, store.format.put(document.write_revoked(id, "revoked", now)), terminate, name) for id in ids
+    ]
     return store.run(Revoke(tuple(revocations))).tasks if revocations else ()
 
 

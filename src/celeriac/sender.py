@@ -181,7 +181,8 @@ class Sender:
 
         task_id, message = self.message(call)
         seconds = check_seconds(call.cache_for, call.ignore_result)
-        return sharing(key_of(call.task, what), task_id, message, seconds, self._clock.now())
+        format = self._store().format
+        return sharing(key_of(call.task, what), task_id, message, seconds, self._clock.now(), format)
 
     def message(self, call: Call) -> tuple[str, Message]:
         """The task id and the message of a call; the running task becomes its parent."""

@@ -14,6 +14,7 @@ from typing import Any
 from celeriac import states
 from celeriac.exceptions import InvalidOption, UnencodableValue
 from celeriac.message import document, values
+from celeriac.message.format import PLAIN, Format
 from celeriac.store.contract import Message, Share, Shared
 
 
@@ -45,7 +46,7 @@ def check_seconds(seconds: Any, ignores_result: bool | None) -> float:
 
 
 def sharing(
-    key: str, task_id: str, message: Message, seconds: float, now: float
+    key: str, task_id: str, message: Message, seconds: float, now: float, format: Format = PLAIN
 ) -> Generator[Share, Shared, tuple[str, document.Document | None]]:
     """What to ask the store until a call is found, or made: its task, and its document if it has ended.
 
@@ -53,9 +54,9 @@ def sharing(
     """
     stale = ""
     while True:
-        pending = document.write(task_id, states.PENDING, b"null", now)
+        pending = format.put(document.write(task_id, states.PENDING, b"null", now))
         shared = yield Share(key, task_id, message, pending, seconds, stale)
-        found = None if shared.document is None else document.read(shared.document)
+        found = None if shared.document is None else format.read(shared.document)
         # Whoever is stale and still there: the message was a duplicate of it, sent under the same id.
         if _is_good(found, shared.age, seconds, now) or shared.task == stale:
             return shared.task, found if found is not None and found.status in states.READY_STATES else None

@@ -107,13 +107,17 @@ def read(data: bytes) -> Document:
 
     Raises ValueError for what is no document.
     """
-    fields = values.decode(data)
+    return from_fields(values.decode(data))
+
+
+def from_fields(fields: Any) -> Document:
+    """The document of what a serializer has read; raises ValueError for what is none."""
     if not isinstance(fields, dict) or not isinstance(fields.get("status"), str):
         raise ValueError("the stored result is no document")
     found: list[Any] = [fields.get(name) for name in Document.__struct_fields__]
     document = Document(*found)
     if document.status in states.EXCEPTION_STATES:
-        document.result = failure.from_dict(document.result, document.traceback)
+        document.result = failure.from_stored(document.result, document.traceback)
     return document
 
 

@@ -106,6 +106,13 @@ def trace(error: BaseException) -> str:
     return f"{text[:half]}\n... {len(text) - 2 * half} characters left out ...\n{text[-half:]}"
 
 
+def from_stored(value: Any, remote_traceback: Any = None) -> Exception:
+    """The exception of a result document, where Celery's pickle may have put the object itself."""
+    if isinstance(value, Exception):
+        return value
+    return from_dict(to_dict(value) if isinstance(value, BaseException) else value, remote_traceback)
+
+
 def from_dict(fields: Any, remote_traceback: Any = None) -> Exception:
     """The exception of a result document."""
     if not isinstance(fields, dict):

@@ -55,9 +55,9 @@ def check_message(raw: bytes, most: int) -> None:
 
 
 def check_result(data: bytes, most: int) -> bytes:
-    """The result as JSON; raises `ResultTooLarge`."""
+    """The result as bytes; raises `ResultTooLarge`."""
     if len(data) > most:
-        raise ResultTooLarge(f"the result has {len(data)} bytes as JSON, result_max_bytes allows {most}")
+        raise ResultTooLarge(f"the result has {len(data)} bytes, result_max_bytes allows {most}")
     return data
 
 

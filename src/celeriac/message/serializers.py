@@ -85,11 +85,11 @@ def read(data: bytes, content_type: str) -> Any:
         raise MalformedMessage(f"cannot read {content_type}: {type(error).__name__}: {error}") from error
 
 
-def disallowed(content_type: str | None) -> ContentDisallowed:
-    """The error for a message that is not to be read."""
+def disallowed(content_type: str | None, setting: str = "accept_content") -> ContentDisallowed:
+    """The error for what is not to be read."""
     kind = JSON if content_type is None else content_type
     known = _known[kind].name if kind in _known else kind[:100]
-    return ContentDisallowed(f"content of type {kind[:100]!r} is not read here: accept_content must name {known!r}")
+    return ContentDisallowed(f"content of type {kind[:100]!r} is not read here: {setting} must name {known!r}")
 
 
 def _names() -> list[str]:
@@ -134,3 +134,5 @@ register("json", values.encode, values.decode, JSON)
 register("msgpack", msgspec.msgpack.encode, msgspec.msgpack.decode, "application/x-msgpack", "binary")
 register("yaml", _yaml("safe_dump"), _yaml("safe_load"), "application/x-yaml")
 register("pickle", _pickle, _unpickle, "application/x-python-serialize", "binary")
+BUILT_IN = frozenset(each.content_type for each in _known.values())
+"""The content types of those that need no add-on."""

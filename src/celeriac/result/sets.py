@@ -47,7 +47,7 @@ def _missing(results: Iterable[AsyncResult[Any]]) -> list[AsyncResult[Any]]:
 def _take_in(missing: Sequence[AsyncResult[Any]], found: Sequence[bytes | None]) -> None:
     for result, data in zip(missing, found, strict=True):
         if data is not None:
-            result._note(document.read(data))
+            result._note(result._store().format.read(data))
 
 
 def _values(results: Iterable[AsyncResult[R_co]], timeout: float | None, propagate: bool) -> list[R_co]:
@@ -114,7 +114,7 @@ class ResultSet:
         if missing:
             found = missing[0]._store().run(ReadResults(tuple(each.id for each in missing)))
             for result, data in zip(missing, found, strict=True):
-                read = document.Document() if data is None else document.read(data)
+                read = document.Document() if data is None else result._store().format.read(data)
                 current[result.id] = read.status
                 if read.status in states.READY_STATES:
                     result._note(read)

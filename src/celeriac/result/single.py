@@ -122,7 +122,7 @@ class AsyncResult(Generic[R_co]):
             assert_will_not_block()
         if self._final is None:
             (data,) = await self._store().await_results((self.id,), timeout)
-            self._note(waiting.present(self.id, data, timeout))
+            self._note(waiting.present(self._store(), self.id, data, timeout))
         return self._give(propagate, callback, states.PROPAGATE_STATES)
 
     def __await__(self) -> Generator[Any, None, R_co]:
@@ -185,7 +185,7 @@ class AsyncResult(Generic[R_co]):
         if self._final is not None:
             return self._final
         (data,) = self._store().run(ReadResults((self.id,)))
-        found = document.Document() if data is None else document.read(data)
+        found = document.Document() if data is None else self._store().format.read(data)
         if found.status in states.READY_STATES:
             self._note(found)
         return found

@@ -34,7 +34,7 @@ class Hooks(NamedTuple):
 def wait_one(store: Store, id: str, timeout: float | None, hooks: Hooks) -> document.Document:
     """The final document of a task; raises `TimeoutError`."""
     if hooks.idle:
-        return present(id, store.wait_results((id,), timeout)[0], timeout)
+        return present(store, id, store.wait_results((id,), timeout)[0], timeout)
     ends = None if timeout is None else time.monotonic() + timeout
     last: bytes | None = None
     while True:
@@ -43,20 +43,20 @@ def wait_one(store: Store, id: str, timeout: float | None, hooks: Hooks) -> docu
         if hooks.on_message is not None:
             seen = data or store.run(ReadResults((id,)))[0]
             if seen is not None and seen != last:
-                hooks.on_message(document.as_meta(document.read(seen), id))
+                hooks.on_message(document.as_meta(store.format.read(seen), id))
             last = seen
         if data is not None or (ends is not None and time.monotonic() >= ends):
-            return present(id, data, timeout)
+            return present(store, id, data, timeout)
         for hook in (hooks.check, hooks.on_interval):
             if hook is not None:
                 hook()
 
 
-def present(id: str, data: bytes | None, timeout: float | None) -> document.Document:
+def present(store: Store, id: str, data: bytes | None, timeout: float | None) -> document.Document:
     """The document, or `TimeoutError`."""
     if data is None:
         raise TimeoutError(f"no result of {id} within {timeout} s")
-    return document.read(data)
+    return store.format.read(data)
 
 
 def error_of(final: document.Document) -> BaseException:

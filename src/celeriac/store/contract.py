@@ -41,6 +41,8 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
+from celeriac.message.final import is_final
+from celeriac.message.format import Format
 from celeriac.store.delays import (
     AdjustDelayed,
     Adjustment,
@@ -51,7 +53,6 @@ from celeriac.store.delays import (
     DelayedPage,
     ReadDelayed,
 )
-from celeriac.store.final import is_final
 from celeriac.store.groups import DropGroup, ReadGroup, SaveGroup
 from celeriac.store.inspection import Holding, Locate, Located, Pause, Peek, Peeked, Purge, Sighting
 from celeriac.store.letters import Attempt, Cause, DeadLetter, DeadLetters, DropDead, ReadDead, Replay, Revival
@@ -520,6 +521,8 @@ class Store(Protocol):
     """Whether a lease ends by time. Where the store sees death itself it does not."""
     shared: bool
     """Whether another process can open the same store."""
+    format: Format
+    """How documents are written and read by those who use this store; the store itself takes any bytes."""
 
     @property
     def kombu(self) -> Kombu | None:

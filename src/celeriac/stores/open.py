@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import ceil
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from celeriac.exceptions import ImproperlyConfigured
+from celeriac.message.format import Format
 from celeriac.store.contract import DEAD_LETTER_LIMIT, DEAD_LETTER_SECONDS, Store
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+_REDIS = ("redis", "rediss", "unix", "redis+socket", "redis+unix")
+_OURS = frozenset({"memory", "sqlite", *_REDIS})
+_BACKENDS = _OURS | {"cache+memory"}
 _ROOT_MARKS = ("pyproject.toml", "manage.py", ".git")
 
 
@@ -21,7 +28,7 @@ class Named(Protocol):
 
 def open_named(settings: Named, broker_url: str) -> Store:
     """The store that settings name, with the broker's URL as the app sees it."""
-    return open_store(
+    store = open_store(
         broker_url,
         settings["result_backend"],
         lease_seconds=settings["worker_lease"],
@@ -30,6 +37,8 @@ def open_named(settings: Named, broker_url: str) -> Store:
         dead_seconds=settings["dead_letter_expires"],
         use_tls=settings["broker_use_ssl"] or settings["redis_backend_use_ssl"],
     )
+    store.format = Format.of(settings)
+    return store
 
 
 def open_store(
@@ -44,10 +53,15 @@ def open_store(
 ) -> Store:
     """The store that holds the queues of `broker_url` and the results of `result_backend`.
 
-    Results stay with the queues unless they name another database of the same server. Raises
-    `ImproperlyConfigured` for what is not known or not possible; connects to nothing yet.
+    Results stay with the queues unless they name another database of the same server. A scheme that is none of ours is
+    looked for among the entry points of the group `celeriac.stores`: what stands there is called with the same
+    arguments and gives a store. Raises `ImproperlyConfigured` for what is not known or not possible; connects to
+    nothing yet.
     """
     scheme = broker_url.partition("://")[0]
+    if scheme in _OURS and result_backend is not None and result_backend.partition("://")[0] not in _BACKENDS:
+        raise _not_a_store(result_backend)
+    kept: dict[str, Any] = {"result_seconds": result_seconds, "dead_limit": dead_limit, "dead_seconds": dead_seconds}
     if scheme == "memory":
         if result_backend not in (None, broker_url, "cache+memory://"):
             raise ImproperlyConfigured("with queues in memory, results are kept there as well: unset result_backend")
@@ -61,30 +75,41 @@ def open_store(
 
         from celeriac.stores.sqlite import SQLiteStore
 
-        return SQLiteStore(
-            Path(sqlite_path(broker_url)),
-            result_seconds=result_seconds,
-            dead_limit=dead_limit,
-            dead_seconds=dead_seconds,
-        )
-    if scheme in ("redis", "rediss", "unix", "redis+socket", "redis+unix"):
+        return SQLiteStore(Path(sqlite_path(broker_url)), **kept)
+    options = {"lease_seconds": lease_seconds, **kept, "use_tls": use_tls}
+    if scheme in _REDIS:
         try:
             from celeriac.stores.redis import RedisStore
         except ImportError as error:
             raise ImproperlyConfigured("a redis:// URL needs the extra: pip install 'celeriac[redis]'") from error
-        return RedisStore(
-            broker_url,
-            result_backend,
-            lease_seconds=lease_seconds,
-            result_seconds=result_seconds,
-            dead_limit=dead_limit,
-            dead_seconds=dead_seconds,
-            use_tls=use_tls,
-        )
+        return RedisStore(broker_url, result_backend, **options)
     if "://" not in broker_url:
         # It is not shown: there could be a password in it.
         raise ImproperlyConfigured("a broker's URL begins with memory://, sqlite://, redis:// or rediss://")
-    raise ImproperlyConfigured(f"no store for {scheme}://; known are memory, sqlite, redis, rediss")
+    found = tuple(_entry_points("celeriac.stores", scheme))
+    if not found:
+        raise ImproperlyConfigured(f"no store for {scheme}://; known are memory, sqlite, redis, rediss")
+    store: Store = found[0].load()(broker_url, result_backend, **options)
+    return store
+
+
+def _not_a_store(result_backend: str) -> ImproperlyConfigured:
+    """The error for a result backend of Celery's; of a URL only the scheme is shown, for there are passwords in it."""
+    scheme, is_url, _ = result_backend.partition("://")
+    named = f"{scheme}://" if is_url else repr(result_backend)
+    for entry in _entry_points("celery.result_backends", scheme):
+        named = f"{named} ({entry.value}{f' of {entry.dist.name}' if entry.dist else ''})"
+    why = "no store: a result is written in the step that ends its task, so where the queues are"
+    instead = "unset result_backend, or name another database of the same Redis"
+    if scheme == "disabled":
+        instead = "say task_ignore_result=True"
+    return ImproperlyConfigured(f"result_backend {named} is {why}; {instead}")
+
+
+def _entry_points(group: str, name: str) -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return entry_points(group=group, name=name)
 
 
 def sqlite_path(url: str) -> str:

@@ -22,7 +22,6 @@ from celeriac.config.setting import (
     refused,
 )
 
-_ONLY_JSON = "only JSON is written and read so far"
 _CHORDS = "chords come later"
 _NO_MESSAGES = "results go where result_backend says; nothing is sent to a queue of the caller's"
 _ONE_STEP = "a result is written in the step that ends its claim, again and again until the store has it"
@@ -45,7 +44,15 @@ ROWS = (
         old=("CELERY_TASK_RESULT_EXPIRES", "CELERY_RESULT_EXPIRES"),
         least=0,
     ),
-    Setting("result_max_bytes", WHOLE, 67108864, "The longest result, as JSON.", unit="bytes", least=1, celery=False),
+    Setting(
+        "result_max_bytes",
+        WHOLE,
+        67108864,
+        "The longest result, as it is written.",
+        unit="bytes",
+        least=1,
+        celery=False,
+    ),
     Setting(
         "result_extended",
         BOOL,
@@ -63,29 +70,24 @@ ROWS = (
         "Keep the failure of a task whose result is not kept.",
         old=("CELERY_STORE_ERRORS_EVEN_IF_IGNORED",),
     ),
-    refused(
+    Setting(
         "result_serializer",
         TEXT,
         "json",
-        "The format of results.",
-        _ONLY_JSON,
+        "How results are written: json, msgpack, yaml, pickle, or one of an add-on.",
         old=("CELERY_RESULT_SERIALIZER",),
-        only=("json", "application/json"),
     ),
-    refused(
+    Setting(
         "result_accept_content",
         (list, tuple, set, frozenset, NoneType),
         None,
-        "The formats of results that are read.",
-        _ONLY_JSON,
-        only=(None, "json", "application/json"),
+        "What is read of results beside JSON and result_serializer: names or content types; unset, accept_content.",
     ),
-    later(
+    Setting(
         "result_compression",
         OPTIONAL_TEXT,
         None,
-        "How results are compressed.",
-        "results are written as they are so far",
+        "How results are compressed: gzip, bzip2, lzma, brotli or zstd.",
         old=("CELERY_RESULT_COMPRESSION",),
     ),
     idle(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from celeriac.message.format import PLAIN, Format
 from celeriac.store import contract as c
 from celeriac.stores.memory.state import State
 
@@ -26,6 +27,7 @@ class MemoryStore:
     beat_seconds = 0.5
     expiring = False
     shared = False
+    format: Format = PLAIN
     kombu: c.Kombu | None = None
 
     def __init__(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import hiredis
 
 from celeriac.exceptions import ImproperlyConfigured, OperationalError
+from celeriac.message.format import PLAIN, Format
 from celeriac.store import contract as c
 from celeriac.stores.redis import layout, verbs
 from celeriac.stores.redis.address import UseTls, parse
@@ -33,6 +34,7 @@ class RedisStore:
 
     expiring = True
     shared = True
+    format: Format = PLAIN
 
     def __init__(
         self,

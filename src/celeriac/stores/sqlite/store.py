@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.exceptions import ImproperlyConfigured
+from celeriac.message.format import PLAIN, Format
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.engine import Engine
 from celeriac.stores.sqlite.requests import only_reads
@@ -43,6 +44,7 @@ class SQLiteStore:
     beat_seconds = 0.5
     expiring = False
     shared = True
+    format: Format = PLAIN
     kombu: c.Kombu | None = None
 
     def __init__(

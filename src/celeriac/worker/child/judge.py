@@ -19,6 +19,7 @@ from celeriac.exceptions import (
 from celeriac.ids import random_below
 from celeriac.message import document, failure, history, limits, values
 from celeriac.message import task as wire
+from celeriac.message.format import Format
 from celeriac.sender import Call
 from celeriac.store import letters
 from celeriac.store.contract import Attempt as Attempted
@@ -40,6 +41,7 @@ class Judge:
         self._app = app
         self._clock = app.clock
         self._most_bytes: int = app.conf.result_max_bytes
+        self._format = Format.of(app.conf)
         self._followups = Followups(app.tasks, app.sender)
 
     def value(self, attempt: Attempt, value: Any) -> Judged:
@@ -47,17 +49,24 @@ class Judge:
         result = b""
         if not attempt.context.ignore_result:
             try:
-                encoded = limits.check_result(values.encode(value), self._most_bytes)
+                result = self._success(attempt, value)
             except Exception as error:
                 # Not for `autoretry_for`: the task has done its work.
                 return self._unusable(attempt, error)
-            result = self._write(attempt, states.SUCCESS, encoded)
         successors: tuple[Message, ...] = ()
         if follows(attempt.context.embed):
             successors = self._followups.after_success(attempt, value)
         if attempt.task.hooks:
             hooks.succeeded(attempt.task, attempt.context, value)
         return report(attempt.id, result, successors) if successors else (DOCUMENT, result)
+
+    def _success(self, attempt: Attempt, value: Any) -> bytes:
+        if self._format.serializer is None:
+            encoded = limits.check_result(values.encode(value), self._most_bytes)
+            return self._write(attempt, states.SUCCESS, encoded)
+        return limits.check_result(
+            self._format.compose(self._plain(attempt, states.SUCCESS, b"null"), value), self._most_bytes
+        )
 
     def _unusable(self, attempt: Attempt, error: Exception) -> Judged:
         """The task has ended well with a value that cannot be stored."""
@@ -130,6 +139,10 @@ class Judge:
         return DOCUMENT, self._write(attempt, states.REVOKED, values.encode(failure.to_dict(error)))
 
     def _write(self, attempt: Attempt, status: str, result: bytes, trace: str | None = None) -> bytes:
+        plain = self._plain(attempt, status, result, trace)
+        return plain if self._format.is_plain else self._format.put(plain)
+
+    def _plain(self, attempt: Attempt, status: str, result: bytes, trace: str | None = None) -> bytes:
         context = attempt.context
         group, parent = context.group, context.parent_id
         call = self._extension(attempt) if self._app.conf.result_extended else b""

@@ -41,6 +41,7 @@ from celeriac.worker.core.progress import Lookout, Stalled
 from celeriac.worker.core.purging import purge
 from celeriac.worker.core.reception import Reception
 from celeriac.worker.lane.frame import Manifest
+from celeriac.worker.lane.outcome import formatted
 from celeriac.worker.options import WorkerOptions
 
 logger = logging.getLogger("celeriac.worker")
@@ -304,6 +305,7 @@ class Core:
             return
         first = session.reserve(wanted + len(outcomes))
         queues = dispatcher.queues
+        outcomes = formatted(outcomes, self.store.format)
         reply = await session.call(c.Finish(self._lease, outcomes, queues, wanted, self._claim_bytes, first))
         # The first queue is served first: taking turns, no full one keeps the others waiting.
         dispatcher.queues = (*queues[1:], *queues[:1])
@@ -329,7 +331,7 @@ class Core:
         starting = [held for held, _ in dispatcher.starting]
         words, dispatcher.words = dispatcher.words, {}
         begins = [c.Begin(held.claim, held.task_id, self._started(held), held.once) for held in starting]
-        reply = await session.call(c.Start(self._lease, (*begins, *words.values())))
+        reply = await session.call(c.Start(self._lease, formatted((*begins, *words.values()), self.store.format)))
         dispatcher.started(len(starting), reply.lost)
 
     def _started(self, held: Held) -> bytes | None:

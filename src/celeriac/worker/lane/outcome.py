@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from celeriac import exceptions
 from celeriac.exceptions import NotRegistered, TimeLimitExceeded, WorkerLostError
 from celeriac.message import document
 from celeriac.message import task as wire
-from celeriac.store.contract import Cause, DeadLetter, Message, Outcome
+from celeriac.message.format import Format
+from celeriac.store.contract import Begin, Cause, DeadLetter, Message, Outcome
 from celeriac.store.letters import legible
 
 DOCUMENT, REPORT, WORD = 0, 1, 2
@@ -61,6 +65,23 @@ def refusal(raw: bytes, queue: str, error: Exception, now: float, claim: str = "
     dead = legible(DeadLetter(task_id or f"malformed-{claim}", queue, raw, reason, 0, cause, unknown, error=name))
     result = document.write_failure(task_id, error, now) if task_id else None
     return Outcome(claim, task_id, result, dead=dead)
+
+
+Ended = TypeVar("Ended", Outcome, Begin)
+
+
+def formatted(items: tuple[Ended, ...], format: Format) -> tuple[Ended, ...]:
+    """The same with all documents in the format of results: what a core writes is JSON."""
+    if format.is_plain:
+        return items
+    return tuple(item if item.result is None else replace(item, result=_put(item.result, format)) for item in items)
+
+
+def _put(document: bytes, format: Format) -> bytes:
+    try:
+        return format.put(document)
+    except Exception:  # the serializer of an add-on: better in JSON than not at all
+        return document
 
 
 def named_error(name: str, reason: str) -> BaseException:

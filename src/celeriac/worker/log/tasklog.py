@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from celeriac import states
 from celeriac.clock import Clock
 from celeriac.context import Context
 from celeriac.exceptions import Ignore, Reject, Retry
 from celeriac.message import values
+from celeriac.message.final import state_of
 from celeriac.worker.log.setup import AboutTask, PenHandler, about
 
 logger = logging.getLogger("celeriac.worker")
@@ -48,6 +50,8 @@ class TaskLog:
             start = len(_SUCCESS)
             end = document.rfind(_TRACEBACK, start, start + 2048)
             shown = document[start:end].decode(errors="replace") if end > 0 else "..."
+        elif document[:1] != b"{" and state_of(document) == states.SUCCESS:
+            shown = "..."
         else:
             return
         self._add((name, task_id, f"succeeded in {seconds:.9g}s: {shown}"))
