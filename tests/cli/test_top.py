@@ -44,7 +44,7 @@ class Stage:
 
     def start(self, name: str, slots: int = 1) -> RunningWorker:
         """A worker that is ready."""
-        worker = self.project.worker("-n", name, "-c", str(slots))
+        worker = self.project.worker("-n", f"{name}@here", "-c", str(slots))
         self._workers.append(worker.__enter__())
         worker.wait_for("children; tasks:")
         return worker
@@ -209,7 +209,7 @@ def test_one_frame_for_pipes(stage):
     assert "1 worker, 2 slots, 1 task in hand" in printed
     seen = json.loads(stage.project.prints("top", "--json", "-i", "0.6"))
     (worker,) = seen["workers"]
-    assert (worker["name"], worker["slots"], worker["held"], worker["alive"]) == ("one", 2, 1, True)
+    assert (worker["name"], worker["slots"], worker["held"], worker["alive"]) == ("one@here", 2, 1, True)
     assert [run["id"] for run in worker["runs"]] == [id]
     assert worker["rate"] == 0.0
     stage.let_go("task")
@@ -221,11 +221,11 @@ def test_status(stage):
     stage.start("one", 2)
     id, _ = stage.begin("task")
     lines = stage.project.prints("status").splitlines()
-    assert lines[0].startswith("->  one: OK  1 in hand, 2 slots")
+    assert lines[0].startswith("->  one@here: OK  1 in hand, 2 slots")
     assert f"proj.work[{id}] for" in lines[1]
     assert lines[-1] == "1 node online."
-    answer = json.loads(stage.project.prints("status", "--json", "-d", "one,other"))
-    assert answer["one"]["ok"] == "pong"
+    answer = json.loads(stage.project.prints("status", "--json", "-d", "one@here,other"))
+    assert answer["one@here"]["ok"] == "pong"
     other = stage.project.run("status", "--json", "-t", "0.1", "-d", "other")
     assert (other.returncode, json.loads(other.stdout)) == (UNAVAILABLE, {})
     stage.let_go("task")
