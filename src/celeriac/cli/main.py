@@ -26,11 +26,15 @@ COMMANDS = {
     "health": ("celeriac.cli.health", "health"),
     "init": ("celeriac.cli.init", "init"),
     "list": ("celeriac.cli.queues", "list_"),
+    "logtool": ("celeriac.cli.logtool", "logtool"),
     "purge": ("celeriac.cli.queues", "purge"),
     "queues": ("celeriac.cli.queues", "queues"),
+    "report": ("celeriac.cli.report", "report"),
     "result": ("celeriac.cli.tasks", "result"),
+    "shell": ("celeriac.cli.shell", "shell"),
     "status": ("celeriac.cli.status", "status"),
     "top": ("celeriac.cli.top", "top"),
+    "upgrade": ("celeriac.cli.upgrade", "upgrade"),
     "worker": ("celeriac.cli.worker", "worker"),
 }
 """Module and name of each command; loaded when it is asked for."""
