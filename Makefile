@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 CHECKED := $(wildcard src tests tools bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench chaos compat clean venv venv-compat venv-bench venv-starters servers
+.PHONY: help demo test check format bench chaos compat docs recording clean venv venv-compat venv-bench venv-starters venv-docs servers
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r door does; do \
@@ -16,7 +16,7 @@ help: ## print this list
 demo: venv ## analyse Python's standard library with a task a module, losing a process on the way
 	$(RUN) -m celeriac.demo $(ARGS)
 
-test: venv venv-compat venv-starters servers ## run all tests here, and the quick ones on every other Python found
+test: venv venv-compat venv-starters venv-docs servers ## run all tests here, and the quick ones on every other Python found
 	$(RUN) -m pytest $(ARGS)
 	$(RUN) -m tools.matrix -m "not slow and not chaos" $(ARGS)
 
@@ -40,6 +40,12 @@ chaos: venv servers ## kill, freeze and cut off everything, for long
 compat: venv venv-compat servers ## talk to a real Celery, both ways
 	$(RUN) -m pytest tests/compat -m "" $(ARGS)
 
+docs: venv-docs ## build the pages as a site into build/docs
+	@.venv-docs/bin/python -m sphinx -q -E -W -n -b html docs build/docs && echo "build/docs/index.html"
+
+recording: venv ## run the session of the README anew, and draw it
+	$(RUN) -m tools.recording
+
 clean: ## remove all that these doors made
 	rm -rf .venv .venv-* .servers .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find $(CHECKED) -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -55,6 +61,9 @@ venv-bench:
 
 venv-starters:
 	@$(PYTHON) -m tools.environment .venv-starters requirements/starters.txt
+
+venv-docs:
+	@$(PYTHON) -m tools.environment .venv-docs requirements/docs.txt
 
 servers: venv
 	@$(RUN) -m tools.servers

@@ -103,9 +103,9 @@ def measure_table(metrics: Sequence[Metric], rounds: Rounds, reference: str = "c
     for system, figures in rounds.items():
         row = [system + _failures(figures)]
         for metric in metrics:
-            row.append(_with_range(values(rounds, system, metric.name), metric.digits))
+            row.append(with_range(values(rounds, system, metric.name), metric.digits))
             if metric.compared:
-                row.append(_with_range(ratios(rounds, system, reference, metric.name), 2))
+                row.append(with_range(ratios(rounds, system, reference, metric.name), 2))
         rows.append(row)
     return _aligned(rows)
 
@@ -117,7 +117,7 @@ def budget_table(judged: Sequence[Judged]) -> str:
         budget = row.budget
         unit = f" x {budget.against}" if budget.against else budget.unit
         digits = 0 if budget.bound >= 1000 else 2
-        found = "" if row.value is None else _with_range([row.low, row.value, row.high], digits)
+        found = "" if row.value is None else with_range([row.low, row.value, row.high], digits)
         rows.append([budget.what, f"{budget.sense} {budget.bound:,g}{unit}", found, row.verdict])
     missed = sum(row.verdict == "MISSED" for row in judged)
     open_ones = sum(row.verdict == "not measured" for row in judged)
@@ -130,7 +130,7 @@ def _failures(figures: Sequence[Figures | None]) -> str:
     return f" (failed {failed} of {len(figures)})" if failed else ""
 
 
-def _with_range(found: Sequence[float], digits: int) -> str:
+def with_range(found: Sequence[float], digits: int) -> str:
     """The median, and from where to where; a dash when there is nothing."""
     if not found:
         return "-"

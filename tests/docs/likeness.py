@@ -10,8 +10,8 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 def alike(place: str, shown: str, printed: str) -> None:
     """Raise `AssertionError` where they differ; spaces count as one, and every id is as good as another."""
     lines = [_line(line) for line in shown.strip().splitlines()]
-    pattern = "\n".join(lines).replace("\0\n", r"(?:[^\n]*\n)*").replace("\n\0", r"(?:\n[^\n]*)*")
-    text = "\n".join(" ".join(_ID.sub("ID", line).split()) for line in printed.strip().splitlines())
+    pattern = "\n".join([*lines, ""]).replace("\0\n", r"(?:[^\n]*\n)*")
+    text = "".join(" ".join(_ID.sub("ID", line).split()) + "\n" for line in printed.strip().splitlines())
     assert re.fullmatch(pattern, text), f"{place} shows:\n{shown}\nand this was printed:\n{printed}"
 
 
