@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -115,9 +115,13 @@ class Dead:
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         queue: str | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> int:
-        """The same for all letters that match; how many that were. What dies again meanwhile is left."""
-        return sum(self._replay(some, args, kwargs, queue) for some in _some(self.iterate(matching)))
+        """The same for all letters that match; how many that were. What dies again meanwhile is left.
+
+        `progress` is called with the count so far.
+        """
+        return _count((self._replay(some, args, kwargs, queue) for some in _some(self.iterate(matching))), progress)
 
     def _replay(
         self,
@@ -142,10 +146,21 @@ class Dead:
         """Delete a letter; whether it was there."""
         return bool(self._store().run(DropDead((id,))))
 
-    def drop_all(self, matching: Matching = EVERY) -> int:
-        """Delete all letters that match; how many that were."""
+    def drop_all(self, matching: Matching = EVERY, progress: Callable[[int], None] | None = None) -> int:
+        """Delete all letters that match; how many that were. `progress` is called with the count so far."""
         found = _some(self.iterate(matching))
-        return sum(len(self._store().run(DropDead(tuple(letter.id for letter in some)))) for some in found)
+        drops = (len(self._store().run(DropDead(tuple(letter.id for letter in some)))) for some in found)
+        return _count(drops, progress)
+
+
+def _count(parts: Iterable[int], progress: Callable[[int], None] | None) -> int:
+    """The sum, told as it grows."""
+    count = 0
+    for part in parts:
+        count += part
+        if progress is not None:
+            progress(count)
+    return count
 
 
 def _some(letters: Iterator[DeadLetter]) -> Iterator[tuple[DeadLetter, ...]]:

@@ -101,10 +101,21 @@ class Delayed:
         delayed = self.get(id)
         return delayed is not None and bool(self._cancel([delayed]))
 
-    def cancel_all(self, *, queue: str = "", task: str = "", prefix: str = "") -> int:
-        """Cancel all that match; how many that were."""
-        found = self.iterate(queue=queue, task=task, prefix=prefix)
-        return sum(map(self._cancel, iter(lambda: list(islice(found, _PAGE)), [])))
+    def cancel_all(
+        self,
+        *,
+        queue: str = "",
+        task: str = "",
+        prefix: str = "",
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
+        """Cancel all that match; how many that were. `progress` is called with the count so far."""
+        found, count = self.iterate(queue=queue, task=task, prefix=prefix), 0
+        for some in iter(lambda: list(islice(found, _PAGE)), []):
+            count += self._cancel(some)
+            if progress is not None:
+                progress(count)
+        return count
 
     def _cancel(self, some: Sequence[DelayedTask]) -> int:
         store, now = self._store(), self._clock.now()

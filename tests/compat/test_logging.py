@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from celeriac import Celeriac
+from celeriac.observe.log import Audit, read_log
 from tests.compat.celery_side import Place, celeriac_worker, celery_worker
 from tests.worker.ledger import wait_until
 
@@ -50,6 +52,14 @@ def send_all(ours: Celeriac) -> dict[str, str]:
     return ids | {ours.send_task("ends", ("work",), expires=-5).id: "too late"}
 
 
+def figures_of(log: Path) -> dict[str, Any]:
+    """What `celeriac logtool stats` makes of a log."""
+    audit = Audit()
+    for record in read_log(log.read_text().splitlines()):
+        audit.note(record)
+    return audit.figures()
+
+
 def complete(log: Path) -> bool:
     """Whether all have ended, and all is said of them."""
     text = log.read_text()
@@ -59,7 +69,8 @@ def complete(log: Path) -> bool:
 def test_lines_about_tasks_are_those_of_celery(
     ours: Celeriac, place: Place, celery_python: Path, tmp_path: Path
 ) -> None:
-    said = []
+    said: list[list[str]] = []
+    figures: list[dict[str, Any]] = []
     for library in ("celery", "celeriac"):
         log = tmp_path / f"{library}.log"
         worker = (
@@ -71,6 +82,8 @@ def test_lines_about_tasks_are_those_of_celery(
             ids = send_all(ours)
             wait_until(partial(complete, log), 30, f"lines of {library}")
         said.append(lines_of(log, ids))
+        figures.append(figures_of(log))
     theirs, own = said
     assert own == theirs
+    assert figures[0] == figures[1]
     assert len(own) > 20

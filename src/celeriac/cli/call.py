@@ -8,18 +8,19 @@ from typing import Any
 import click
 
 from celeriac.cli import forms
+from celeriac.cli.completing import queue_names, task_names
 from celeriac.cli.loading import load_app
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=task_names)
 @click.option("-a", "--args", callback=forms.of_kind(list), default="[]", help="Positional arguments, as a JSON list.")
 @click.option("-k", "--kwargs", callback=forms.of_kind(dict), default="{}", help="Keyword arguments, as a JSON object.")
 @click.option("--eta", callback=forms.instant, help="Run it at this instant, in ISO form; UTC where it names no zone.")
 @click.option("--countdown", type=float, help="Run it so many seconds from now.")
 @click.option("--expires", callback=forms.instant_or_seconds, help="Not after this instant, or so many seconds.")
 @click.option("--serializer", help="How its arguments are written, instead of task_serializer.")
-@click.option("-q", "--queue", help="Queue, instead of the task's own.")
+@click.option("-q", "--queue", shell_complete=queue_names, help="Queue, instead of the task's own.")
 @click.option("--exchange", help="Exchange, instead of the task's own.")
 @click.option("--routing-key", help="Routing key, instead of the task's own.")
 @forms.json_option

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from celeriac.cli import forms
+from celeriac.cli.completing import queue_names, task_names
 from celeriac.cli.loading import load_app
+from celeriac.cli.progress import progress
 
 if TYPE_CHECKING:
     from celeriac.dead import Matching
@@ -28,9 +30,9 @@ def _matching_options(function: F) -> F:
         click.option("--newer", callback=forms.seconds, help="Set aside no longer ago than this: 90s, 15m, 12h, 7d."),
         click.option("--older", callback=forms.seconds, help="Set aside longer ago than this."),
         click.option("--fingerprint", help="Only letters of this error, as `list --group` names it."),
-        click.option("-q", "--queue", help="Only letters from this queue."),
+        click.option("-q", "--queue", shell_complete=queue_names, help="Only letters from this queue."),
         click.option("--cause", help="Only letters of this cause, as `list` shows it."),
-        click.option("--task", help="Only letters of this task, by its name."),
+        click.option("--task", shell_complete=task_names, help="Only letters of this task, by its name."),
     ):
         function = option(function)
     return function
@@ -158,13 +160,15 @@ def replay(
 ) -> None:
     """Put dead letters back into their queues: those named, or all that match."""
     matching = _chosen(ids, everything, filters)
-    door = load_app(context).dead
+    app = load_app(context)
+    door = app.dead
     changed = {"args": args, "kwargs": kwargs, "queue": to}
     if ids:
         count = _each(ids, lambda id: door.replay(id, **changed))
     else:
         forms.confirm(yes, f"Replay all dead letters{_described(filters)}?")
-        count = door.replay_all(matching, **changed)
+        with progress("replaying", _known(app), as_json) as reach:
+            count = door.replay_all(matching, **changed, progress=reach)
     forms.say_count("replayed", count, as_json)
 
 
@@ -180,13 +184,20 @@ def drop(
 ) -> None:
     """Delete dead letters for good: those named, or all that match."""
     matching = _chosen(ids, everything, filters)
-    door = load_app(context).dead
+    app = load_app(context)
+    door = app.dead
     if ids:
         count = _each(ids, door.drop)
     else:
         forms.confirm(yes, f"Delete all dead letters{_described(filters)} for good?")
-        count = door.drop_all(matching)
+        with progress("dropping", _known(app), as_json) as reach:
+            count = door.drop_all(matching, progress=reach)
     forms.say_count("dropped", count, as_json)
+
+
+def _known(app: Any) -> int:
+    """How many dead letters there are."""
+    return sum(row.dead for row in app.queues.list())
 
 
 def _each(ids: tuple[str, ...], act: Callable[[str], bool]) -> int:

@@ -10,6 +10,7 @@ import click
 
 from celeriac.cli import forms
 from celeriac.cli.loading import load_app
+from celeriac.cli.progress import progress
 
 if TYPE_CHECKING:
     from celeriac.delayed import DelayedTask
@@ -119,11 +120,14 @@ def cancel(
     """Cancel delayed tasks, which end as REVOKED: those named, or all that match."""
     if bool(ids) == everything or (ids and any(filters.values())):
         raise click.UsageError("name tasks by id, or say --all (with filters, all that match)")
-    door = load_app(context).delayed
+    app = load_app(context)
+    door = app.delayed
     if everything:
         named = ", ".join(f"{name} {value}" for name, value in filters.items() if value)
         forms.confirm(yes, f"Cancel all delayed tasks{f' of {named}' if named else ''}?")
-        return forms.say_count("cancelled", door.cancel_all(**filters), as_json)
+        with progress("cancelling", sum(row.delayed for row in app.queues.list()), as_json) as reach:
+            count = door.cancel_all(**filters, progress=reach)
+        return forms.say_count("cancelled", count, as_json)
     missing = [id for id in ids if not door.cancel(id)]
     if missing:
         return forms.fail(f"no delayed task {', '.join(missing)}; {len(ids) - len(missing)} cancelled")

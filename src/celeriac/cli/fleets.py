@@ -8,6 +8,7 @@ import click
 
 from celeriac.cli import forms
 from celeriac.cli.loading import load_app
+from celeriac.cli.progress import progress
 
 
 @click.command("hand-back")
@@ -21,7 +22,9 @@ def hand_back(context: click.Context, as_json: bool) -> None:
     from celeriac.worker.handback import hand_back
 
     app = load_app(context)
-    done = hand_back(app.store, _kombu(app, "there is nothing to hand back"), app.clock)
+    kombu = _kombu(app, "there is nothing to hand back")
+    with progress("handing back", sum(row.delayed for row in app.queues.list()), as_json) as reach:
+        done = hand_back(app.store, kombu, app.clock, progress=reach)
     if as_json:
         return forms.say_json({name: getattr(done, name) for name in done.__struct_fields__})
     text = f"handed back {done.claims + done.landed} claimed and {done.delayed} delayed messages"

@@ -16,7 +16,8 @@ from celeriac.starters import FRAMEWORKS, STORES, WORKER, render
 @click.argument("folder", metavar="[DIR]", type=click.Path(file_okay=False, path_type=Path), default=".")
 @click.option("--broker", type=click.Choice(STORES), default="sqlite", show_default=True, help="Where tasks wait.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
-def init(framework: str, folder: Path, broker: str, force: bool) -> None:
+@forms.json_option
+def init(framework: str, folder: Path, broker: str, force: bool, as_json: bool) -> None:
     """Write a project: tasks, settings, tests, Dockerfile, compose file, systemd unit.
 
     It runs as it is written. Nothing is overwritten, and nothing written, if one of its files is there already.
@@ -31,6 +32,9 @@ def init(framework: str, folder: Path, broker: str, force: bool) -> None:
             path.write_text(text, encoding="utf-8")
     except OSError as error:
         return forms.fail(f"cannot write {error.filename}: {error.strerror}")
+    if as_json:
+        use = FRAMEWORKS[framework].use
+        return forms.say_json({"files": [str(path) for path in files], "worker": WORKER, "use": use})
     enter = "" if folder == Path() else f"cd {quote(str(folder))} && "
     click.echo(f"{enter}pip install -r requirements.txt")
     click.echo(f"{WORKER}")

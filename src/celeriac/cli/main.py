@@ -19,6 +19,7 @@ COMMANDS = {
     "adopt": ("celeriac.cli.fleets", "adopt"),
     **{name: ("celeriac.cli.later", name) for name in _LATER},
     "call": ("celeriac.cli.call", "call"),
+    "completion": ("celeriac.cli.completion", "completion"),
     "dead": ("celeriac.cli.dead", "dead"),
     "delayed": ("celeriac.cli.delayed", "delayed"),
     "explain": ("celeriac.cli.tasks", "explain"),
@@ -44,11 +45,15 @@ class _Commands(click.Group):
     """A group that loads a command when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*self.commands, *COMMANDS])
+        from celeriac.cli import plugins
+
+        return sorted({*self.commands, *COMMANDS, *plugins.found()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
-            return super().get_command(ctx, cmd_name)
+            from celeriac.cli import plugins
+
+            return super().get_command(ctx, cmd_name) or plugins.load(cmd_name)
         module, attribute = COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(module), attribute)
         return command

@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from celeriac.cli import forms
+from celeriac.cli.completing import queue_names
 from celeriac.cli.loading import load_app
+from celeriac.cli.progress import progress
 
 
 @click.group(invoke_without_command=True)
@@ -32,7 +34,7 @@ def _list(context: click.Context, as_json: bool) -> None:
 
 
 @queues.command()
-@click.argument("names", metavar="QUEUE...", nargs=-1, required=True)
+@click.argument("names", metavar="QUEUE...", nargs=-1, required=True, shell_complete=queue_names)
 @forms.json_option
 @click.pass_context
 def pause(context: click.Context, names: tuple[str, ...], as_json: bool) -> None:
@@ -42,7 +44,7 @@ def pause(context: click.Context, names: tuple[str, ...], as_json: bool) -> None
 
 
 @queues.command()
-@click.argument("names", metavar="QUEUE...", nargs=-1, required=True)
+@click.argument("names", metavar="QUEUE...", nargs=-1, required=True, shell_complete=queue_names)
 @forms.json_option
 @click.pass_context
 def resume(context: click.Context, names: tuple[str, ...], as_json: bool) -> None:
@@ -52,7 +54,7 @@ def resume(context: click.Context, names: tuple[str, ...], as_json: bool) -> Non
 
 
 @queues.command()
-@click.argument("name", metavar="QUEUE")
+@click.argument("name", metavar="QUEUE", shell_complete=queue_names)
 @click.option("-n", "--limit", type=click.IntRange(1), default=10, show_default=True, help="How many.")
 @forms.json_option
 @click.pass_context
@@ -70,7 +72,7 @@ def peek(context: click.Context, name: str, limit: int, as_json: bool) -> None:
 
 
 @queues.command("purge")
-@click.argument("names", metavar="QUEUE...", nargs=-1, required=True)
+@click.argument("names", metavar="QUEUE...", nargs=-1, required=True, shell_complete=queue_names)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @forms.json_option
 @click.pass_context
@@ -81,8 +83,13 @@ def purge_some(context: click.Context, names: tuple[str, ...], yes: bool, as_jso
 
 @click.command()
 @click.option("-f", "--force", "--yes", "yes", is_flag=True, help="Do not ask.")
-@click.option("-Q", "--queues", "chosen", default="", help="Only these queues, with commas between.")
-@click.option("-X", "--exclude-queues", "excluded", default="", help="All but these.")
+@click.option(
+    *("-Q", "--queues", "chosen"),
+    default="",
+    shell_complete=queue_names,
+    help="Only these queues, with commas between.",
+)
+@click.option("-X", "--exclude-queues", "excluded", default="", shell_complete=queue_names, help="All but these.")
 @forms.json_option
 @click.pass_context
 def purge(context: click.Context, yes: bool, chosen: str, excluded: str, as_json: bool) -> None:
@@ -102,7 +109,9 @@ def _purge(app: Any, names: tuple[str, ...], yes: bool, as_json: bool) -> None:
     if not ready:
         return forms.say_count("purged", 0, as_json)
     forms.confirm(yes, f"Drop {ready} messages of {', '.join(names)}, for ever?")
-    return forms.say_count("purged", app.queues.purge(*names), as_json)
+    with progress("purging", ready, as_json) as reach:
+        count = app.queues.purge(*names, progress=reach)
+    return forms.say_count("purged", count, as_json)
 
 
 @click.group("list")

@@ -38,19 +38,26 @@ class WorkersLive(CeleriacError):
     tells_hint = True
 
 
-def hand_back(store: c.Store, kombu: c.Kombu, clock: Clock, pause: Callable[[float], None] = time.sleep) -> HandedBack:
+def hand_back(
+    store: c.Store,
+    kombu: c.Kombu,
+    clock: Clock,
+    pause: Callable[[float], None] = time.sleep,
+    progress: Callable[[int], None] | None = None,
+) -> HandedBack:
     """Bring all there is back to Celery's lists, in Celery's form.
 
     Takes over from workers that are dead, which on another machine takes a lease to be known. A task that had
     begun and may run only once ends as `WorkerLostError`, and is a dead letter. Raises `WorkersLive` when a
-    worker shows that it lives. Dead letters and results stay where they are.
+    worker shows that it lives. Dead letters and results stay where they are. `progress` is called with the count of
+    delayed messages so far.
     """
     lease = c.Lease(f"hand-back/{ids.new_epoch()}", ids.new_epoch())
     store.run(c.OpenLease(lease, c.WorkerRecord()))
     try:
         claims, failed = _take_over(store, lease, clock, pause)
         landed = kombu.unland()
-        delayed = _release_delayed(store, clock)
+        delayed = _release_delayed(store, clock, progress)
     finally:
         with contextlib.suppress(LeaseLost):  # it holds nothing any more, and moving many messages takes long
             store.run(c.CloseLease(lease))
@@ -106,7 +113,7 @@ def _failed(claim: c.Claim, now: float) -> c.Outcome | None:
     return c.Outcome(claim.id, held.task_id, (end := fate.end(held, fate.lost(held), now)).result, dead=end.dead)
 
 
-def _release_delayed(store: c.Store, clock: Clock) -> int:
+def _release_delayed(store: c.Store, clock: Clock, progress: Callable[[int], None] | None) -> int:
     """Let all delayed messages into their lists at once: those that are not due with an ETA that Celery waits for."""
     count = 0
     after = ""
@@ -116,6 +123,8 @@ def _release_delayed(store: c.Store, clock: Clock) -> int:
         ours = [message for message in page.messages if message.queue != c.ADVANCE_QUEUE]
         adjustments = (c.Adjustment(message.id, 0, _celerys(message, now)) for message in ours)
         count += sum(store.run(c.AdjustDelayed(tuple(adjustments))))
+        if progress is not None:
+            progress(count)
         if not page.after:
             break
         after = page.after
