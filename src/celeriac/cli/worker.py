@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -74,7 +74,7 @@ def worker(
         purge,
         scale,
     )
-    sys.exit(_run(context, options, **daemon))
+    _run(context, options, **daemon)
 
 
 def _run(
@@ -85,11 +85,12 @@ def _run(
     uid: str | None,
     gid: str | None,
     umask: str | None,
-) -> int:
-    """Become what is asked for, and be a worker to its end; the exit code."""
+) -> NoReturn:
+    """Become what is asked for, and then the launcher of the worker."""
     from celeriac.exceptions import ImproperlyConfigured
     from celeriac.worker.daemon import Detached, become, mask
-    from celeriac.worker.launcher import launch
+    from celeriac.worker.log.scribe import Log
+    from celeriac.worker.order import Order
     from celeriac.worker.pidfile import Pidfile
 
     try:
@@ -98,7 +99,10 @@ def _run(
         become(uid, gid)
     except ImproperlyConfigured as error:
         raise click.UsageError(str(error)) from error
-    held = None if pidfile is None else Pidfile(_expanded(pidfile, options.name))
+    # What keeps it from being written is said while there is somebody to hear it.
+    Log(options.log_file)
+    path = None if pidfile is None else _expanded(pidfile, options.name)
+    held = None if path is None else Pidfile(path)
     detached = None
     if detach:
         if held is not None:
@@ -108,23 +112,17 @@ def _run(
     with held or contextlib.nullcontext():
         if detached is not None:
             detached.ready()
-        return launch(options)
+        Order(options, path, sys.path).carry_out()
 
 
 def _try(context: click.Context, options: WorkerOptions) -> None:
     """Say what keeps the worker from starting while there is somebody to hear it; ends the command then."""
     from celeriac.worker.daemon import aside
-    from celeriac.worker.log.scribe import Log
 
     if options.log_file is None:
         note(context, "the log goes nowhere: say --logfile")
-
-    def begin() -> None:
-        Log(options.log_file)
-        load_app(context, options.include)
-
-    # The launcher must stay small, and gevent come before the app.
-    code = aside(begin)
+    # What is to become the launcher must stay clean, and gevent come before the app.
+    code = aside(lambda: load_app(context, options.include))
     if code:
         sys.exit(code)
 
@@ -162,11 +160,11 @@ def _expanded(path: str, name: str) -> str:
 
 def _log_options(name: str, log_format: str | None, logfile: str | None) -> tuple[str | None, str | None]:
     """Format and file of a worker's log, checked while there is somebody to tell."""
-    from celeriac.worker.log.setup import check_format
+    if log_format is not None:
+        from celeriac.worker.log.setup import check_format
 
-    try:
-        if log_format is not None:
+        try:
             check_format(log_format)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
     return log_format, None if logfile is None else _expanded(logfile, name)

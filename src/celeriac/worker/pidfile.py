@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -27,7 +27,7 @@ class Pidfile:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = Path(path).absolute()
+        self._path = os.path.abspath(path)
 
     def read(self) -> int | None:
         """The number in it; None where there is no file, or none that could be a process's.
@@ -35,7 +35,7 @@ class Pidfile:
         Zero and what is below would mean whole groups of processes to kill(2).
         """
         try:
-            number = int(self._path.read_text())
+            number = int(_read(self._path))
         except (OSError, ValueError):
             return None
         return number if 0 < number < 1 << 31 else None
@@ -48,15 +48,16 @@ class Pidfile:
 
     def __enter__(self) -> Self:
         """Write it; raises `PidfileInUse`, or `ImproperlyConfigured` where it cannot be written."""
-        new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        new = f"{self._path}.{os.getpid()}"
         try:
             # Two that start at once look one after the other, and what they see has a number in it.
-            folder = os.open(self._path.parent, os.O_RDONLY)
+            folder = os.open(os.path.dirname(self._path), os.O_RDONLY)
             try:
                 fcntl.flock(folder, fcntl.LOCK_EX)
                 self.check()
-                new.write_text(f"{os.getpid()}\n")
-                new.replace(self._path)
+                with open(new, "w") as file:
+                    file.write(f"{os.getpid()}\n")
+                os.replace(new, self._path)
             finally:
                 os.close(folder)
         except OSError as error:
@@ -65,7 +66,8 @@ class Pidfile:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self.read() == os.getpid():
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path)
 
 
 def lives(pid: int) -> bool:
@@ -78,7 +80,12 @@ def lives(pid: int) -> bool:
         pass
     try:
         # proc(5): the state stands behind the name, which may hold anything.
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        state = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()[0]
     except (OSError, IndexError):
         return True
     return state not in ("Z", "X")
+
+
+def _read(path: str) -> str:
+    with open(path) as file:
+        return file.read()

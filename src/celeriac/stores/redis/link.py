@@ -160,7 +160,9 @@ def _connect(address: Address, seconds: float) -> socket.socket:
         sock.connect(address.path)
         return sock
     context = address.tls_context()
-    sock = socket.create_connection((address.host, address.port), seconds)
+    # As bytes: what prepares the letters of a name for DNS takes 2 ms to load, and a worker a megabyte.
+    host = address.host.encode() if address.host.isascii() else address.host
+    sock = socket.create_connection((host, address.port), seconds)  # type: ignore[arg-type] # its stub forgets bytes
     tune(sock)
     return sock if context is None else context.wrap_socket(sock, server_hostname=address.host)
 
