@@ -46,7 +46,7 @@ def test_a_look_says_who_holds_what_since_when(on_each_store):
 
 def test_a_worker_that_was_silent_for_a_lease_does_not_live(on_each_store):
     store, hand = on_each_store.store, Hand(on_each_store.store, "w")
-    store.run(c.Tell(hand.lease, c.Tally(3, {"q": 3})))
+    store.run(c.Beat(hand.lease, c.Tally(3, {"q": 3})))
     assert look(store).living[0].done == 3
     if store.expiring:
         store.lease_seconds = -1.0

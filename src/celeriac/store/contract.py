@@ -57,7 +57,7 @@ from celeriac.store.groups import DropGroup, ReadGroup, SaveGroup
 from celeriac.store.inspection import Holding, Locate, Located, Pause, Peek, Peeked, Purge, Sighting
 from celeriac.store.letters import Attempt, Cause, DeadLetter, DeadLetters, DropDead, ReadDead, Replay, Revival
 from celeriac.store.messages import Message
-from celeriac.store.peers import Lease, Peer, Survey, Tally, Tell, WorkerRecord, WorkerSight
+from celeriac.store.peers import Lease, Peer, Survey, Tally, WorkerRecord, WorkerSight
 from celeriac.store.request import Request
 from celeriac.store.sharing import SHARE_RUN_SECONDS, Share, Shared
 
@@ -99,7 +99,6 @@ __all__ = [
     "Sighting",
     "Survey",
     "Tally",
-    "Tell",
     "WorkerRecord",
     "WorkerSight",
     "is_final",
@@ -321,9 +320,10 @@ class Beaten(Struct, frozen=True):
 
 
 class Beat(Request[Beaten], frozen=True):
-    """Show that the holder of the lease lives, and look at the others."""
+    """Show that the holder of the lease lives, and look at the others. A tally is written down for a `Survey`."""
 
     lease: Lease
+    tally: Tally | None = None
 
 
 class Reaped(Struct, frozen=True):

@@ -49,13 +49,6 @@ class Tally(Struct, frozen=True, omit_defaults=True):
     taken: dict[str, int] = {}
 
 
-class Tell(Request[None], frozen=True):
-    """Let the others know what a worker has counted. Sent with beats, never with tasks."""
-
-    lease: Lease
-    tally: Tally
-
-
 class WorkerSight(Struct, frozen=True):
     """A worker as a survey sees it.
 

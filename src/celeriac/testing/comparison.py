@@ -268,7 +268,7 @@ class Comparison:
         self._both(c.ReadSlots(choice(_CHORDS), _CHORD_SIZE))
         self._both(c.Stats(_QUEUES))
         self._both(c.Beat(self._some_lease()))
-        self._both(c.Tell(self._some_lease(), c.Tally(next(self._numbers), {choice(_QUEUES): 1})))
+        self._both(c.Beat(self._some_lease(), c.Tally(next(self._numbers), {choice(_QUEUES): 1})))
         self._both(c.Survey(1000))
         if not self._random.randrange(4):
             self._both(c.Forget((choice(_TASKS),)))

@@ -261,13 +261,11 @@ class State:
     def _Beat(self, request: c.Beat, now: int) -> c.Beaten:
         own = self._open(request.lease)
         own.beat += 1
+        if request.tally is not None:
+            own.tally, own.heard = request.tally, now
         own.since = {id: since for id, since in own.since.items() if id in own.claims}
         peers = [c.Peer(worker, held.epoch, held.beat, None, held.record) for worker, held in self.leases.items()]
         return c.Beaten(tuple(sorted(peers, key=lambda peer: peer.worker)), self._next_due(now), self.revision)
-
-    def _Tell(self, request: c.Tell, now: int) -> None:
-        own = self._open(request.lease)
-        own.tally, own.heard = request.tally, now
 
     def _Survey(self, request: c.Survey, now: int) -> tuple[c.WorkerSight, ...]:
         room, sights = request.max_bytes, []

@@ -178,14 +178,9 @@ def fence(lease: c.Lease, first: int) -> Command:
 
 def _beat(request: c.Beat, place: Place) -> Command:
     lease = request.lease
-    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.DELAYED, layout.FLOORS)
-    return script("beat").call(keys, [lease.worker.encode(), lease.epoch.encode()])
-
-
-def _tell(request: c.Tell, place: Place) -> Command:
-    lease = request.lease
-    arguments = [lease.worker.encode(), lease.epoch.encode(), msgspec.json.encode(request.tally)]
-    return script("tell").call((layout.LEASES, layout.TOLD), arguments)
+    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.DELAYED, layout.FLOORS, layout.TOLD)
+    tally = b"" if request.tally is None else msgspec.json.encode(request.tally)
+    return script("beat").call(keys, [lease.worker.encode(), lease.epoch.encode(), tally])
 
 
 def _survey(request: c.Survey, place: Place) -> Command:
@@ -474,7 +469,6 @@ _ENCODERS: dict[type, Callable[[Any, Place], Command]] = {
     c.OpenLease: _open,
     c.CloseLease: _close,
     c.Beat: _beat,
-    c.Tell: _tell,
     c.Survey: _survey,
     c.Reap: _reap,
     c.Reconcile: _reconcile,
@@ -511,7 +505,6 @@ _DECODERS: dict[type, Callable[[Any, Any], Any]] = {
     c.OpenLease: _nothing,
     c.CloseLease: _nothing,
     c.Beat: _read_beaten,
-    c.Tell: _nothing,
     c.Survey: _read_survey,
     c.Reap: lambda request, reply: c.Reaped(tuple(_claim_of(id, value) for id, value in _pairs(reply))),
     c.Reconcile: _read_reconciled,

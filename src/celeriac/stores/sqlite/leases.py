@@ -42,24 +42,20 @@ def _end(tx: Transaction, number: int, lease: c.Lease) -> None:
 
 
 def beat(tx: Transaction, request: c.Beat) -> c.Beaten:
-    """Look at the others. The lock shows that the holder lives, so there is nothing to write."""
+    """Look at the others. The lock shows that the holder lives: only what it has counted is written."""
     rows = tx.rows("leases")
     peers = [_peer(tx, worker, epoch, record) for worker, epoch, record in rows]
     if not any((peer.worker, peer.epoch) == (request.lease.worker, request.lease.epoch) for peer in peers):
         tx.lock.drop(request.lease)
         raise LeaseLost(f"lease {request.lease.epoch} of {request.lease.worker} is not open")
+    if request.tally is not None:
+        tx.do("tell", lease=tx.lease(request.lease), tally=msgspec.json.encode(request.tally), heard=tx.now)
     return c.Beaten(tuple(peers), *tx.horizon())
 
 
 def _peer(tx: Transaction, worker: str, epoch: str, record: bytes) -> c.Peer:
     dead = tx.lock.dead(c.Lease(worker, epoch))
     return c.Peer(worker, epoch, dead=dead, record=_records.decode(record))
-
-
-def tell(tx: Transaction, request: c.Tell) -> None:
-    """Write down what a worker has counted."""
-    lease = tx.lease(request.lease)
-    tx.do("tell", lease=lease, tally=msgspec.json.encode(request.tally), heard=tx.now)
 
 
 def survey(tx: Transaction, request: c.Survey) -> tuple[c.WorkerSight, ...]:

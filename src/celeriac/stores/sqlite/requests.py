@@ -37,7 +37,6 @@ _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.Defer: queues.defer,
     c.Promote: queues.promote,
     c.Reap: leases.reap,
-    c.Tell: leases.tell,
     c.Replay: burying.replay,
     c.DropDead: burying.drop,
     c.AdjustDelayed: delaying.adjust,
@@ -54,7 +53,7 @@ _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
 
 def only_reads(request: c.Request[Any]) -> bool:
     """Whether a request leaves the database as it is, so that it needs no lock."""
-    return type(request) in _READ
+    return type(request) in _READ and not (isinstance(request, c.Beat) and request.tally is not None)
 
 
 def perform(tx: Transaction, request: c.Request[R]) -> R:

@@ -46,15 +46,15 @@ class Watching:
     def test_what_a_worker_has_counted_is_told_under_its_lease(self, store: c.Store) -> None:
         hand = Hand(store)
         for tally in (c.Tally(1, {"q": 1}), c.Tally(5, {"q": 4, "other": 2})):
-            store.run(c.Tell(hand.lease, tally))
+            store.run(c.Beat(hand.lease, tally))
             (sight,) = store.run(c.Survey())
             assert sight.tally == tally
             assert 0 <= sight.quiet < 60_000
         with pytest.raises(LeaseLost):
-            store.run(c.Tell(c.Lease("hand", "another"), c.Tally()))
+            store.run(c.Beat(c.Lease("hand", "another"), c.Tally()))
         hand.close()
         with pytest.raises(LeaseLost):
-            store.run(c.Tell(hand.lease, c.Tally()))
+            store.run(c.Beat(hand.lease, c.Tally()))
         assert store.run(c.Survey()) == ()
         again = Hand(store)
         (sight,) = store.run(c.Survey())

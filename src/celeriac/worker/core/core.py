@@ -92,7 +92,8 @@ class Core:
         self._hungry = asyncio.Event()
         self._awaiting: list[Dispatcher] = []
         self._reaping = False
-        self._told = c.Tally()
+        self._told: c.Tally | None = None
+        """The tally that need not be told again, where beats are not written down by themselves."""
         self._last_beat = 0.0
         self._beat_now = asyncio.Event()
         self._due = asyncio.Event()
@@ -274,7 +275,7 @@ class Core:
         self._lease = self._new_lease()
         self._opened = False
         self._number = 1
-        self._told = c.Tally()
+        self._told = None
 
     # -- finish and claim -----------------------------------------------------
 
@@ -373,10 +374,11 @@ class Core:
         """Keep the lease, look at the others, take over from the dead."""
         while True:
             sent = monotonic()
-            beaten = await session.call(c.Beat(self._lease))
+            tally = self._tally()
+            beaten = await session.call(c.Beat(self._lease, None if tally == self._told else tally))
+            self._told = None if self.store.expiring else tally
             self._lease_holds_from(sent)
             self._plan_promotion(beaten.next_due)
-            await self._tell(session)
             await self._reception.learn(session, beaten.revision)
             self._news.set()
             peers = self._neighbours.judge(beaten.peers, self._lease.worker)
@@ -389,12 +391,9 @@ class Core:
             except TimeoutError:
                 pass
 
-    async def _tell(self, session: c.Session) -> None:
-        """Let those who watch know how much was done; where beats are not written down, only what is new."""
-        tally = c.Tally(sum([each.stats.done for each in self.dispatchers]), dict(self._reception.taken))
-        if self.store.expiring or tally != self._told:
-            await session.call(c.Tell(self._lease, tally))
-            self._told = tally
+    def _tally(self) -> c.Tally:
+        """What those who watch are told."""
+        return c.Tally(sum([each.stats.done for each in self.dispatchers]), dict(self._reception.taken))
 
     def _lease_holds_from(self, sent: float) -> None:
         """The store has answered what was sent then: nothing may begin later than the lease allows."""
