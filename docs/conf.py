@@ -19,7 +19,7 @@ myst_heading_anchors = 3
 myst_enable_extensions = ["attrs_block"]
 suppress_warnings = ["misc.highlighting_failure"]  # shells and logs are no language
 
-smartquotes = False
+smartquotes_action = "q"  # two dashes begin an option
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

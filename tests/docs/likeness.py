@@ -15,13 +15,14 @@ def alike(place: str, shown: str, printed: str) -> None:
     assert re.fullmatch(pattern, text), f"{place} shows:\n{shown}\nand this was printed:\n{printed}"
 
 
-def appear(shown: str, log: str) -> None:
-    """Raise `AssertionError` where a line that is shown is not in the log, after the one before it."""
+def missing(shown: str, log: str) -> str | None:
+    """The first line that is shown and is not in the log after the one before it; None if all are."""
     rest = iter([" ".join(_ID.sub("ID", line).split()) for line in log.splitlines()])
     for line in shown.strip().splitlines():
         pattern = _line(line)
-        if pattern != "\0":
-            assert any(re.fullmatch(pattern, found) for found in rest), f"no such line: {line}\n{log}"
+        if pattern != "\0" and not any(re.fullmatch(pattern, found) for found in rest):
+            return line
+    return None
 
 
 def _line(line: str) -> str:

@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pathlib import Path
 import yaml  # type: ignore[import-untyped]
 
 from tests.docs.blocks import PARSED, ROOT, SHOWN, Block
-from tests.docs.likeness import alike, appear
+from tests.docs.likeness import alike, missing
 from tests.guard import Guard
 from tests.worker.ledger import wait_until
 
@@ -26,7 +27,7 @@ MARKER = "--- that was all of it ---"
 REDIS = "redis://localhost:6379/0"
 PORTS = ("8000", "8080")
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_STAYS = re.compile(r"celeriac( -A \S+)? worker\b(?!.*--help)|uvicorn |flask .*\brun\b")
+_STAYS = re.compile(r"celeriac( -A \S+)? worker\b(?!.*--help)|uvicorn |flask .*\brun\b|python manage.py runserver")
 _PROGRAMS = {
     "celeriac": 'exec "{python}" -m celeriac "$@"',
     "python": 'exec "{python}" "$@"',
@@ -86,6 +87,15 @@ class _Running:
     log: Path
     shown: str
     guard: Guard
+
+    def wait(self) -> None:
+        """Until it has printed all that the page shows."""
+        for _ in range(400):
+            lacking = missing(self.shown, self.log.read_text())
+            if lacking is None:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"`{self.line}` did not print `{lacking}`:\n{self.log.read_text()}")
 
 
 class Session:
@@ -191,7 +201,7 @@ class Session:
         log = self.folder / f"log-{len(self._running)}"
         printed, _ = self._shell.do(f"setsid {line} >{log} 2>&1 & echo $!; echo '{MARKER} 0'")
         self._running.append(_Running(line, int(printed), log, shown, Guard(int(printed))))
-        port = re.search(r"port (\d+)", line)
+        port = re.search(r"(?:port|--noreload) (\d+)", line)
         if port:
             wait_until(lambda: _listens(int(port[1])), 20, line)
 
@@ -201,16 +211,21 @@ class Session:
 
     def end(self) -> None:
         """Stop what stays, as an operator does; a worker ends with 0, and its log has what the page shows."""
-        for one in reversed(self._running):
+        # One that is told to stop before it listens to signals is killed by them.
+        workers = sum(" worker" in one.line for one in self._running)
+        wait_until(lambda: len(list(self.folder.glob("*.sock"))) >= workers, 20, "all workers")
+        while self._running:
+            one = self._running.pop()
+            one.wait()
             _, code = self._shell.do(f"kill {one.pid}; wait {one.pid}; echo '{MARKER}' $?")
             one.guard.dismiss()
-            said = one.log.read_text()
-            assert code == 0 or " worker" not in one.line, said
-            appear(one.shown, said)
-        self.close()
+            assert code == 0 or " worker" not in one.line, f"`{one.line}` ended with {code}:\n{one.log.read_text()}"
 
     def close(self) -> None:
-        """Leave nothing behind, however it went; guards end what is still there."""
+        """Leave nothing behind, however it went."""
+        for one in self._running:
+            self._shell.do(f"kill -9 -{one.pid}; wait {one.pid}; echo '{MARKER} 0'")
+            one.guard.dismiss()
         if self._interpreter:
             self._interpreter.end()
             self._interpreter = None
