@@ -15,6 +15,7 @@
         ├── MaxRetriesExceededError  the task asked for one retry more than it has
         ├── TaskRevokedError         the task was cancelled
         ├── WorkerLostError          the process that ran the task died
+        ├── IncompleteStream         of results below each other one is not there yet
         ├── ResultTooLarge           the task returned more than may be stored
         └── RemoteError              the task raised a class that cannot be imported here
 
@@ -214,6 +215,13 @@ class SoftTimeLimitExceeded(TaskError):
 
     def __str__(self) -> str:
         return f"SoftTimeLimitExceeded({', '.join(map(str, self.args))})"
+
+
+class IncompleteStream(TaskError):
+    """Results were asked for one below the other, and one of them has not ended."""
+
+    code = "C508"
+    hint = "wait for it first, or say intermediate=True"
 
 
 class ResultTooLarge(TaskError, ValueError):

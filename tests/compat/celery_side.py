@@ -75,6 +75,8 @@ class RealCelery:
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
+        # Celery's clients that have waited for groups may hang while the interpreter ends.
+        self._process.kill()
         self._process.wait()
 
 

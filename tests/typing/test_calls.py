@@ -35,7 +35,7 @@ PYRIGHTS_WORDS = {
 }
 """What pyright calls the errors that mypy has a code for."""
 
-INTERNAL = ("celeriac.worker.", "celeriac.stores.", "celeriac.demo.")
+INTERNAL = ("celeriac.cli.", "celeriac.demo.", "celeriac.stores.", "celeriac.worker.")
 """Nothing there is for users to import."""
 
 

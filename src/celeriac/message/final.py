@@ -25,6 +25,7 @@ _PICKLE = re.compile(
     re.DOTALL,
 )
 _YAML = re.compile(rb"^status: " + _STATES + rb"$", re.MULTILINE)
+_YAML_HEAD = re.compile(rb"[a-z_]+:\s")
 _MOST_BYTES = 1 << 26
 
 _recognizers: list[Callable[[bytes], str]] = []
@@ -65,11 +66,11 @@ def kind_of(document: bytes) -> str | None:
     first = document[:1]
     if first == b"{":
         return "application/json"
-    if first == b"\x80" and b"status" in document[:_HEAD]:
+    if first == b"\x80":  # to MessagePack, an empty mapping
         return "application/x-python-serialize"
     if b"\x80" < first < b"\x90" or first == b"\xde":
         return "application/x-msgpack"
-    if first.isalpha() and b"status: " in document:
+    if _YAML_HEAD.match(document):
         return "application/x-yaml"
     return None
 

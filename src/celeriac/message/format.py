@@ -91,26 +91,34 @@ class Format(Struct, frozen=True):
         packed, method = compression.pack(data, self.compression)
         return b"%b%b\0%b" % (PACKED, method.encode(), packed)
 
+    def write(self, value: Any) -> bytes:
+        """Anything else that is kept with results; never compressed."""
+        return values.encode(value) if self.serializer is None else self.serializer.write(value)
+
     def read(self, data: bytes) -> document.Document:
         """Read a document, ours or Celery's.
 
         Raises `ContentDisallowed` for one of a type that is not read here, ValueError for what is no document. It
         stays where it is.
         """
+        return document.from_fields(self.load(data))
+
+    def load(self, data: bytes) -> Any:
+        """The same for anything that is kept with results."""
         try:
-            return self._read(unpacked(data, self.most_bytes) if data.startswith(PACKED) else data)
+            return self._load(unpacked(data, self.most_bytes) if data.startswith(PACKED) else data)
         except ContentDisallowed:
             raise
         except MalformedMessage as error:
             raise ValueError(f"the stored result is no document: {error}") from error
 
-    def _read(self, data: bytes) -> document.Document:
+    def _load(self, data: bytes) -> Any:
         content_type = kind_of(data) or (JSON if self.serializer is None else self.serializer.content_type)
         if content_type == JSON:
-            return document.read(data)
+            return values.decode(data)
         if content_type not in self.accept:
             raise serializers.disallowed(content_type, "result_accept_content")
-        return document.from_fields(serializers.read(data, content_type))
+        return serializers.read(data, content_type)
 
 
 PLAIN = Format()

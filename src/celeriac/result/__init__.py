@@ -3,7 +3,7 @@
 from celeriac.result.eager import EagerResult
 from celeriac.result.joining import allow_join_result, assert_will_not_block, denied_join_result, task_join_will_block
 from celeriac.result.sets import GroupResult, ResultSet, agather, gather
-from celeriac.result.single import AsyncResult
+from celeriac.result.single import AsyncResult, ResultBase
 from celeriac.result.tuples import result_from_tuple
 
 AsyncResult.read_child = staticmethod(result_from_tuple)
@@ -12,6 +12,7 @@ __all__ = [
     "AsyncResult",
     "EagerResult",
     "GroupResult",
+    "ResultBase",
     "ResultSet",
     "agather",
     "allow_join_result",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from celeriac import states
 from celeriac.message import document
-from celeriac.result.joining import assert_will_not_block
 from celeriac.result.single import AsyncResult
 from celeriac.store.contract import Store
 
@@ -24,47 +22,10 @@ class EagerResult(AsyncResult[R_co]):
     def __init__(
         self, id: str, ret_value: Any, state: str, traceback: str | None = None, name: str | None = None
     ) -> None:
-        super().__init__(id, _nowhere, name)
-        self._final = document.Document(state, ret_value, traceback, task_id=id)
-
-    def get(
-        self,
-        timeout: float | None = None,
-        propagate: bool = True,
-        interval: float = 0.5,
-        no_ack: bool = True,
-        follow_parents: bool = True,
-        callback: Callable[[str, Any], Any] | None = None,
-        on_message: Callable[[dict[str, Any]], Any] | None = None,
-        on_interval: Callable[[], Any] | None = None,
-        disable_sync_subtasks: bool = True,
-        EXCEPTION_STATES: Collection[str] = states.EXCEPTION_STATES,
-        PROPAGATE_STATES: Collection[str] = states.PROPAGATE_STATES,
-    ) -> R_co:
-        """The value, or what the task raised."""
-        if disable_sync_subtasks:
-            assert_will_not_block()
-        return self._give(propagate, callback, PROPAGATE_STATES)
-
-    wait = get
-
-    async def aget(
-        self,
-        timeout: float | None = None,
-        propagate: bool = True,
-        *,
-        callback: Callable[[str, Any], Any] | None = None,
-        disable_sync_subtasks: bool = True,
-    ) -> R_co:
-        """The same."""
-        return self.get(timeout, propagate, callback=callback, disable_sync_subtasks=disable_sync_subtasks)
+        super().__init__(id, _nowhere, name, ended=document.Document(state, ret_value, traceback, task_id=id))
 
     def ready(self) -> bool:
         """It is."""
-        return True
-
-    def exists(self) -> bool:
-        """It does, here."""
         return True
 
     def forget(self) -> None:

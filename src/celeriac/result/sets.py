@@ -7,12 +7,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from celeriac import states
+from celeriac.apps import get_current_app
 from celeriac.exceptions import TimeoutError
 from celeriac.message import document
 from celeriac.result.joining import assert_will_not_block
-from celeriac.result.single import AsyncResult
+from celeriac.result.single import App, AsyncResult, ResultBase
 from celeriac.revoke import revoke
-from celeriac.store.contract import Forget, ReadResults
+from celeriac.store.contract import DropGroup, Forget, ReadGroup, ReadResults, SaveGroup, Store
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -59,13 +60,14 @@ def _values(results: Iterable[AsyncResult[R_co]], timeout: float | None, propaga
     return values
 
 
-class ResultSet:
+class ResultSet(ResultBase):
     """Results of tasks that belong together, in an order; each is there once."""
 
     supports_native_join = True
 
     def __init__(self, results: Iterable[AsyncResult[Any]] = (), app: Any = None, ready_barrier: Any = None) -> None:
         self.results: list[AsyncResult[Any]] = list(results)
+        self.parent: ResultBase | None = None
         self.app = app
 
     # -- as a collection ------------------------------------------------------
@@ -305,6 +307,35 @@ class GroupResult(ResultSet):
         """Its members."""
         return self.results
 
+    def save(self, backend: Any = None) -> GroupResult:
+        """Keep its id and those of its members in the store, as Celery does, for as long as a result is kept.
+
+        `backend` is Celery's and means nothing; so it is in `delete` and `restore`.
+        """
+        store = self._store()
+        store.run(SaveGroup(str(self.id), store.format.write({"result": self.as_tuple()})))
+        return self
+
+    def delete(self, backend: Any = None) -> None:
+        """Delete what `save` has kept; the results of the members stay."""
+        self._store().run(DropGroup(str(self.id)))
+
+    @classmethod
+    def restore(cls, id: str, backend: Any = None, app: App | None = None) -> GroupResult | None:
+        """The group that was saved under an id, by Celery as well; None where there is none."""
+        store = _store_of(app)
+        data = store.run(ReadGroup(id))
+        if data is None:
+            return None
+        saved = store.format.load(data)
+        if not isinstance(saved, dict) or "result" not in saved:
+            raise ValueError("what is stored is no group")
+        group: GroupResult = AsyncResult.read_child(saved["result"], app)
+        return group
+
+    def _store(self) -> Store:
+        return self.results[0]._store() if self.results and self.app is None else _store_of(self.app)
+
     def as_tuple(self) -> tuple[Any, Any]:
         """Its id, what it followed, and its members, in Celery's form; see `result_from_tuple`."""
         above = None if self.parent is None else self.parent.as_tuple()
@@ -326,6 +357,10 @@ class GroupResult(ResultSet):
 
     def __repr__(self) -> str:
         return f"<GroupResult: {self.id} [{', '.join(each.id for each in self.results)}]>"
+
+
+def _store_of(app: App | None) -> Store:
+    return (get_current_app() if app is None else app).store
 
 
 def _report(results: Iterable[AsyncResult[Any]], on_message: Callable[[dict[str, Any]], Any] | None) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from celeriac import states
 from celeriac.apps import get_current_app
-from celeriac.exceptions import TimeoutError
+from celeriac.exceptions import IncompleteStream, TimeoutError
 from celeriac.explain import Explanation, explain
 from celeriac.message import document
 from celeriac.progress import Progress, from_meta
@@ -15,6 +15,9 @@ from celeriac.result import waiting
 from celeriac.result.joining import assert_will_not_block
 from celeriac.revoke import revoke
 from celeriac.store.contract import Forget, ReadResults, Store
+
+if TYPE_CHECKING:
+    from celeriac.result.graph import DependencyGraph
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -27,7 +30,16 @@ class App(Protocol):
         """The store of its results."""
 
 
-class AsyncResult(Generic[R_co]):
+class ResultBase:
+    """What all results are: of one task (`AsyncResult`) or of several (`ResultSet`, `GroupResult`)."""
+
+    __slots__ = ()
+
+    parent: ResultBase | None
+    """The result that this one followed."""
+
+
+class AsyncResult(ResultBase, Generic[R_co]):
     """The result of a call, now or later. Asking is cheap; nothing is held open.
 
     `store` or `app` say where it is kept; without them it is where the current app keeps its own. Two with the same
@@ -323,16 +335,32 @@ class AsyncResult(Generic[R_co]):
             if intermediate or node.ready():
                 line += [(node, child) for child in node.children]
             else:
-                raise waiting.IncompleteStream
+                raise IncompleteStream(f"{node} has not ended")
 
-    def collect(
-        self, intermediate: bool = False, timeout: float | None = None, propagate: bool = True
-    ) -> Iterator[tuple[AsyncResult[Any], Any]]:
-        """It and all below it, each waited for, with the values."""
+    def collect(self, intermediate: bool = False, **options: Any) -> Iterator[tuple[AsyncResult[Any], Any]]:
+        """It and all below it, each waited for with these options of `get`, with the values."""
         line: list[AsyncResult[Any]] = [self]
         for node in line:
-            yield node, node.get(timeout, propagate)
+            yield node, node.get(**options)
             line += node.children
+
+    def build_graph(
+        self, intermediate: bool = False, formatter: Callable[[AsyncResult[Any]], str] | None = None
+    ) -> DependencyGraph[AsyncResult[Any]]:
+        """It and all below it as a graph; raises `IncompleteStream` where one has not ended, unless `intermediate`."""
+        from celeriac.result.graph import DependencyGraph
+
+        graph: DependencyGraph[AsyncResult[Any]] = DependencyGraph(formatter)
+        for above, node in self.iterdeps(intermediate):
+            graph.add_arc(node)
+            if above is not None:
+                graph.add_edge(above, node)
+        return graph
+
+    @property
+    def graph(self) -> DependencyGraph[AsyncResult[Any]]:
+        """The same."""
+        return self.build_graph()
 
     def get_leaf(self) -> Any:
         """The value of the last one below it."""

@@ -12,10 +12,6 @@ from celeriac.message import document
 from celeriac.store.contract import ReadResults, Store
 
 
-class IncompleteStream(Exception):
-    """Not all tasks of a tree have ended."""
-
-
 class Hooks(NamedTuple):
     """What to do while waiting, every `interval` seconds."""
 
