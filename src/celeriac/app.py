@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from celeriac.dead import Dead
     from celeriac.delayed import Delayed
     from celeriac.queues import Queues
-    from celeriac.result import AsyncResult
+    from celeriac.result import AsyncResult, GroupResult, ResultSet
     from celeriac.sender import Sender
     from celeriac.store.contract import Store
 
@@ -384,6 +384,20 @@ class Celeriac:
         from celeriac.result import AsyncResult
 
         return AsyncResult(id, self._open_store)
+
+    @cached_property
+    def ResultSet(self) -> type[ResultSet]:
+        """The class `ResultSet`, of this app."""
+        from celeriac.result import ResultSet
+
+        return type("ResultSet", (ResultSet,), {"app": self})
+
+    @cached_property
+    def GroupResult(self) -> type[GroupResult]:
+        """The class `GroupResult`, of this app: `app.GroupResult.restore(id)`."""
+        from celeriac.result import GroupResult
+
+        return type("GroupResult", (GroupResult,), {"app": self})
 
     def find_task(self, name: str) -> AnyTask:
         """A task by name, or `NotRegistered`."""

@@ -73,7 +73,7 @@ def test_groups_are_saved_for_each_other(celery, place, name, packing):
                       place, **names, **more)  # fmt: skip
 
     with Celeriac("groups", broker=place.broker, backend=place.results, **settings) as app:
-        mine = GroupResult(group, [app.AsyncResult(id) for id in members], parent=app.AsyncResult("above"))
+        mine = app.GroupResult(group, [app.AsyncResult(id) for id in members], parent=app.AsyncResult("above"))
         assert mine.save() is mine
         with redis.Redis.from_url(place.results) as server:
             assert 86000 < server.ttl(f"celery-taskset-meta-{group}") <= 86400
@@ -82,7 +82,7 @@ def test_groups_are_saved_for_each_other(celery, place, name, packing):
         ask("G.restore({group}, app=o).delete()")
         assert GroupResult.restore(group, app=app) is None
         ask("G({group}, [A(id, app=o) for id in {members}], app=o).save() and None", members=members)
-        theirs = GroupResult.restore(group, app=app)
+        theirs = app.GroupResult.restore(group)
         assert theirs is not None
         assert (theirs, theirs.as_tuple()) == (
             GroupResult(group, [AsyncResult(id) for id in members]),

@@ -68,5 +68,5 @@ def test_every_name_that_is_missing_is_on_the_page(theirs: dict[str, list[str]])
     rows = re.findall(r"^\| missing from `([\w.]+)` \| (.*) \|$", PAGE.read_text(), re.MULTILINE)
     said = {where: re.findall(r"`(\w+)`", names) for where, names in rows}
     here = ours()
-    lacks = {where: sorted(name for name in names if not hasattr(here[where], name)) for where, names in theirs.items()}
+    lacks = {where: sorted(name for name in names if name not in dir(here[where])) for where, names in theirs.items()}
     assert said == {where: names for where, names in lacks.items() if names}

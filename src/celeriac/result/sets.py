@@ -64,11 +64,15 @@ class ResultSet(ResultBase):
     """Results of tasks that belong together, in an order; each is there once."""
 
     supports_native_join = True
+    app: App | None = None
 
-    def __init__(self, results: Iterable[AsyncResult[Any]] = (), app: Any = None, ready_barrier: Any = None) -> None:
+    def __init__(
+        self, results: Iterable[AsyncResult[Any]] = (), app: App | None = None, ready_barrier: Any = None
+    ) -> None:
         self.results: list[AsyncResult[Any]] = list(results)
         self.parent: ResultBase | None = None
-        self.app = app
+        if app is not None:
+            self.app = app
 
     # -- as a collection ------------------------------------------------------
 
@@ -323,6 +327,7 @@ class GroupResult(ResultSet):
     @classmethod
     def restore(cls, id: str, backend: Any = None, app: App | None = None) -> GroupResult | None:
         """The group that was saved under an id, by Celery as well; None where there is none."""
+        app = cls.app if app is None else app
         store = _store_of(app)
         data = store.run(ReadGroup(id))
         if data is None:
@@ -351,6 +356,9 @@ class GroupResult(ResultSet):
 
     def __bool__(self) -> bool:
         return bool(self.id or self.results)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return GroupResult, (self.id, self.results, self.parent)
 
     def __str__(self) -> str:
         return str(self.id)
