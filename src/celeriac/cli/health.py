@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import socket
 import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -36,7 +37,9 @@ def health(context: click.Context, hostname: str | None, ready: bool, as_json: b
         try:
             answer = _ask(path, "/ready" if ready else "/live", timeout)
         except ConnectionRefusedError:
-            path.unlink(missing_ok=True)  # its worker was killed
+            # Its worker was killed.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
         except (OSError, ValueError):
             silent += 1
             click.echo(f"{worker}: no answer", err=True)
@@ -52,11 +55,11 @@ def health(context: click.Context, hostname: str | None, ready: bool, as_json: b
     sys.exit(0 if well else EXIT_UNWELL)
 
 
-def _ask(path: Path, what: str, seconds: float) -> dict[str, Any]:
+def _ask(path: str, what: str, seconds: float) -> dict[str, Any]:
     """What the worker at this socket says; raises `OSError` or `ValueError`."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(seconds)
-        connection.connect(str(path))
+        connection.connect(path)
         connection.sendall(f"GET {what} HTTP/1.0\r\n\r\n".encode())
         answer = b""
         while len(answer) < _ANSWER_BYTES and (part := connection.recv(_ANSWER_BYTES)):

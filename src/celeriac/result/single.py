@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 from celeriac import states
 from celeriac.apps import get_current_app
 from celeriac.exceptions import IncompleteStream, TimeoutError
-from celeriac.explain import Explanation, explain
 from celeriac.message import document
 from celeriac.progress import Progress, from_meta
 from celeriac.result import waiting
 from celeriac.result.joining import assert_will_not_block
-from celeriac.revoke import revoke
 from celeriac.store.contract import Forget, ReadResults, Store
 
 if TYPE_CHECKING:
+    from celeriac.explain import Explanation
     from celeriac.result.graph import DependencyGraph
 
 R_co = TypeVar("R_co", covariant=True)
@@ -277,6 +276,8 @@ class AsyncResult(ResultBase, Generic[R_co]):
 
         For people: it asks the store several times, and looks through queues. See `explain.explain`.
         """
+        from celeriac.explain import explain
+
         return explain(self._store(), self.id)
 
     def ready(self) -> bool:
@@ -309,6 +310,8 @@ class AsyncResult(ResultBase, Generic[R_co]):
 
         `connection`, `wait` and `timeout` are Celery's and mean nothing: when it returns, the store knows.
         """
+        from celeriac.revoke import revoke
+
         revoke(self._store(), (self.id,), terminate, signal)
 
     def forget(self) -> None:

@@ -71,11 +71,9 @@ def open_store(
     if scheme == "sqlite":
         if result_backend not in (None, broker_url):
             raise ImproperlyConfigured("with queues in SQLite, results are kept in the same file: unset result_backend")
-        from pathlib import Path
-
         from celeriac.stores.sqlite import SQLiteStore
 
-        return SQLiteStore(Path(sqlite_path(broker_url)), **kept)
+        return SQLiteStore(sqlite_path(broker_url), **kept)
     options = {"lease_seconds": lease_seconds, **kept, "use_tls": use_tls}
     if scheme in _REDIS:
         try:

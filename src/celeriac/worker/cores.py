@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from pathlib import Path
 
-_QUOTAS = (Path("/sys/fs/cgroup/cpu.max"), Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"))
-_PERIOD = Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+_QUOTAS = ("/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/cpu.cfs_quota_us")
+_PERIOD = "/sys/fs/cgroup/cpu/cpu.cfs_period_us"
 
 
 def usable_cores() -> int:
@@ -15,13 +14,18 @@ def usable_cores() -> int:
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for path in _QUOTAS:
         try:
-            text = path.read_text()
+            text = _read(path)
             if " " not in text:
-                text = f"{text.strip()} {_PERIOD.read_text()}"
+                text = f"{text.strip()} {_read(_PERIOD)}"
         except OSError:
             continue
         return granted(text, allowed)
     return allowed
+
+
+def _read(path: str) -> str:
+    with open(path) as file:
+        return file.read()
 
 
 def granted(quota: str, allowed: int) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import traceback
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +13,7 @@ from celeriac.app import Celeriac
 from celeriac.config.secrets import censored_text
 from celeriac.exceptions import ImproperlyConfigured
 
-_PACKAGE = str(Path(__file__).parent.parent)
+_PACKAGE = os.path.dirname(os.path.dirname(__file__))
 _SUBMODULES = ("celeriac", "celery", "tasks")
 
 

@@ -73,7 +73,7 @@ def test_what_has_expired_is_deleted_when_the_log_is_moved(store: SQLiteStore, c
     write_results(store, "20000", 10)
     clock.time += 51
     store.run(c.Enqueue((BIG,)))
-    assert count_rows(store.path, "result") == 10
+    assert count_rows(Path(store.path), "result") == 10
 
 
 def test_results_can_be_kept_for_ever(tmp_store_path: Path, clock: HandClock) -> None:
@@ -103,7 +103,7 @@ def test_ids_no_longer_remembered_are_deleted_when_the_log_is_moved(store: SQLit
     store.run(c.Enqueue(tuple(c.Message(f"m{number}", "q", b"x") for number in range(1000))))
     clock.time += 2 * c.ENQUEUE_MEMORY_SECONDS
     store.run(c.Enqueue((BIG,)))
-    assert count_rows(store.path, "accepted") == 1
+    assert count_rows(Path(store.path), "accepted") == 1
 
 
 def test_delays_are_counted_on_the_clock_of_the_machine(store: SQLiteStore, clock: HandClock) -> None:

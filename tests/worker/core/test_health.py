@@ -210,7 +210,7 @@ def asked(request: bytes, look: Callable[[], Health]) -> bytes:
     async def main() -> bytes:
         server = HealthServer(look)
         path = Path(tempfile.mkdtemp(dir="/tmp")) / "s"
-        await server.listen_here(path)
+        await server.listen_here(str(path))
         try:
             reader, writer = await asyncio.open_unix_connection(path)
             writer.write(request)
@@ -289,7 +289,7 @@ def test_a_folder_that_others_can_write_to_is_refused(runtime, monkeypatch):
     with pytest.raises(PermissionError, match="alone"):
         runtime_directory.own()
     (folder / "w.x.sock").touch()
-    assert all(folder not in path.parents for _, path in runtime_directory.sockets())
+    assert all(folder not in Path(path).parents for _, path in runtime_directory.sockets())
 
 
 def test_a_link_in_place_of_the_folder_is_refused(runtime, monkeypatch):

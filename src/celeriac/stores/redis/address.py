@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
 
 from celeriac.exceptions import ImproperlyConfigured
+from celeriac.stores.redis.url import decoded, split
 
 if TYPE_CHECKING:
     import ssl
@@ -112,30 +112,34 @@ def parse(url: str, use_tls: UseTls = None) -> Address:
 
     `use_tls` makes a `redis://` URL one with TLS, and its options go before those of the URL.
     """
-    parts = urlsplit(url)
-    scheme = _SCHEMES.get(parts.scheme)
-    options = dict(parse_qsl(parts.query))
-    unknown = options.keys() - _KNOWN
-    if scheme is None or unknown:
-        raise ImproperlyConfigured(f"not a Redis URL: unknown {sorted(unknown)[0] if unknown else parts.scheme!r}")
-    in_path = "" if scheme == "unix" else parts.path.strip("/")
-    number = options.get("db") or options.get("virtual_host") or in_path or "0"
     try:
-        db, port = int(number), parts.port or 6379
+        parts = split(url)
+        scheme, options = _SCHEMES.get(parts.scheme), parts.options
+        in_path = "" if scheme == "unix" else parts.path.strip("/")
+        db, port = _number(options.get("db") or options.get("virtual_host") or in_path, 0), _number(parts.port, 6379)
     except ValueError:
         # What was read instead of a number could be part of a password.
         raise ImproperlyConfigured(
             "not a Redis URL: the port or the database is no number (in a password, / is written %2F)"
         ) from None
+    unknown = options.keys() - _KNOWN
+    if scheme is None or unknown:
+        raise ImproperlyConfigured(f"not a Redis URL: unknown {sorted(unknown)[0] if unknown else parts.scheme!r}")
     return Address(
-        host=parts.hostname or "127.0.0.1",
+        host=parts.host or "127.0.0.1",
         port=port,
-        path=unquote(parts.path) if scheme == "unix" else "",
+        path=decoded(parts.path) if scheme == "unix" else "",
         db=db,
-        username=unquote(parts.username or options.get("username", "")),
-        password=unquote(parts.password or options.get("password", "")),
+        username=parts.user or options.get("username", ""),
+        password=parts.password or options.get("password", ""),
         tls=_tls_options(scheme, options, use_tls),
     )
+
+
+def _number(text: str, usual: int) -> int:
+    if text and not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
+        raise ValueError(text)
+    return int(text or usual)
 
 
 def _tls_options(scheme: str, options: Mapping[str, str], use_tls: UseTls) -> dict[str, str] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from pathlib import Path
 from typing import TypeVar
 
 from celeriac.clock import Clock
@@ -27,16 +26,16 @@ class Engine:
     It belongs to one process and to one file: after a fork, or when the file was replaced, there is another.
     """
 
-    def __init__(self, path: Path, clock: Clock, keeping: Keeping) -> None:
+    def __init__(self, path: str, clock: Clock, keeping: Keeping) -> None:
         check_place(path)
         self.pid = os.getpid()
-        self.bells = Bells(str(path), clock)
-        self._path = str(path)
+        self.bells = Bells(path, clock)
+        self._path = path
         self._clock = clock
         self._keeping = keeping
         self._lock = open_lock_file(f"{path}-lock")
-        self.writer = Writer(self._lock, Committer(str(path), self._lock, clock, keeping), self.bells.ring)
-        self._reader = Connection(str(path))
+        self.writer = Writer(self._lock, Committer(path, self._lock, clock, keeping), self.bells.ring)
+        self._reader = Connection(path)
         self._file: tuple[int, int] | None = None
 
     def run(self, request: c.Request[R], deadline: float | None) -> R:

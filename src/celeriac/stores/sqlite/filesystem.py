@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 from celeriac.exceptions import ImproperlyConfigured
 
@@ -30,15 +29,16 @@ def network_filesystem(mountinfo: str, path: str) -> str:
     return found if _NETWORK.fullmatch(found) else ""
 
 
-def check_place(path: Path) -> None:
+def check_place(path: str) -> None:
     """Raise `ImproperlyConfigured` where a database cannot or must not be; says which and why."""
-    folder = path.parent
-    if not folder.is_dir():
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
         raise ImproperlyConfigured(f"the SQLite file {path} cannot be created: there is no folder {folder}")
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ImproperlyConfigured(f"the SQLite file {path} is a folder")
     try:
-        mountinfo = Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
+        with open("/proc/self/mountinfo", errors="surrogateescape") as file:
+            mountinfo = file.read()
     except OSError:
         return
     kind = network_filesystem(mountinfo, os.path.realpath(folder))

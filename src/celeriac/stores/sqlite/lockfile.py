@@ -17,7 +17,6 @@ import fcntl
 import os
 import threading
 import time
-from hashlib import blake2b
 
 from celeriac.exceptions import ImproperlyConfigured, OperationalError
 from celeriac.store.contract import Lease
@@ -147,8 +146,11 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def _byte(lease: Lease) -> int:
+    # For workers: a first call would pay 3 ms for it.
+    import hashlib
+
     name = f"{lease.worker}\0{lease.epoch}".encode()
-    return _FIRST_LEASE + int.from_bytes(blake2b(name, digest_size=6).digest())
+    return _FIRST_LEASE + int.from_bytes(hashlib.blake2b(name, digest_size=6).digest())
 
 
 def _forget_after_fork() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
-from pathlib import Path
 
-_FOLDER = Path(__file__).parent / "sql"
+_FOLDER = os.path.join(os.path.dirname(__file__), "sql")
 _ROW = re.compile(r"\(\?(, \?)*\)")
 _MARK = "-- name: "
 
@@ -23,6 +23,11 @@ def repeated(name: str, rows: int) -> str:
     return _ROW.sub(lambda row: ", ".join([row[0]] * rows), SQL[name])
 
 
+def _read(name: str) -> str:
+    with open(os.path.join(_FOLDER, name)) as file:
+        return file.read()
+
+
 def _load() -> dict[str, str]:
     statements: dict[str, str] = {}
     for file in (
@@ -35,11 +40,11 @@ def _load() -> dict[str, str]:
         "inspection.sql",
         "kept.sql",
     ):
-        statements |= split((_FOLDER / file).read_text())
+        statements |= split(_read(file))
     return statements
 
 
-UPGRADES = {version: (_FOLDER / f"upgrade_{version}.sql").read_text() for version in (2, 3, 4)}
+UPGRADES = {version: _read(f"upgrade_{version}.sql") for version in (2, 3, 4)}
 """What brings the tables from the version before to each."""
-SCHEMA = (_FOLDER / "schema.sql").read_text()
+SCHEMA = _read("schema.sql")
 SQL = _load()

@@ -7,7 +7,6 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from celeriac.clock import SYSTEM_CLOCK, Clock
@@ -58,7 +57,7 @@ class SQLiteStore:
     ) -> None:
         if os.fspath(path) in ("", ":memory:"):
             raise ImproperlyConfigured("the SQLite store needs a file; for a store in memory use memory://")
-        self.path = Path(path).absolute()
+        self.path = os.path.abspath(path)
         self.url = f"sqlite:///{self.path}"
         self._keeping = Keeping(result_seconds, dead_limit, dead_seconds)
         self._clock = clock

@@ -13,7 +13,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
 
 from celeriac.clock import Clock
 from celeriac.exceptions import OperationalError
@@ -166,7 +165,8 @@ def _folder(database: str) -> str:
     folder = f"{database}.wake"
     if len(os.fsencode(folder)) + _LONGEST_NAME <= _LONGEST_PATH or os.path.isdir("/proc/self/fd"):
         return folder
-    name = blake2b(os.fsencode(folder), digest_size=8).hexdigest()
+    import hashlib
     import tempfile
 
+    name = hashlib.blake2b(os.fsencode(folder), digest_size=8).hexdigest()
     return os.path.join(tempfile.gettempdir(), f"celeriac-{os.geteuid()}-{name}")

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -67,11 +67,11 @@ class HealthServer:
     def __init__(self, look: Callable[[], Health]) -> None:
         self._look = look
         self._servers: list[asyncio.Server] = []
-        self._path: Path | None = None
+        self._path: str | None = None
 
-    async def listen_here(self, path: Path) -> None:
+    async def listen_here(self, path: str) -> None:
         """For probes on this machine; raises `OSError`."""
-        self._servers.append(await asyncio.start_unix_server(self._door(), str(path), limit=_HEAD_BYTES))
+        self._servers.append(await asyncio.start_unix_server(self._door(), path, limit=_HEAD_BYTES))
         self._path = path
 
     async def listen(self, bind: str) -> None:
@@ -90,7 +90,8 @@ class HealthServer:
         for server in self._servers:
             server.close()
         if self._path is not None:
-            self._path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._path)
 
     def _door(self) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
         """What answers the clients of one address; those of another take no place away from them."""

@@ -4,69 +4,79 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import stat
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import quote, unquote
 
 from celeriac import ids
 
 _NAME_LENGTH = 48
 """Of a worker's name that goes into the name of its socket; the path of one holds 107 bytes (unix(7))."""
 
+_UNSAFE = re.compile(rb"[^A-Za-z0-9_.~@-]")
+"""What is written as in a URL there."""
 
-def candidates() -> Iterator[Path]:
+
+def candidates() -> Iterator[str]:
     """The folders that may be it, the preferred one first: a service and a login do not see the same.
 
     CELERIAC_RUNTIME_DIR names the only one, for where /tmp cannot be written to.
     """
     named = os.environ.get("CELERIAC_RUNTIME_DIR")
     if named:
-        yield Path(named)
+        yield named
         return
     ours = os.environ.get("XDG_RUNTIME_DIR")
     if ours and os.path.isdir(ours):
-        yield Path(ours, "celeriac")
-    yield Path(f"/tmp/celeriac-{os.getuid()}")
+        yield os.path.join(ours, "celeriac")
+    yield f"/tmp/celeriac-{os.getuid()}"
 
 
-def own() -> Path:
+def own() -> str:
     """The folder, made if need be; raises `OSError` when it is not this user's alone."""
     folder = next(candidates())
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, 0o700)
     _check(folder)
     return folder
 
 
-def new_socket(worker: str) -> Path:
+def new_socket(worker: str) -> str:
     """A path that no other worker uses."""
-    return own() / f"{quote(worker, safe='@')[:_NAME_LENGTH]}.{ids.new_epoch()[:12]}.sock"
+    name = _UNSAFE.sub(lambda found: b"%%%02X" % found[0][0], worker.encode())[:_NAME_LENGTH]
+    return os.path.join(own(), f"{name.decode()}.{ids.new_epoch()[:12]}.sock")
 
 
 def sweep() -> None:
     """Remove what workers left behind that were killed."""
-    for path in own().glob("*.sock"):
+    for path in _sockets_in(own()):
         with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
             probe.setblocking(False)
             try:
-                probe.connect(str(path))
+                probe.connect(path)
             except ConnectionRefusedError:
-                path.unlink()
+                os.unlink(path)
 
 
-def sockets() -> Iterator[tuple[str, Path]]:
+def sockets() -> Iterator[tuple[str, str]]:
     """The workers that there may be, by name and socket; those that are dead included."""
+    from urllib.parse import unquote
+
     for folder in candidates():
         try:
             _check(folder)
         except OSError:
             continue
-        for path in sorted(folder.glob("*.sock")):
-            yield unquote(path.name.rsplit(".", 2)[0]), path
+        for path in sorted(_sockets_in(folder)):
+            yield unquote(os.path.basename(path).rsplit(".", 2)[0]), path
 
 
-def _check(folder: Path) -> None:
+def _sockets_in(folder: str) -> list[str]:
+    return [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".sock")]
+
+
+def _check(folder: str) -> None:
     """Others of this machine could put a socket of theirs into a folder that is not ours."""
     status = os.lstat(folder)
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
