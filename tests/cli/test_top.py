@@ -74,10 +74,10 @@ class Stage:
         """The command in a terminal."""
         return self.command("top", "-i", "0.2", *options, **size)
 
-    def command(self, *arguments: str, **size: int) -> Terminal:
+    def command(self, *arguments: str, term: str = "xterm-256color", **size: int) -> Terminal:
         """Any command in a terminal."""
         command, environment = self.project.spelled("proj", *arguments)
-        return Terminal(command, cwd=self.project.folder, env={**environment, "TERM": "xterm-256color"}, **size)
+        return Terminal(command, cwd=self.project.folder, env={**environment, "TERM": term}, **size)
 
     def close(self) -> None:
         """End the workers."""
@@ -229,3 +229,18 @@ def test_status(stage):
     other = stage.project.run("status", "--json", "-t", "0.1", "-d", "other")
     assert (other.returncode, json.loads(other.stdout)) == (UNAVAILABLE, {})
     stage.let_go("task")
+
+
+@pytest.mark.parametrize("project", ["sqlite"], indirect=True)
+def test_colours_only_where_they_are_wanted_and_no_screen_where_there_is_none(stage):
+    stage.app.queues.pause("aside")
+    for options, coloured in (((), True), (("-C",), False)):
+        with stage.command(*options, "top", "-i", "0.2") as terminal:
+            terminal.wait_for("aside", "q quit")
+            assert (b"\x1b[1;31m" in terminal.written) is coloured
+            terminal.press("q")
+            assert terminal.end() == 0
+    with stage.command("top", "-i", "0.2", term="dumb") as terminal:
+        assert terminal.end() == 0
+        assert b"\x1b" not in terminal.written
+        assert terminal.line("aside").endswith("paused")

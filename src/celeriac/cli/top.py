@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import shutil
 import sys
@@ -45,10 +46,14 @@ def top(context: click.Context, interval: float, once: bool, as_json: bool) -> N
         return trend.rated(look(app.store, app.clock))
 
     seen = see()
-    if once or as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if once or as_json or not _has_terminal():
         time.sleep(interval)
         return _print(_view(app, see()), as_json)
-    return _watch(_view(app, seen), Looker(app, see, interval))
+    return _watch(_view(app, seen), Looker(app, see, interval), colours=context.color is not False)
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _view(app: Any, seen: Overview) -> View:
@@ -69,7 +74,7 @@ def _print(view: View, as_json: bool) -> None:
     return click.echo("\n".join(whole(view, columns)))
 
 
-def _watch(view: View, looker: Looker) -> None:
+def _watch(view: View, looker: Looker, *, colours: bool) -> None:
     """Until it is told to end."""
     from signal import SIGINT
 
@@ -77,7 +82,7 @@ def _watch(view: View, looker: Looker) -> None:
     from celeriac.cli.screen.terminal import Terminal
     from celeriac.cli.screen.view import Act, press
 
-    with Terminal() as terminal:
+    with Terminal(colours=colours) as terminal:
         looker.start(terminal.ring)
         while terminal.ended_by is None:
             looker.bring_news(view)

@@ -15,6 +15,7 @@ from celeriac.store import contract as c
 RUNS = 64
 """Of so many tasks of each worker the names are shown."""
 LETTERS = 50
+_LETTERS_BYTES = 1 << 20
 
 
 class Run(Struct, frozen=True):
@@ -32,7 +33,7 @@ class WorkerView(Struct, frozen=True):
 
     `alive` is false for one that is dead or has been silent for a whole lease; its claims are taken over soon, if
     others live. `quiet`: seconds since it told its figures last; None where it need not (the store sees deaths itself).
-    `held` counts the tasks in its hands, `runs` are those it has held longest: the first `slots` of them run. `done`
+    `held` counts the tasks in its hands, `runs` are the first of them: as many as it has `slots` run. `done`
     and `taken` (by queue) count from `since` on, when the lease was opened, in seconds after 1970; `rate` is done a
     second.
     """
@@ -100,7 +101,7 @@ def look(store: c.Store, clock: Clock = SYSTEM_CLOCK, letters: int = LETTERS) ->
     The store is asked several times: what moves meanwhile may be counted twice, or not at all.
     """
     queues = [_queue(state) for state in Queues(lambda: store, clock).list()]
-    found = store.run(c.DeadLetters(letters)) if letters else ()
+    found = store.run(c.DeadLetters(letters, max_bytes=_LETTERS_BYTES)) if letters else ()
     return Overview(clock.now(), clock.monotonic(), look_at_workers(store), tuple(queues), tuple(map(_letter, found)))
 
 

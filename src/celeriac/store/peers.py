@@ -53,7 +53,7 @@ class WorkerSight(Struct, frozen=True):
     """A worker as a survey sees it.
 
     `quiet`: for how many milliseconds it has told nothing (-1: it never has). `held`: how many claims it holds.
-    `holdings`: those it has held longest, the oldest first.
+    `holdings`: the first of them, by their numbers.
     """
 
     peer: Peer

@@ -67,7 +67,7 @@ def test_a_frame_says_everything():
     assert lines[0].startswith("title  1970-01-01 00:16:40")
     assert lines[1] == "2 workers, 2 slots, 4 tasks in hand, 19 ready, 0 delayed, 0 dead"
     assert "  " * 2 + "runs shop.pay a0 for 10 s, attempt 2" in lines
-    assert "  " * 2 + "next shop.pay b0 for 10 s, attempt 2" in lines
+    assert "  " * 2 + "has shop.pay b0 for 10 s, attempt 2" in lines
     assert [line.split()[-1] for line in lines if line.startswith("  q1")] == ["paused"]
     assert any("SIGKILL" in line for line in lines)
     assert lines[-1].startswith("q quit")

@@ -58,7 +58,8 @@ class Terminal:
     former.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, colours: bool = True) -> None:
+        self._styles = _STYLES if colours else {**_STYLES, Style.ALARM: _STYLES[Style.HEAD]}
         self.ended_by: signal.Signals | None = None
         self._shown: list[Line] = []
         self._size = (0, 0)
@@ -132,7 +133,7 @@ class Terminal:
             parts.append("\x1b[2J")
         for number, line in enumerate(lines):
             if number >= len(self._shown) or self._shown[number] != line:
-                parts.append(f"\x1b[{number + 1};1H{_STYLES[line.style]}{line.text}\x1b[0m\x1b[K")
+                parts.append(f"\x1b[{number + 1};1H{self._styles[line.style]}{line.text}\x1b[0m\x1b[K")
         self._shown = lines
         if parts:
             self._write("".join(parts))

@@ -134,7 +134,7 @@ def _run_row(run: Run, runs: bool, now: float) -> Row:
     since = "" if run.since is None else f" for {length_text(now - run.since)}"
     again = f", attempt {run.attempt}" if run.attempt > 1 else ""
     what = run.task or f"a message of queue {run.queue}"
-    word = "runs" if runs else "next"
+    word = "runs" if runs else "has"
     return Row(f"task {run.id}", f"  {word} {what} {run.id}{since}{again}", Style.PLAIN if runs else Style.QUIET)
 
 

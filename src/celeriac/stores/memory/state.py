@@ -270,9 +270,8 @@ class State:
     def _Survey(self, request: c.Survey, now: int) -> tuple[c.WorkerSight, ...]:
         room, sights = request.max_bytes, []
         for worker, held in sorted(self.leases.items()):
-            oldest = sorted(held.claims.values(), key=lambda claim: (held.since.get(claim.id, 0), claim_number(claim)))
             holdings = []
-            for claim in oldest[: request.limit]:
+            for claim in sorted(held.claims.values(), key=claim_number)[: request.limit]:
                 raw = claim.raw if room > 0 else b""
                 room -= len(raw)
                 holdings.append(c.Holding(worker, claim.id, claim.queue, held.since.get(claim.id, 0), raw))

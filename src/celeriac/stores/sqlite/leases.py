@@ -59,11 +59,11 @@ def _peer(tx: Transaction, worker: str, epoch: str, record: bytes) -> c.Peer:
 
 
 def survey(tx: Transaction, request: c.Survey) -> tuple[c.WorkerSight, ...]:
-    """Look at all leases, and at what is held longest under each."""
+    """Look at all leases, and at the first claims under each."""
     sights, room = [], request.max_bytes
     for number, worker, epoch, record, tally, heard, held in tx.rows("sights"):
         holdings = []
-        for claim, queue, since, raw in tx.rows("held_longest", lease=number, limit=request.limit):
+        for claim, queue, since, raw in tx.rows("held_first", lease=number, limit=request.limit):
             holdings.append(c.Holding(worker, f"{epoch}:{claim}", queue, since, raw if room > 0 else b""))
             room -= len(raw)
         peer = _peer(tx, worker, epoch, record)

@@ -13,7 +13,7 @@ from celeriac.testing.conformance.hand import Hand, put, raws
 class Watching:
     """Part of `StoreConformance`."""
 
-    def test_a_survey_shows_the_workers_and_what_they_hold_longest(self, store: c.Store) -> None:
+    def test_a_survey_shows_the_workers_and_what_they_hold(self, store: c.Store) -> None:
         put(store, b"one", b"two")
         put(store, b"aside", queue="other")
         first, second = Hand(store, "first"), Hand(store, "second")

@@ -19,9 +19,9 @@ UPDATE lease SET tally = :tally, heard = :heard WHERE number = :lease;
 SELECT number, worker, epoch, record, tally, heard,
     (SELECT count(*) FROM claim WHERE claim.lease = lease.number) FROM lease ORDER BY worker;
 
--- name: held_longest
+-- name: held_first
 SELECT claim.number, claim.queue, claim.since, message.raw FROM claim JOIN message ON message.number = claim.message
-WHERE claim.lease = :lease ORDER BY claim.since, claim.number LIMIT :limit;
+WHERE claim.lease = :lease ORDER BY claim.number LIMIT :limit;
 
 -- name: add_claims
 INSERT INTO claim (lease, number, message, queue, priority, started, since) VALUES (?, ?, ?, ?, ?, ?, ?);
