@@ -70,14 +70,14 @@ class Stage:
         """Let its task end."""
         (self.project.folder / f"{name}.gate").write_text("")
 
-    def top(self, *options: str, **size: int) -> Terminal:
+    def top(self) -> Terminal:
         """The command in a terminal."""
-        return self.command("top", "-i", "0.2", *options, **size)
+        return self.command("top", "-i", "0.2")
 
-    def command(self, *arguments: str, term: str = "xterm-256color", **size: int) -> Terminal:
+    def command(self, *arguments: str, term: str = "xterm-256color") -> Terminal:
         """Any command in a terminal."""
         command, environment = self.project.spelled("proj", *arguments)
-        return Terminal(command, cwd=self.project.folder, env={**environment, "TERM": term}, **size)
+        return Terminal(command, cwd=self.project.folder, env={**environment, "TERM": term})
 
     def close(self) -> None:
         """End the workers."""
