@@ -16,11 +16,11 @@ def alike(place: str, shown: str, printed: str) -> None:
 
 
 def missing(shown: str, log: str) -> str | None:
-    """The first line that is shown and is not in the log after the one before it; None if all are."""
-    rest = iter([" ".join(_ID.sub("ID", line).split()) for line in log.splitlines()])
+    """The first line that is shown and not in the log, or None; several processes write it, so in any order."""
+    found = [" ".join(_ID.sub("ID", line).split()) for line in log.splitlines()]
     for line in shown.strip().splitlines():
         pattern = _line(line)
-        if pattern != "\0" and not any(re.fullmatch(pattern, found) for found in rest):
+        if pattern != "\0" and not any(re.fullmatch(pattern, one) for one in found):
             return line
     return None
 

@@ -215,10 +215,11 @@ class Session:
         workers = sum(" worker" in one.line for one in self._running)
         wait_until(lambda: len(list(self.folder.glob("*.sock"))) >= workers, 20, "all workers")
         while self._running:
-            one = self._running.pop()
+            one = self._running[-1]
             one.wait()
             _, code = self._shell.do(f"kill {one.pid}; wait {one.pid}; echo '{MARKER}' $?")
             one.guard.dismiss()
+            self._running.pop()
             assert code == 0 or " worker" not in one.line, f"`{one.line}` ended with {code}:\n{one.log.read_text()}"
 
     def close(self) -> None:

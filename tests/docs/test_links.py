@@ -35,3 +35,10 @@ def test_links_lead_somewhere(page):
         target = (page.parent / name) if name else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_the_readme_leads_to_every_page():
+    """But to those that only the site has."""
+    linked = {(ROOT / link.partition("#")[0]).resolve() for link in links(ROOT / "README.md")}
+    made_by_the_site = {ROOT / "docs" / name for name in ("index.md", "commands.md", "api.md")}
+    assert set(PAGES[1:]) - made_by_the_site - linked == set()

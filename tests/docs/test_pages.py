@@ -90,7 +90,7 @@ def test_likeness():
     alike("", "a ...s\n...\nz", "a 0.1s\nb\nc\nz\n")
     alike("", "a\n...", "a\n")
     alike("", "id 4957c703-0000-4000-8000-000000000000", f"id   {id}\n")
-    assert missing("two\nfour ...", "one\ntwo\nthree\nfour 4\n") is None
-    assert missing("two\none", "one\ntwo\n") == "one"
+    assert missing("four ...\n...\ntwo", "one\ntwo\nthree\nfour 4\n") is None
+    assert missing("two\nfive", "one\ntwo\n") == "five"
     with pytest.raises(AssertionError):
         alike("", "a\nb", "a\nc")
