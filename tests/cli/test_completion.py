@@ -38,7 +38,8 @@ def test_commands_tasks_and_queues_are_completed(idle_project):
         for queue in ("north", "nadir", "south"):
             app.send_task("proj.add", (1, 1), queue=queue)
     assert completed(idle_project, "-A", "proj", "queues", "pause", "n") == ["nadir", "north"]
-    assert completed(idle_project, "-A", "proj", "purge", "-Q", "south,no") == ["south,north"]
+    for command in ("purge", "worker"):
+        assert completed(idle_project, "-A", "proj", command, "-Q", "south,no") == ["south,north"]
 
 
 def test_nobody_waits_for_an_app_that_cannot_be_had(idle_project):

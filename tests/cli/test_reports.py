@@ -73,9 +73,11 @@ def test_settings_are_upgraded_in_place(idle_project):
         {"line": 2, "old": "CELERYD_CONCURRENCY", "new": "worker_concurrency"},
     )
     assert not backup.exists()
-    file.write_text("BROKER_URL = (")
-    broken = idle_project.run("upgrade", "settings", "old.py")
-    assert (broken.returncode, len(broken.stderr.splitlines())) == (FAILED, 1)
+    for nonsense in (b"BROKER_URL = (", b"BROKER_URL = '\xff'"):
+        file.write_bytes(nonsense)
+        broken = idle_project.run("upgrade", "settings", "old.py")
+        assert (broken.returncode, len(broken.stderr.splitlines())) == (FAILED, 1)
+        assert file.read_bytes() == nonsense
     assert idle_project.run("upgrade", "settings", "none.py").returncode == USAGE
 
 

@@ -186,16 +186,17 @@ def test_it_survives_any_size_and_writes_only_what_changed(stage):
         assert terminal.is_clean()
 
 
-def test_a_broker_that_goes_and_comes_back(redis_server: RedisServer, tmp_path):
+@pytest.mark.parametrize(("go", "come"), [("kill", "start"), ("freeze", "thaw")])
+def test_a_broker_that_goes_and_comes_back(redis_server: RedisServer, tmp_path, go, come):
     stage = Stage(Project.make(tmp_path, redis_server.url), Celeriac("proj", broker=redis_server.url))
     with stage.app, stage.top() as terminal:
         stage.app.send_task("proj.add", (1, 1))
         terminal.wait_until(lambda: ready(terminal) == 1, "1 ready")
-        redis_server.kill()
+        getattr(redis_server, go)()
         terminal.wait_for("no answer since", "celery")
         terminal.press("\t")
         terminal.wait_for("> queue", seconds=2)
-        redis_server.start()
+        getattr(redis_server, come)()
         terminal.wait_without("no answer since")
         terminal.press("q")
         assert terminal.end() == 0

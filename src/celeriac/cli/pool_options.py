@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from celeriac.cli.completing import queue_names
+
 if TYPE_CHECKING:
     from celeriac.worker.options import Given, Scale
 
@@ -27,8 +29,14 @@ _OPTIONS = (
         help="Children, threads, coroutines or greenlets; 0, the default: as the settings say, or one a core (100 "
         "coroutines or greenlets); auto: one for each core that this process may use.",
     ),
-    click.option("-Q", "--queues", help="Queues to serve, with commas between; by default those of task_queues."),
-    click.option("-X", "--exclude-queues", help="Queues not to serve, with commas between."),
+    click.option(
+        *("-Q", "--queues"),
+        shell_complete=queue_names,
+        help="Queues to serve, with commas between; by default those of task_queues.",
+    ),
+    click.option(
+        *("-X", "--exclude-queues"), shell_complete=queue_names, help="Queues not to serve, with commas between."
+    ),
     click.option("--time-limit", type=click.FloatRange(0), help="Seconds after which a task is ended."),
     click.option("--soft-time-limit", type=click.FloatRange(0), help="Seconds after which it is told to end."),
     click.option("--max-tasks-per-child", type=click.IntRange(0), help="Replace a child after so many tasks."),

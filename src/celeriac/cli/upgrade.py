@@ -26,12 +26,14 @@ def settings(file: Path, django: bool, compat: bool, no_backup: bool, as_json: b
     """Rewrite a settings file with new names for Celery's old ones; the old file is kept as FILE.orig."""
     from celeriac.config.renaming import renamed
 
-    # As it is on the disk, with its ends of lines.
-    before = file.read_bytes().decode()
     try:
+        # As it is on the disk, with its ends of lines.
+        before = file.read_bytes().decode()
         after, changes = renamed(before, _PREFIX if django or compat else "")
-    except SyntaxError as error:
+    except (SyntaxError, UnicodeDecodeError) as error:
         return forms.fail(f"{file} is no Python that can be read: {error}")
+    except OSError as error:
+        return forms.fail(f"cannot read {error.filename}: {error.strerror}")
     backup = None if no_backup or not changes else file.with_name(f"{file.name}.orig")
     try:
         if backup is not None:

@@ -106,9 +106,9 @@ class Terminal:
             os.write(self._bell, b"\0")
 
     def size(self) -> tuple[int, int]:
-        """Columns and lines."""
+        """Columns and lines; the usual ones of a terminal that does not know its own."""
         columns, lines = os.get_terminal_size(1)
-        return max(1, columns), max(1, lines)
+        return columns or 80, lines or 24
 
     def wait(self) -> list[str]:
         """Sleep until a key is pressed, the size changes, a signal comes or somebody rings; the keys."""
