@@ -55,6 +55,12 @@ class CeleriacError(Exception):
 CeleryError = CeleriacError
 
 
+def with_code(error: Exception) -> str:
+    """What an error says, with its code: how it is printed where nobody can catch it."""
+    text, code = str(error), getattr(error, "code", "")
+    return text if not code or f"[{code}" in text else f"{text} [{code}]"
+
+
 class ImproperlyConfigured(CeleriacError):
     """A setting is wrong, missing, or contradicts another one."""
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 import celeriac
-from tests.cli.project import Project
 
 USAGE, FAILED, UNAVAILABLE = 2, 1, 69
 COMMANDS = [
@@ -103,7 +100,7 @@ def test_app_that_is_not_there_is_wrong_use(idle_project, command, app, complain
 @pytest.mark.parametrize(
     ("source", "error"),
     [
-        ("def broken(:", "SyntaxError"),
+        ("def broken(:", 'mistaken.py", line 1\n'),
         ("import absent_library", "ModuleNotFoundError: No module named 'absent_library'"),
         ("raise RuntimeError('my own mistake')", "RuntimeError: my own mistake"),
         (
@@ -116,46 +113,14 @@ def test_app_that_is_not_there_is_wrong_use(idle_project, command, app, complain
         ),
     ],
 )
-def test_app_that_fails_to_import_shows_its_own_traceback(idle_project, command, source, error):
+def test_app_that_fails_to_import_shows_its_own_error_and_its_place(idle_project, command, source, error):
     (idle_project.folder / "mistaken.py").write_text(f"{source}\n")
     done = idle_project.run(*command, app="mistaken")
     assert (done.returncode, done.stdout) == (FAILED, "")
     assert "cannot import mistaken" in done.stderr
-    assert "Traceback (most recent call last)" in done.stderr
     assert error in done.stderr
-
-
-@pytest.mark.parametrize("command", COMMANDS[1:])
-def test_store_that_is_away_is_one_clear_line(cut_off_project, command):
-    check_unavailable(cut_off_project, command)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("command", COMMANDS[1:])
-def test_store_that_does_not_answer_is_one_clear_line(redis_server, tmp_path, command):
-    redis_server.freeze()
-    check_unavailable(Project.make(tmp_path, redis_server.url), command)
-
-
-def check_unavailable(project, command):
-    """The command gives up within ten seconds, and says so in a line."""
-    started = time.monotonic()
-    done = project.run(*command)
-    assert time.monotonic() - started < 10
-    assert (done.returncode, done.stdout) == (UNAVAILABLE, "")
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("celeriac: cannot reach Redis: ")
-    assert "check that the store is running" in line
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_file_that_cannot_be_a_database_is_one_clear_line(idle_project, command):
-    (idle_project.folder / "pyproject.toml").touch()
-    (idle_project.folder / "tasks.db").mkdir()
-    done = idle_project.run(*command)
-    assert done.returncode == FAILED
-    (line,) = done.stderr.splitlines()
-    assert "tasks.db" in line
+    assert len(done.stderr.splitlines()) <= 6
+    assert "celeriac/" not in done.stderr
 
 
 def test_log_that_cannot_be_written_is_one_clear_line(idle_project):

@@ -11,7 +11,7 @@ import click
 import celeriac
 from celeriac.cli.global_options import global_options
 from celeriac.cli.loading import EXIT_CODES, EXIT_FAILED
-from celeriac.exceptions import CeleriacError
+from celeriac.exceptions import CeleriacError, with_code
 
 _LATER = ("amqp", "beat", "control", "events", "graph", "inspect", "migrate")
 
@@ -84,6 +84,5 @@ def main() -> None:
     try:
         cli(prog_name="celeriac", auto_envvar_prefix="CELERY")
     except CeleriacError as error:
-        text = str(error)
-        click.echo(f"celeriac: {text}" if f"[{error.code}" in text else f"celeriac: {text} [{error.code}]", err=True)
+        click.echo(f"celeriac: {with_code(error)}", err=True)
         sys.exit(EXIT_CODES.get(error.code, EXIT_FAILED))

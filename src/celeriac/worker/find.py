@@ -11,9 +11,11 @@ from typing import Any
 
 from celeriac.app import Celeriac
 from celeriac.config.secrets import censored_text
-from celeriac.exceptions import ImproperlyConfigured
+from celeriac.exceptions import ImproperlyConfigured, with_code
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
+_MACHINERY = (_PACKAGE, os.path.dirname(importlib.__file__), "<frozen ")
+"""Where files begin that import a user's: they say nothing about an error of it."""
 _SUBMODULES = ("celeriac", "celery", "tasks")
 
 
@@ -78,11 +80,13 @@ def import_modules(app: Celeriac, include: tuple[str, ...] = ()) -> None:
 
 
 def why_not(error: BaseException) -> str:
-    """Why an app cannot be used: the traceback, or only what is wrong with settings that no line of the user's set.
+    """Why an app cannot be used: the traceback from the user's first line on, or only what is wrong.
 
     A traceback shows lines of source, and passwords stand in some; they are hidden.
     """
-    theirs = any(not frame.filename.startswith(_PACKAGE) for frame in traceback.extract_tb(error.__traceback__))
-    if isinstance(error, ImproperlyConfigured) and not theirs:
-        return f"{error} [{error.code}]\n"
-    return censored_text("".join(traceback.format_exception(error)))
+    place = error.__traceback__
+    while place is not None and place.tb_frame.f_code.co_filename.startswith(_MACHINERY):
+        place = place.tb_next
+    if isinstance(error, ImproperlyConfigured) and place is None:
+        return with_code(error)
+    return censored_text("".join(traceback.format_exception(type(error), error, place))).rstrip("\n")

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+DEADLINE_SECONDS = 2.0
+"""How long `run` waits where nobody says how long, as with Redis: a process that stands still may hold the file."""
+
 
 class SQLiteStore:
     """A store in one file of this machine, for any number of processes.
@@ -65,12 +68,13 @@ class SQLiteStore:
         self._awaited: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Awaited] = weakref.WeakKeyDictionary()
 
     def run(self, request: c.Request[R], *, deadline: float | None = None) -> R:
-        """Perform a request, waiting at most `deadline` seconds for other processes to let go of the file.
+        """Perform a request, waiting at most `deadline` seconds (default 2) for other processes to let go of the file.
 
         Raises `OperationalError` when they do not or the disk is full, `EnqueueUncertain` when the disk failed
         in the middle, `ImproperlyConfigured` when there can be no database at this path.
         """
-        return self._engine(deadline).run(request, deadline)
+        seconds = DEADLINE_SECONDS if deadline is None else deadline
+        return self._engine(seconds).run(request, seconds)
 
     def run_many(self, requests: Iterable[c.Request[R]], *, deadline: float | None = None) -> list[R]:
         """One after the other: there is no way to a file that could be filled while waiting."""

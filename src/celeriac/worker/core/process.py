@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from celeriac.config.secrets import censored_text
-from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError
+from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError, with_code
 from celeriac.stores.open import open_named
 from celeriac.worker.core.core import Core
 from celeriac.worker.core.crew import Cause, Child, Crew
@@ -119,10 +119,10 @@ class CoreProcess:
             await self._ready.wait()
             return self._code if self._core is None else await self._work(self._core)
         except ImproperlyConfigured as error:
-            self._failure = f"celeriac: {error}"
+            self._failure = f"celeriac: {with_code(error)}"
             return EXIT_FAILED
         except OperationalError as error:
-            self._failure = f"celeriac: {error}"
+            self._failure = f"celeriac: {with_code(error)}"
             return EXIT_UNAVAILABLE
         finally:
             self._health.close()
@@ -211,7 +211,7 @@ class CoreProcess:
                 self._patience = Patience.of(manifest.settings, os.environ)
                 store = _open(manifest)
             except (CeleriacError, ValueError) as error:
-                self._failure, self._code = f"celeriac: {error}", EXIT_FAILED
+                self._failure, self._code = f"celeriac: {with_code(error)}", EXIT_FAILED
             else:
                 self._core = Core(store, manifest, self._options)
                 for dispatcher in self._core.dispatchers:
