@@ -18,8 +18,13 @@ _OPTIONS = {
 }
 """What a command needs to be said beside its arguments."""
 
-WITHOUT_APP = {
+WITHOUT_STORE = {
+    "completion": "it prints what a shell reads",
     "init": "it writes a project",
+    "logtool": "it reads files",
+    "report": "it says what is known here",
+    "shell": "it waits for somebody to type",
+    "upgrade": "it reads files",
     "health": "it asks the workers of this machine",
     **dict.fromkeys(("amqp", "beat", "control", "events", "graph", "inspect", "migrate"), "they are not there yet"),
 }
@@ -49,7 +54,7 @@ def typed() -> list[tuple[str, ...]]:
     return [
         (*words, *_arguments(command), *_OPTIONS.get(words, ()))
         for words, command in every_command().items()
-        if words[0] not in WITHOUT_APP and words != ("worker",)
+        if words[0] not in WITHOUT_STORE and words != ("worker",)
     ]
 
 

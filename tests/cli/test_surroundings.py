@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from celeriac import Celeriac
-from tests.cli.commands import WITHOUT_APP, every_command, typed
+from tests.cli.commands import WITHOUT_STORE, every_command, typed
 from tests.cli.project import Project
 from tests.guard import Guard
 
@@ -65,7 +65,7 @@ def one_line(stderr: str) -> str:
 
 def test_there_are_commands_to_try_and_those_that_are_not_are_there():
     assert len(typed()) > 20
-    assert {words[0] for words in every_command()} >= {*WITHOUT_APP, "worker"}
+    assert {words[0] for words in every_command()} >= {*WITHOUT_STORE, "worker"}
 
 
 def test_a_broker_that_is_down(cut_off_project):

@@ -11,7 +11,7 @@ from typing import Any
 
 from celeriac.app import Celeriac
 from celeriac.config.secrets import censored_text
-from celeriac.exceptions import ImproperlyConfigured, with_code
+from celeriac.exceptions import CeleriacError, ImproperlyConfigured, with_code
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
 _MACHINERY = (_PACKAGE, os.path.dirname(importlib.__file__), "<frozen ")
@@ -87,6 +87,13 @@ def why_not(error: BaseException) -> str:
     place = error.__traceback__
     while place is not None and place.tb_frame.f_code.co_filename.startswith(_MACHINERY):
         place = place.tb_next
-    if isinstance(error, ImproperlyConfigured) and place is None:
+    if not isinstance(error, CeleriacError):
+        lines = traceback.format_exception(type(error), error, place)
+    elif place is None:
         return with_code(error)
-    return censored_text("".join(traceback.format_exception(type(error), error, place))).rstrip("\n")
+    else:
+        # How we found out what is wrong tells them nothing.
+        theirs = [not frame.filename.startswith(_PACKAGE) for frame in traceback.extract_tb(place)]
+        last = len(theirs) - theirs[::-1].index(True)
+        lines = [*traceback.format_exception(type(error), error, place, limit=last)[:-1], f"{with_code(error)}\n"]
+    return censored_text("".join(lines)).rstrip("\n")
