@@ -274,7 +274,7 @@ class Task(Generic[P, R]):
         return await (self._caller or self._first_call()).aapply(args, kwargs, options)
 
     def delay_many(self, arguments: Iterable[Sequence[Any]], **options: Any) -> list[AsyncResult[R]]:
-        """Enqueue one call for each tuple of arguments, hundreds in a round trip.
+        """Enqueue one call for each tuple of arguments, hundreds in a round trip; with `cache_for`, one.
 
         If the store becomes unreachable in between, the calls enqueued so far stay enqueued and the error
         is raised.

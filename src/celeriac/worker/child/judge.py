@@ -19,7 +19,7 @@ from celeriac.exceptions import (
 from celeriac.ids import random_below
 from celeriac.message import document, failure, history, limits, values
 from celeriac.message import task as wire
-from celeriac.message.format import Format
+from celeriac.message.format import PLAIN, Format
 from celeriac.sender import Call
 from celeriac.store import letters
 from celeriac.store.contract import Attempt as Attempted
@@ -49,7 +49,11 @@ class Judge:
         result = b""
         if not attempt.context.ignore_result:
             try:
-                result = self._success(attempt, value)
+                if self._format.serializer is None:
+                    encoded = limits.check_result(values.encode(value), self._most_bytes)
+                    result = self._write(attempt, states.SUCCESS, encoded)
+                else:
+                    result = self._compose(attempt, value)
             except Exception as error:
                 # Not for `autoretry_for`: the task has done its work.
                 return self._unusable(attempt, error)
@@ -60,13 +64,10 @@ class Judge:
             hooks.succeeded(attempt.task, attempt.context, value)
         return report(attempt.id, result, successors) if successors else (DOCUMENT, result)
 
-    def _success(self, attempt: Attempt, value: Any) -> bytes:
-        if self._format.serializer is None:
-            encoded = limits.check_result(values.encode(value), self._most_bytes)
-            return self._write(attempt, states.SUCCESS, encoded)
-        return limits.check_result(
-            self._format.compose(self._plain(attempt, states.SUCCESS, b"null"), value), self._most_bytes
-        )
+    def _compose(self, attempt: Attempt, value: Any) -> bytes:
+        """The document of a success whose value goes through another serializer than JSON's."""
+        written = self._format.compose(self._write(attempt, states.SUCCESS, b"null", as_json=True), value)
+        return limits.check_result(written, self._most_bytes)
 
     def _unusable(self, attempt: Attempt, error: Exception) -> Judged:
         """The task has ended well with a value that cannot be stored."""
@@ -138,16 +139,15 @@ class Judge:
             return report(attempt.id, None)
         return DOCUMENT, self._write(attempt, states.REVOKED, values.encode(failure.to_dict(error)))
 
-    def _write(self, attempt: Attempt, status: str, result: bytes, trace: str | None = None) -> bytes:
-        plain = self._plain(attempt, status, result, trace)
-        return plain if self._format.is_plain else self._format.put(plain)
-
-    def _plain(self, attempt: Attempt, status: str, result: bytes, trace: str | None = None) -> bytes:
+    def _write(
+        self, attempt: Attempt, status: str, result: bytes, trace: str | None = None, *, as_json: bool = False
+    ) -> bytes:
         context = attempt.context
         group, parent = context.group, context.parent_id
         call = self._extension(attempt) if self._app.conf.result_extended else b""
         family = document.Family(group, parent, call) if group or parent or call else document.NO_FAMILY
-        return document.write(attempt.id, status, result, self._clock.now(), trace, family)
+        written = document.write(attempt.id, status, result, self._clock.now(), trace, family)
+        return written if as_json or self._format is PLAIN else self._format.put(written)
 
     def _extension(self, attempt: Attempt) -> bytes:
         context = attempt.context
