@@ -17,6 +17,7 @@ from celeriac.store import contract as c
 from celeriac.store.lease import Watch
 from celeriac.worker.core import fate, intake
 from celeriac.worker.core.reaping import is_gone, is_here
+from celeriac.worker.lane.outcome import formatted
 
 _PAGE = 200
 
@@ -100,7 +101,7 @@ def _give_back(store: c.Store, lease: c.Lease, claims: tuple[c.Claim, ...], now:
         else:
             outcomes.append(outcome)
     store.run(c.Release(lease, tuple(returns)))
-    store.run(c.Finish(lease, tuple(outcomes), first=0))
+    store.run(c.Finish(lease, formatted(tuple(outcomes), store.format), first=0))
     return len(outcomes)
 
 
