@@ -70,6 +70,7 @@ def _measure(options: argparse.Namespace, ground: Ground) -> bool:
     judged = [judge(budget, found.get(budget.measure, {})) for budget in BUDGETS]
     print("\n" + budget_table(judged))
     if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(_document(about, found, judged), indent=1) + "\n")
     return any(entry is None for rounds in found.values() for entries in rounds.values() for entry in entries)
 
