@@ -22,6 +22,7 @@ WITHOUT_STORE = {
     "completion": "it prints what a shell reads",
     "init": "it writes a project",
     "logtool": "it reads files",
+    "multi": "it starts and stops workers by their pidfiles",
     "report": "it says what is known here",
     "shell": "it waits for somebody to type",
     "upgrade": "it reads files",

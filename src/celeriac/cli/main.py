@@ -28,6 +28,7 @@ COMMANDS = {
     "init": ("celeriac.cli.init", "init"),
     "list": ("celeriac.cli.queues", "list_"),
     "logtool": ("celeriac.cli.logtool", "logtool"),
+    "multi": ("celeriac.cli.multi", "multi"),
     "purge": ("celeriac.cli.queues", "purge"),
     "queues": ("celeriac.cli.queues", "queues"),
     "report": ("celeriac.cli.report", "report"),
