@@ -59,6 +59,15 @@ def test_a_detached_worker_works_in_the_background_until_it_is_told_to_stop(proj
         assert not daemon.file.exists()
 
 
+@pytest.mark.parametrize("pool", ["prefork", "solo"])
+def test_a_signal_that_comes_as_soon_as_there_is_a_pidfile_is_heard(idle_project, pool):
+    for _ in range(3):
+        with Daemon(idle_project, "-P", pool) as daemon:
+            os.kill(daemon.pid, signal.SIGTERM)
+            daemon.wait_for_end()
+            assert not daemon.file.exists()
+
+
 def test_a_pidfile_keeps_a_second_worker_away_for_as_long_as_the_first_lives(idle_project):
     with Daemon(idle_project) as daemon:
         for more in ((), ("-D",)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -92,6 +93,7 @@ def _run(
     from celeriac.worker.log.scribe import Log
     from celeriac.worker.order import Order
     from celeriac.worker.pidfile import Pidfile
+    from celeriac.worker.stopping import HEARD_SIGNALS
 
     try:
         if umask is not None:
@@ -109,6 +111,8 @@ def _run(
             held.check()
         _try(context, options)
         detached = Detached(options.log_file)
+    # Who finds the pidfile may send a signal at once: it waits until the launcher listens.
+    signal.pthread_sigmask(signal.SIG_BLOCK, HEARD_SIGNALS)
     with held or contextlib.nullcontext():
         if detached is not None:
             detached.ready()

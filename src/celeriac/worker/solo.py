@@ -30,7 +30,7 @@ from celeriac.worker.lane.lane import allocate
 from celeriac.worker.log.scribe import Log
 from celeriac.worker.log.setup import name_process
 from celeriac.worker.options import WorkerOptions
-from celeriac.worker.stopping import STOP_SIGNALS, Escalation, Stage
+from celeriac.worker.stopping import HEARD_SIGNALS, STOP_SIGNALS, Escalation, Stage
 from celeriac.worker.zygote import doors_of, import_app, receive_fork
 
 
@@ -53,6 +53,7 @@ class Solo:
             signal.signal(number, self._hear)
         # There is nobody to import the code anew beside this one; a terminal may be gone all the same.
         signal.signal(signal.SIGHUP, self._hear if sys.stdin and sys.stdin.isatty() else signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD_SIGNALS)
         core = threading.Thread(target=self._run_core, name="core", daemon=True)
         core.start()
         socket.send_fds(self._to_core, [Word.ZYGOTE], [self._theirs.fileno()])

@@ -19,6 +19,8 @@ from typing import Any
 ECHO_SECONDS = 0.3
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+HEARD_SIGNALS = (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, *STOP_SIGNALS)
+"""All that mean something to a worker, and would end or stop it if it were not there yet to hear them."""
 
 
 class Stage(IntEnum):
