@@ -9,12 +9,15 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from celeriac.cli.global_options import QUIET
 from celeriac.cli.loading import EXIT_FAILED
-from celeriac.cli.nodes import Line, Node
+
+if TYPE_CHECKING:
+    from celeriac.cli.nodes import Node
 
 _LOOK_SECONDS = 0.1
 _FOR_US = {"--nosplash", "--quiet", "-q", "--verbose", "--no-color"}
@@ -57,6 +60,8 @@ Without --pidfile and --logfile they are /var/run/celery/%n.pid and /var/log/cel
 @click.pass_context
 def multi(context: click.Context, verb: str, words: tuple[str, ...]) -> None:
     """Do what the verb says with the workers that are named."""
+    from celeriac.cli.nodes import Line
+
     if verb == "help":
         click.echo(context.get_help())
         return
