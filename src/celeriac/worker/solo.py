@@ -24,7 +24,7 @@ from celeriac.worker.child.forms.threads import Threads
 from celeriac.worker.child.guards.main_thread import MainThreadGuard
 from celeriac.worker.child.guards.watchdog import Watchdog
 from celeriac.worker.child.limits import Limits
-from celeriac.worker.core.process import EXIT_ABANDONED, Word, loop_factory, serve_launcher
+from celeriac.worker.core.process import EXIT_ABANDONED, LOOP_FACTORY, Word, serve_launcher
 from celeriac.worker.lane.frame import Fork, Forked, send_news
 from celeriac.worker.lane.lane import allocate
 from celeriac.worker.log.scribe import Log
@@ -74,7 +74,7 @@ class Solo:
 
     def _run_core(self) -> None:
         try:
-            with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            with asyncio.Runner(loop_factory=LOOP_FACTORY) as runner:
                 self._code = runner.run(serve_launcher(self._from_us, self._lanes, self._options))
         finally:
             if self._code:

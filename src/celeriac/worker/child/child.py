@@ -10,13 +10,12 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from celeriac.app import Celeriac
 from celeriac.worker.child.door import Door
 from celeriac.worker.child.executor import Executor
-from celeriac.worker.child.forms.coroutines import run_async
+from celeriac.worker.child.forms.coroutines import run_async, run_async_when_asked
 from celeriac.worker.child.forms.greenlets import run_greenlets, start_native_thread
 from celeriac.worker.child.forms.plain import run_plain
 from celeriac.worker.child.forms.threads import run_threads
@@ -34,8 +33,11 @@ def run_child(app: Celeriac, worker: str, pool: Pool, sync: Door, asynchronous: 
     memory = Memory(pool.most_memory, (sync, asynchronous)) if pool.most_memory else None
     if any(task.asynchronous for task in app.tasks.values()):
         coroutines = pool.concurrency if pool.kind is Kind.ASYNCIO else app.conf.worker_async_concurrency
-        start = start_native_thread if pool.kind is Kind.GEVENT else _start_thread
-        start(run_async, asynchronous, executor, coroutines, memory)
+        arguments = (asynchronous, executor, coroutines, memory)
+        if pool.kind is Kind.GEVENT:
+            start_native_thread(run_async, *arguments)
+        else:
+            threading.Thread(target=run_async_when_asked, args=arguments, name="async", daemon=True).start()
     watchdog = Watchdog()
     if pool.kind is Kind.GEVENT:
         run_greenlets(sync, executor, pool.width, memory)
@@ -48,7 +50,3 @@ def run_child(app: Celeriac, worker: str, pool: Pool, sync: Door, asynchronous: 
         with contextlib.suppress(Exception):
             stream.flush()
     os._exit(0)
-
-
-def _start_thread(run: Callable[..., Any], *arguments: Any) -> None:
-    threading.Thread(target=run, args=arguments, name="async", daemon=True).start()

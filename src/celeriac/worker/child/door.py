@@ -45,6 +45,13 @@ class Door:
             self.accept(data)
         return True
 
+    def wait_for_news(self) -> bool:
+        """Block until there is something to read, and leave it there; False when the core is gone."""
+        try:
+            return bool(self.sock.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
     def feed(self, data: bytes) -> None:
         """The same for data read elsewhere."""
         for piece in self._splitter.feed(data):

@@ -100,3 +100,9 @@ def run_async(door: Door, executor: Executor, limit: int, memory: Memory | None 
         await AsyncRunner(door, executor, limit, memory).run()
 
     asyncio.run(main())
+
+
+def run_async_when_asked(door: Door, executor: Executor, limit: int, memory: Memory | None = None) -> None:
+    """The same, with an event loop from the first task on: it is a megabyte of a child that is sent none."""
+    if door.wait_for_news():
+        run_async(door, executor, limit, memory)
