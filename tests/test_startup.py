@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from celeriac import Celeriac
+
 APP = """
 from celeriac import Celeriac
 
@@ -17,6 +19,22 @@ app = Celeriac("tasks", broker={url!r})
 @app.task
 def add(x, y):
     return x + y
+"""
+IN_A_CHILD = """
+import os, sys
+
+@app.task
+def modules():
+    return sorted(sys.modules)
+
+@app.task
+def loops():
+    paths = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
+    return sum(os.path.lexists(path) and "eventpoll" in os.readlink(path) for path in paths)
+
+@app.task
+async def aloops():
+    return loops()
 """
 FOR_OPERATORS = {"celeriac.cli", "celeriac.control", "celeriac.dead", "celeriac.delayed", "celeriac.queues"}
 FOR_CALLS = {"celeriac.calling", "celeriac.message", "celeriac.result", "celeriac.sender", "celeriac.store"}
@@ -122,4 +140,28 @@ def test_a_first_call_loads_its_store_and_no_event_loop(store, tmp_path, request
     others = {"celeriac.stores.redis", "celeriac.stores.sqlite", "celeriac.stores.memory"} - {
         f"celeriac.stores.{store}"
     }
-    assert not within(modules, {*FOR_OPERATORS, *FOR_WORKERS, *SLOW, *others})
+    assert not within(modules, {*FOR_OPERATORS, *FOR_WORKERS, *SLOW, *others, "pathlib", "urllib"})
+    assert store == "redis" or "hashlib" not in modules
+
+
+def test_a_launcher_knows_no_command_and_no_store():
+    modules = loaded_by("import celeriac.worker.__main__")
+    assert of_others(modules) <= {"msgspec", "uvloop", "_cython_3_3_0", "cython_runtime"}
+    assert not within(modules, {*FOR_OPERATORS, "celeriac.calling", "celeriac.result", "pathlib", "urllib"})
+    assert not within(modules, {"celeriac.stores.redis", "celeriac.stores.sqlite", "celeriac.stores.memory"})
+
+
+def test_a_child_has_nothing_of_the_command_and_an_event_loop_only_for_coroutines(tmp_path):
+    url = f"sqlite:///{tmp_path}/tasks.db"
+    (tmp_path / "tasks.py").write_text(APP.format(url=url) + IN_A_CHILD)
+    command = [sys.executable, "-m", "celeriac", "-A", "tasks", "worker", "-c", "1"]
+    with subprocess.Popen(command, cwd=tmp_path) as worker:
+        try:
+            with Celeriac(broker=url) as app:
+                modules = set(app.send_task("tasks.modules").get(timeout=40))
+                assert not within(modules, {*FOR_OPERATORS, "click", "celeriac.calling", "pathlib", "urllib"})
+                assert app.send_task("tasks.loops").get(timeout=40) == 0
+                assert app.send_task("tasks.aloops").get(timeout=40) == 1
+                assert app.send_task("tasks.loops").get(timeout=40) == 1
+        finally:
+            worker.terminate()
