@@ -127,6 +127,17 @@ def test_add_ons_are_found_when_they_are_named(monkeypatch):
         lambda text: msgspec.json.decode(bytes.fromhex(text)),
         "application/x-hex",
     )
+    serializers.register(
+        "odd",
+        lambda value: b"\x85" + msgspec.json.encode(value),
+        lambda data: msgspec.json.decode(data[1:]),
+        "application/x-odd",
+        "binary",
+    )
+    odd = format_of("odd")
+    assert [is_final(odd.put(written(status))) for status in STATES] == [status in FINAL for status in STATES]
+    assert odd.read(odd.put(written("SUCCESS"))).result == "v"
+    assert is_final(format_of("msgpack").put(written("SUCCESS")))
     data = serializers.find("hex").write({"status": "SUCCESS", "result": 3})
     assert not is_final(data)
     format = format_of("hex", "gzip")

@@ -14,10 +14,9 @@ PACKED = b"\0celery-compressed\0"
 """How a compressed document begins: the method and a zero byte follow."""
 
 _STATES = rb"(SUCCESS|FAILURE|REVOKED)"
+_FINAL_STATES = ("SUCCESS", "FAILURE", "REVOKED")
 _HEAD = 40
-_JSON_MARKS = tuple(
-    f'"status":{space}"{state}"'.encode() for state in ("SUCCESS", "FAILURE", "REVOKED") for space in ("", " ")
-)
+_JSON_MARKS = tuple(f'"status":{space}"{state}"'.encode() for state in _FINAL_STATES for space in ("", " "))
 _MSGPACK = re.compile(rb"(?:[\x80-\x8f]|\xde..)\xa6status\xa7" + _STATES, re.DOTALL)
 _PICKLE = re.compile(
     rb"\x80.(?:\x95.{8})?\}(?:q.|\x94)?\(?"
@@ -45,8 +44,10 @@ def state_of(document: bytes) -> str | None:
         except Exception:  # whoever reads it hears why
             return None
     kind = kind_of(document)
+    if kind != "application/json" and (known := _recognized(document)) is not None:
+        return known if known in _FINAL_STATES else None
     if kind is None:
-        return _recognized(document)
+        return None
     if kind == "application/json":
         mark = next((mark for mark in _JSON_MARKS if mark in document[:_HEAD]), None)
         return mark.decode().split('"')[3] if mark else None
@@ -88,10 +89,10 @@ def recognize(state: Callable[[bytes], str]) -> None:
 
 
 def _recognized(document: bytes) -> str | None:
+    """The state of a document of an add-on's, final or not; it may begin like any other."""
     for state in _recognizers:
         try:
-            found = state(document)
+            return state(document)
         except Exception:  # it was written by another
             continue
-        return found if found in ("SUCCESS", "FAILURE", "REVOKED") else None
     return None

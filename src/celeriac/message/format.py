@@ -113,7 +113,9 @@ class Format(Struct, frozen=True):
             raise ValueError(f"the stored result is no document: {error}") from error
 
     def _load(self, data: bytes) -> Any:
-        content_type = kind_of(data) or (JSON if self.serializer is None else self.serializer.content_type)
+        content_type, own = kind_of(data), JSON if self.serializer is None else self.serializer.content_type
+        if content_type is None or (content_type != JSON and own not in serializers.BUILT_IN):
+            content_type = own
         if content_type == JSON:
             return values.decode(data)
         if content_type not in self.accept:
