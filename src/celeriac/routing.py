@@ -12,12 +12,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import translate
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from celeriac.config import Settings
 from celeriac.exceptions import ImproperlyConfigured, InvalidOption, QueueNotFound
+
+if TYPE_CHECKING:
+    from celeriac.config import Settings
 
 Options = dict[str, Any]
 Route = Mapping[str, Any] | str | None

@@ -90,7 +90,6 @@ def _run(
     """Become what is asked for, and then the launcher of the worker."""
     from celeriac.exceptions import ImproperlyConfigured
     from celeriac.worker.daemon import Detached, become, mask
-    from celeriac.worker.log.scribe import Log
     from celeriac.worker.order import Order
     from celeriac.worker.pidfile import Pidfile
     from celeriac.worker.stopping import HEARD_SIGNALS
@@ -101,8 +100,11 @@ def _run(
         become(uid, gid)
     except ImproperlyConfigured as error:
         raise click.UsageError(str(error)) from error
-    # What keeps it from being written is said while there is somebody to hear it.
-    Log(options.log_file)
+    if options.log_file is not None:
+        from celeriac.worker.log.scribe import Log
+
+        # What keeps it from being written is said while there is somebody to hear it.
+        Log(options.log_file)
     path = None if pidfile is None else _expanded(pidfile, options.name)
     held = None if path is None else Pidfile(path)
     detached = None
