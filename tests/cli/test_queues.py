@@ -48,6 +48,15 @@ def test_purge_with_celerys_flags(project):
     assert project.prints("list", "bindings").splitlines()[0].split() == ["Queue", "Exchange", "Routing", "Key"]
 
 
+def test_bindings_are_those_that_are_declared(project):
+    (project.folder / "routed.py").write_text(
+        "from celeriac import Exchange, Queue\nfrom proj import app\n"
+        "app.conf.task_queues = [Queue('mail', Exchange('news', 'topic'), routing_key='mail.#')]\n"
+    )
+    rows = json.loads(project.run("list", "bindings", "--json", app="routed").stdout)
+    assert {"queue": "mail", "exchange": "news", "routing_key": "mail.#"} in rows
+
+
 def test_a_result_as_json(project):
     with app_of(project) as app:
         result = app.send_task("proj.add", (1, 2))

@@ -123,11 +123,20 @@ def list_() -> None:
 @forms.json_option
 @click.pass_context
 def bindings(context: click.Context, as_json: bool) -> None:
-    """List the queues with the exchange and the key that lead to each: both are the queue's name."""
-    names = [row.queue for row in load_app(context).queues.list()]
+    """List the queues that are there or declared, with the exchanges and keys that lead to each."""
+    from celeriac.routing import Queues
+
+    app = load_app(context)
+    declared = Queues(app.conf)
+    names = dict.fromkeys([row.queue for row in app.queues.list()] + list(declared.names()))
+    rows = [
+        {"queue": name, "exchange": exchange, "routing_key": key}
+        for name in names
+        for exchange, key in (declared.find(name).keys if name in declared.names() else ((name, name),))
+    ]
     if as_json:
-        return forms.say_json([{"queue": name, "exchange": name, "routing_key": name} for name in names])
+        return forms.say_json(rows)
     click.echo(f"{'Queue':28} {'Exchange':28} Routing Key")
-    for name in names:
-        click.echo(f"{name:28} {name:28} {name}")
+    for row in rows:
+        click.echo(f"{row['queue']:28} {row['exchange']:28} {row['routing_key']}")
     return None
