@@ -19,7 +19,7 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 def json_option(function: F) -> F:
     """`--json`, the same for every command."""
-    return click.option("--json", "as_json", is_flag=True, help="As JSON.")(function)
+    return click.option("-j", "--json", "as_json", is_flag=True, help="As JSON.")(function)
 
 
 def argument_options(function: F) -> F:

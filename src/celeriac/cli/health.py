@@ -18,7 +18,7 @@ _ANSWER_BYTES = 1 << 16
 @click.command()
 @click.option("-n", "--hostname", help="Only the worker of this name.")
 @click.option("--ready", is_flag=True, help="Whether it takes new work, instead of whether it lives.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, a line for each worker.")
+@click.option("-j", "--json", "as_json", is_flag=True, help="As JSON, a line for each worker.")
 @click.option("-t", "--timeout", type=float, default=3.0, show_default=True, help="Seconds to wait for an answer.")
 @click.pass_context
 def health(context: click.Context, hostname: str | None, ready: bool, as_json: bool, timeout: float) -> None:
