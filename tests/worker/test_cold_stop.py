@@ -53,7 +53,7 @@ def test_what_runs_is_given_back_and_cut_off(scene: Scene, way) -> None:
 
 def test_what_runs_here_has_stopped_before_it_begins_elsewhere(scene: Scene) -> None:
     worker = scene.ready_worker(1)
-    result = scene.send("tick", 1, 1.0)
+    result = scene.send("tick", 1, 3.0)
     scene.ledger.wait_for_ends(20)
     other = scene.ready_worker(1)
     quit_worker(worker)
