@@ -10,8 +10,9 @@ import asyncio
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -20,6 +21,8 @@ from celeriac.store import contract as c
 from celeriac.store.lease import Watch
 from celeriac.stores.redis import layout, scripts, session, verbs
 from celeriac.worker.core import core
+from celeriac.worker.launcher import launch
+from celeriac.worker.order import Order
 
 ACK_SECONDS = 1.0
 
@@ -96,9 +99,15 @@ def trust_clock() -> None:
     Watch.look = look  # type: ignore[method-assign]
 
 
+def stay(order: Order) -> NoReturn:
+    """Be the launcher without exec(2), which would leave the mutation behind."""
+    sys.exit(launch(order.options))
+
+
 MUTATIONS = {"no_fence": no_fence, "slow_finish": slow_finish, "ack_first": ack_first, "trust_clock": trust_clock}
 
 if __name__ == "__main__":
     MUTATIONS[os.environ["TEST_MUTANT"]]()
     core._RECONNECT_SECONDS = (0.05, 0.05)
+    Order.carry_out = stay  # type: ignore[assignment,method-assign]
     main()
