@@ -94,6 +94,7 @@ def test_a_worker_that_works_and_one_that_stops(scene: Scene, runtime: Path, por
     gate = scene.new_gate()
     probed = Probed(scene, runtime, port)
     assert probed.get("/live")[0] == 200
+    wait_until(lambda: probed.get("/ready")[0] == 200, 10, "a lease")
     status, body = probed.get("/ready")
     assert (status, body["worker"], body["ready"], body["children"]) == (200, "w0@here", True, 1)
     done = probed.command("--ready")
