@@ -17,7 +17,7 @@ demo: venv ## analyse Python's standard library with a task a module, losing a p
 	$(RUN) -m celeriac.demo $(ARGS)
 
 test: venv venv-compat venv-starters venv-docs servers ## run all tests here, and the quick ones on every other Python found
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m tools.parts $(ARGS)
 	$(RUN) -m tools.matrix -m "not slow and not chaos" $(ARGS)
 
 check: venv ## lint, formatting, types, floors, sizes; needs no server

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from celeriac.exceptions import WorkerLostError
+from celeriac.exceptions import RemoteError, WorkerLostError
 from tests.bad_input.stage import Stage
 
 
@@ -31,3 +31,11 @@ def test_a_child_without_descriptors_goes_on(stage: Stage) -> None:
     data = "x" * 3_000_000
     for _ in range(4):
         assert stage.send("echo", data).get(timeout=20) == data
+
+
+def test_where_no_event_loop_can_be_had_another_child_runs_the_coroutines(stage: Stage) -> None:
+    for _ in range(4):
+        assert stage.send("eat_descriptors", True).get(timeout=20) >= 0
+    for result in [stage.send("error_async", "exit") for _ in range(8)]:
+        with pytest.raises(RemoteError):
+            result.get(timeout=20)

@@ -69,6 +69,11 @@ class Door:
         else:
             self.cancel(said.number, said.reason)
 
+    def ask_to_be_replaced(self) -> None:
+        """Begin nothing more, and let the core know: another child is to run what waits here."""
+        self.lane.retiring = True
+        self.notify()
+
     @property
     def held_up(self) -> bool:
         """Whether nothing may begin for now: the lease may be over, or the child asks to be replaced."""

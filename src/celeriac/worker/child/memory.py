@@ -34,8 +34,7 @@ class Memory:
             return
         self.over = True
         for door in self._doors:
-            door.lane.retiring = True
-        self._doors[0].notify()
+            door.ask_to_be_replaced()
 
     def _resident(self) -> int:
         if self._statm < 0:

@@ -168,6 +168,7 @@ class Dispatcher:
     def outcomes_waiting(self) -> None:
         """A child has woken the core."""
         self.collect()
+        self.warden.replace_those_that_ask()
         self.hand_out()
         self.news()
 

@@ -98,8 +98,6 @@ class Warden:
             self._hand_out_verdicts()
         if self._desk.ledger.suspects and not self._desk.stopping:
             self._hand_out_suspects()
-        if self._desk.pool.most_memory:
-            self._replace_grown()
         for child in [child for child in self._desk.children.values() if child.retiring or child.alone]:
             if child.retiring:
                 self._let_go(child)
@@ -114,12 +112,12 @@ class Warden:
             if child.sync.quota.left <= 0 and not child.retiring:
                 self.keeper.retire(child)
 
-    def _replace_grown(self) -> None:
-        """Children that say they have grown too large are replaced; they begin nothing more."""
+    def replace_those_that_ask(self) -> None:
+        """Children that say they can go on no longer, too large perhaps, are replaced; they begin nothing more."""
         for child in list(self._desk.children.values()):
-            grown = child.sync.lane.retiring or child.asynchronous.lane.retiring
-            if self.keeper is not None and grown and not child.retiring:
-                logger.info("child %d has grown too large and is replaced", child.pid)
+            asks = child.sync.lane.retiring or child.asynchronous.lane.retiring
+            if asks and self.keeper is not None and not child.retiring:
+                logger.info("child %d asks to be replaced", child.pid)
                 self.keeper.retire(child)
 
     def _let_go(self, child: Child) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 
 from celeriac.exceptions import TaskRevokedError
@@ -11,6 +12,8 @@ from celeriac.worker.child.executor import Executor
 from celeriac.worker.child.guards.coroutine import CoroutineGuard
 from celeriac.worker.child.memory import Memory
 from celeriac.worker.lane.frame import PIECE_BYTES
+
+logger = logging.getLogger("celeriac.worker")
 
 monotonic = time.monotonic
 
@@ -103,6 +106,17 @@ def run_async(door: Door, executor: Executor, limit: int, memory: Memory | None 
 
 
 def run_async_when_asked(door: Door, executor: Executor, limit: int, memory: Memory | None = None) -> None:
-    """The same, with an event loop from the first task on: it is a megabyte of a child that is sent none."""
-    if door.wait_for_news():
-        run_async(door, executor, limit, memory)
+    """The same, with an event loop from the first task on: it is a megabyte of a child that is sent none.
+
+    A child to which plain tasks have left nothing for one, no descriptors perhaps, asks to be replaced.
+    """
+    if not door.wait_for_news():
+        return
+    try:
+        loop = asyncio.new_event_loop()
+    except Exception:
+        logger.exception("no event loop can be had in this process any more")
+        door.ask_to_be_replaced()
+        return
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(AsyncRunner(door, executor, limit, memory).run())
