@@ -66,6 +66,7 @@ def test_a_signal_that_comes_as_soon_as_there_is_a_pidfile_is_heard(idle_project
             os.kill(daemon.pid, signal.SIGTERM)
             daemon.wait_for_end()
             assert not daemon.file.exists()
+            assert "Traceback" not in daemon.log.read_text()
 
 
 def test_a_pidfile_keeps_a_second_worker_away_for_as_long_as_the_first_lives(idle_project):

@@ -23,6 +23,7 @@ def test_what_runs_ends_and_the_rest_goes_back(scene: Scene, number: signal.Sign
     waiting = scene.send_many("quick", [(number,) for number in range(1, 100)])
     told = time.monotonic()
     worker.tell(number)
+    wait_until(lambda: worker.said("stopping: nothing new"), 1, "word of the stop")
     wait_until(lambda: scene.waiting() == 99, 1, "return of what had not begun")
     assert time.monotonic() - told < 1
     open_gate(gate)
@@ -121,3 +122,14 @@ def test_a_worker_that_imports_its_app_still_ends_at_once(any_scene: Scene) -> N
     worker = any_scene.worker("-c", "1")
     wait_until(lambda: worker.core, 10, "core")
     assert worker.stop(5) == 0
+
+
+@pytest.mark.parametrize("pool", ["prefork", "solo"])
+def test_told_to_stop_at_any_moment_of_its_start_it_ends(any_scene: Scene, pool: str) -> None:
+    for moment in range(10):
+        worker = any_scene.worker("-c", "1", "-P", pool)
+        time.sleep(0.03 * moment)
+        worker.tell(signal.SIGTERM)
+        # The command itself, before it becomes a worker, ends as any other program.
+        assert worker.wait(10) in (0, -signal.SIGTERM)
+        assert not worker.said("Traceback")

@@ -9,6 +9,7 @@ are heard when the task lets the interpreter hear them: not within one long call
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -57,10 +58,12 @@ class Solo:
         core = threading.Thread(target=self._run_core, name="core", daemon=True)
         core.start()
         socket.send_fds(self._to_core, [Word.ZYGOTE], [self._theirs.fileno()])
-        app = import_app(self._control, self._log.pen, self._options)
-        if app is not None:
-            name_process("MainProcess")
-            self._serve(app)
+        # A core that was told to stop before it had anything to do is gone, and hears no news.
+        with contextlib.suppress(BrokenPipeError):
+            app = import_app(self._control, self._log.pen, self._options)
+            if app is not None:
+                name_process("MainProcess")
+                self._serve(app)
         core.join()
         self._log.end()
         return self._code

@@ -53,7 +53,10 @@ def describe(app: Celeriac) -> Manifest:
 def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log, parent: int) -> NoReturn:
     """The life of the zygote, in a process forked for it."""
     die_with_parent(parent)
-    app = import_app(control, log.keep_pen(), options)
+    try:
+        app = import_app(control, log.keep_pen(), options)
+    except BrokenPipeError:
+        os._exit(0)  # a core that was told to stop before it had anything to do is gone
     if app is None:
         os._exit(EXIT_IMPORT)
     gc.collect()

@@ -145,7 +145,7 @@ class Crew:
         self._events = events
         self._loop = asyncio.get_running_loop()
         self._control: socket.socket | None = None
-        self._wanted = False
+        self._wanted = self._over = False
         self._early = [0] * len(pools)
 
     @property
@@ -213,6 +213,9 @@ class Crew:
 
     def _take_over(self, control: socket.socket, manifest: Manifest) -> None:
         """Let this zygote fork all children from now on, and let those of an earlier one end."""
+        if self._over:
+            self._drop(control)
+            return
         earlier, self._control = self._control, control
         self._events.zygote_ready(manifest)
         self._wanted = True
@@ -403,8 +406,8 @@ class Crew:
         return min(longest, shortest * (1 << min(deaths - 2, 10)))
 
     def stop(self) -> None:
-        """Let all children go: they end when they find their sockets closed."""
-        self._wanted = False
+        """Let all children go: they end when they find their sockets closed. No zygote is listened to any more."""
+        self._wanted, self._over = False, True
         for child in self._living():
             child.gone = True
             self._close(child)

@@ -135,6 +135,8 @@ class CoreProcess:
             return EXIT_UNAVAILABLE
         finally:
             self._health.close()
+            # In a solo worker, a child that was asked for just before lives on in this process.
+            self.crew.stop()
             if self._failure:
                 print(self._failure, file=sys.__stderr__)
 
