@@ -93,7 +93,7 @@ def test_a_serializer_of_an_add_on_writes_arguments_and_results(run, broker, tmp
                 return value
 
             print("addon" in sys.modules)
-            with InProcessWorker(app), app:
+            with app, InProcessWorker(app):
                 result = echo.delay({{"a": [1, None]}})
                 print(result.get(20), "addon" in sys.modules)
                 (raw,) = app.store.run(ReadResults((result.id,)))

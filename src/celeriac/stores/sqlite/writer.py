@@ -73,10 +73,15 @@ class Writer:
         raise OperationalError(f"the database was kept locked by another process for {deadline:g} s")
 
     def close(self) -> None:
-        """Finish what was submitted, end the thread and close the connection."""
+        """Finish what was submitted, end the thread and close the connection, until somebody needs them again."""
         if self._thread is not None:
             self._doorbell.put(False)
             self._thread.join(_CLOSE_SECONDS)
+            self._thread = None
+            if self._pending:
+                # A worker in this process goes on, and has asked for something just now.
+                self._start()
+                self._doorbell.put(True)
         self._committer.close()
 
     def _start(self) -> None:
