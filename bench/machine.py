@@ -26,7 +26,7 @@ def describe(folder: Path, redis_version: str, peers: str) -> dict[str, str]:
     if not Path(peers).exists():
         sys.exit(f"{peers} is missing: `make venv-bench` makes it, --peers names another one")
     return {
-        "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.release().partition("-")[0]}",
+        "machine": f"{os.cpu_count()} cores, {_processor()}, {_kernel()}",
         "servers": f"Redis {redis_version}, no persistence, on 127.0.0.1",
         "ours": _versions(sys.executable, "msgspec", "redis", "hiredis", "uvloop"),
         "theirs": _versions(peers, "celery", "kombu", "huey", "dramatiq", "taskiq", "taskiq-redis", "redis", "hiredis"),
@@ -37,6 +37,10 @@ def describe(folder: Path, redis_version: str, peers: str) -> dict[str, str]:
 def _versions(python: str, *packages: str) -> str:
     done = subprocess.run([python, "-c", _VERSIONS, *packages], capture_output=True, text=True, check=True)
     return ", ".join(f"{name} {version}" for name, version in json.loads(done.stdout).items())
+
+
+def _kernel() -> str:
+    return f"{platform.system()} {platform.release().partition('-')[0]}"
 
 
 def _processor() -> str:
