@@ -7,7 +7,7 @@ RUN := .venv/bin/python
 CHECKED := $(wildcard src tests tools bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench chaos compat docs recording clean venv venv-compat venv-bench venv-starters venv-docs servers
+.PHONY: help demo test check format bench chaos compat docs recording clean venv venv-compat venv-bench venv-plain venv-starters venv-docs servers
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r door does; do \
@@ -31,7 +31,7 @@ format: venv ## sort the imports and lay the code out as `make check` wants it
 	$(RUN) -m ruff check --fix $(CHECKED)
 	$(RUN) -m ruff format $(CHECKED)
 
-bench: venv venv-bench servers ## measure beside Celery, huey, dramatiq and taskiq, in one run
+bench: venv venv-plain venv-bench servers ## measure beside Celery, huey, dramatiq and taskiq, in one run
 	$(RUN) -m bench.run $(ARGS)
 
 chaos: venv servers ## kill, freeze and cut off everything, for long
@@ -55,6 +55,9 @@ venv:
 
 venv-compat:
 	@$(PYTHON) -m tools.environment .venv-compat requirements/compat.txt
+
+venv-plain:
+	@$(PYTHON) -m tools.environment .venv-plain requirements/plain.txt --editable
 
 venv-bench:
 	@$(PYTHON) -m tools.environment .venv-bench requirements/bench.txt

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,9 +25,9 @@ class Contestant:
     on_sqlite: bool = False
     stop_signal: signal.Signals = signal.SIGTERM
 
-    def python(self, peers: str) -> str:
-        """Its interpreter, given that of the other systems."""
-        return sys.executable if self.ours else peers
+    def python(self, ours: str, peers: str) -> str:
+        """Its interpreter, given ours and that of the other systems."""
+        return ours if self.ours else peers
 
 
 def _celery(*pool: str) -> list[str]:

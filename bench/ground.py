@@ -25,10 +25,10 @@ _PRODUCER_SECONDS = 300.0
 class Ground:
     """One server and one folder; the folder's device takes the logs of all workers, and SQLite's file."""
 
-    def __init__(self, server: BenchServer, folder: Path, peers: str) -> None:
+    def __init__(self, server: BenchServer, folder: Path, ours: str, peers: str) -> None:
         self.server = server
         self.folder = folder
-        self._peers = peers
+        self._ours, self._peers = ours, peers
 
     def lay_out(self, contestant: Contestant, count: int, *, results: bool, waited_for: bool = False) -> Plot:
         """Clean up, refuse if somebody else is on the server, and make room for a run of `count` tasks."""
@@ -45,7 +45,7 @@ class Ground:
             "BENCH_WAITED_FOR": "1" if waited_for else "0",
             VARIABLE: str(self.folder / "marks"),
         }
-        return Plot(self, contestant, marks, contestant.python(self._peers), environment)
+        return Plot(self, contestant, marks, contestant.python(self._ours, self._peers), environment)
 
     @property
     def database(self) -> Path:

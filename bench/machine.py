@@ -21,14 +21,15 @@ print(json.dumps(found))
 """
 
 
-def describe(folder: Path, redis_version: str, peers: str) -> dict[str, str]:
+def describe(folder: Path, redis_version: str, ours: str, peers: str) -> dict[str, str]:
     """Name to text, ready to print. Raises `SystemExit` when the other systems' interpreter is not there."""
-    if not Path(peers).exists():
-        sys.exit(f"{peers} is missing: `make venv-bench` makes it, --peers names another one")
+    for python, made_by, option in ((ours, "venv-plain", "--ours"), (peers, "venv-bench", "--peers")):
+        if not Path(python).exists():
+            sys.exit(f"{python} is missing: `make {made_by}` makes it, {option} names another one")
     return {
         "machine": f"{os.cpu_count()} cores, {_processor()}, {_kernel()}",
         "servers": f"Redis {redis_version}, no persistence, on 127.0.0.1",
-        "ours": _versions(sys.executable, "msgspec", "redis", "hiredis", "uvloop"),
+        "ours": _versions(ours, "msgspec", "hiredis", "uvloop"),
         "theirs": _versions(peers, "celery", "kombu", "huey", "dramatiq", "taskiq", "taskiq-redis", "redis", "hiredis"),
         "folder": f"{folder} on {_filesystem(folder)}",
     }

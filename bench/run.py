@@ -30,6 +30,7 @@ from bench.server import BenchServer, Crowded
 from bench.table import Judged, Rounds, budget_table, judge, measure_table
 from tools.servers.program import ServerMissing
 
+_OURS = ROOT / ".venv-plain" / "bin" / "python"
 _PEERS = ROOT / ".venv-bench" / "bin" / "python"
 _QUICK = 0.1
 
@@ -44,7 +45,7 @@ def main() -> None:
             tempfile.TemporaryDirectory(prefix="celeriac-bench-", dir=options.folder) as name,
             BenchServer(Path(name, "redis")) as server,
         ):
-            sys.exit(_measure(options, Ground(server, Path(name), options.peers)))
+            sys.exit(_measure(options, Ground(server, Path(name), options.ours, options.peers)))
     except (ServerMissing, Crowded) as refusal:
         sys.exit(f"no figures: {refusal}")
     except KeyboardInterrupt:
@@ -53,7 +54,7 @@ def main() -> None:
 
 def _measure(options: argparse.Namespace, ground: Ground) -> bool:
     """Run what was asked for; whether any run failed."""
-    about = machine.describe(ground.folder, ground.server.version, options.peers)
+    about = machine.describe(ground.folder, ground.server.version, options.ours, options.peers)
     if options.quick:
         about["quick"] = "a tenth of the tasks: it shows that everything runs, its figures and verdicts mean little"
     print("\n".join(f"{name}: {text}" for name, text in about.items()))
@@ -102,6 +103,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--systems", type=_choice(systems), default=systems, metavar="NAMES", help=", ".join(systems))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure of every round there")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="where to put logs and SQLite's file; a real disk")
+    parser.add_argument("--ours", default=str(_OURS), metavar="PYTHON", help="our interpreter")
     parser.add_argument("--peers", default=str(_PEERS), metavar="PYTHON", help="the interpreter of the other systems")
     options = parser.parse_args()
     options.rounds = options.rounds or (1 if options.quick else 3)
