@@ -22,7 +22,8 @@ import struct
 
 from celeriac.worker.lane.semaphore import ROOM, Semaphore, semaphore_in
 
-SIZE = 1 << 20
+SIZE = 1 << 18
+"""Room for some hundred outcomes. What is used goes round through all of it, so it is memory that every child has."""
 SPAN = 2048
 """Sequence numbers that can be outstanding at once: a flag is reused after so many."""
 
