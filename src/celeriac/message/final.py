@@ -9,12 +9,13 @@ import re
 from collections.abc import Callable
 
 from celeriac.message import compression
+from celeriac.states import READY_STATES
 
 PACKED = b"\0celery-compressed\0"
 """How a compressed document begins: the method and a zero byte follow."""
 
-_STATES = rb"(SUCCESS|FAILURE|REVOKED)"
-_FINAL_STATES = ("SUCCESS", "FAILURE", "REVOKED")
+_FINAL_STATES = sorted(READY_STATES)
+_STATES = f"({'|'.join(_FINAL_STATES)})".encode()
 _HEAD = 40
 _JSON_MARKS = tuple(f'"status":{space}"{state}"'.encode() for state in _FINAL_STATES for space in ("", " "))
 _MSGPACK = re.compile(rb"(?:[\x80-\x8f]|\xde..)\xa6status\xa7" + _STATES, re.DOTALL)

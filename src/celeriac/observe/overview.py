@@ -54,16 +54,9 @@ class WorkerView(Struct, frozen=True):
     rate: float | None = None
 
 
-class QueueView(Struct, frozen=True):
-    """A queue, as `QueueState`; with messages a second that came in and that workers took out, where that is known."""
+class QueueView(QueueState, frozen=True):
+    """A queue, with messages a second that came in and that workers took out, where that is known."""
 
-    queue: str
-    ready: int
-    delayed: int
-    claimed: int
-    dead: int
-    paused: bool
-    oldest: float | None = None
     rate_in: float | None = None
     rate_out: float | None = None
 
