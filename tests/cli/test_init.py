@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import pytest
 
 from tests.guard import Guard
 from tests.worker.ledger import wait_until
+from tools.servers.port import free_port, listens
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv-starters" / "bin" / "python"
@@ -143,17 +143,6 @@ def test_on_redis_only_the_url_is_another(project, redis_url):
 def ask(method: str, url: str) -> Any:
     with urlopen(Request(url, method=method, data=b"" if method == "POST" else None), timeout=20) as answer:
         return json.load(answer)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize("framework", ["plain", "django", "flask", "fastapi"])

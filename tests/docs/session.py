@@ -6,7 +6,6 @@ import configparser
 import json
 import os
 import re
-import socket
 import stat
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from tests.docs.blocks import PARSED, ROOT, SHOWN, Block
 from tests.docs.likeness import alike, missing
 from tests.guard import Guard
 from tests.worker.ledger import wait_until
+from tools.servers.port import free_port, listens
 
 MARKER = "--- that was all of it ---"
 REDIS = "redis://localhost:6379/0"
@@ -150,7 +150,7 @@ class Session:
         """With servers and ports of this run in the place of the usual ones."""
         for usual in [REDIS] * (REDIS in text) + [port for port in PORTS if f":{port}" in text or f" {port}" in text]:
             if usual not in self._said:
-                self._said[usual] = self._new_redis_url() if usual == REDIS else str(_free_port())
+                self._said[usual] = self._new_redis_url() if usual == REDIS else str(free_port())
             text = text.replace(usual, self._said[usual])
         return text
 
@@ -203,7 +203,7 @@ class Session:
         self._running.append(_Running(line, int(printed), log, shown, Guard(int(printed))))
         port = re.search(r"(?:port|--noreload) (\d+)", line)
         if port:
-            wait_until(lambda: _listens(int(port[1])), 20, line)
+            wait_until(lambda: listens(int(port[1])), 20, line)
 
     def _logs(self) -> str:
         """The end of what each worker said."""
@@ -243,14 +243,3 @@ def parse(language: str, text: str) -> None:
         list(yaml.safe_load_all(text))
     else:
         configparser.ConfigParser(strict=False, interpolation=None).read_string(text)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0

@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -18,6 +17,7 @@ import pytest
 
 from tests.guard import Guard
 from tests.worker.ledger import wait_until
+from tools.servers.port import free_port
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "stopping.md").read_text()
 (APP,) = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
@@ -28,10 +28,7 @@ COMMANDS = [json.loads(found) for found in re.findall(r'\["celeriac".*?\]', DOCU
 @pytest.fixture
 def port() -> int:
     """In place of the one in the document, which may be taken."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
+    return free_port()
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from celeriac.exceptions import ImproperlyConfigured, OperationalError
 from celeriac.store import contract as c
 from celeriac.stores.redis.address import parse
 from tests.worker.processes import Worker
-from tools.servers.redis import RedisServer, free_port
+from tools.servers.port import free_port
+from tools.servers.redis import RedisServer
 
 APP = """
 import os

@@ -24,6 +24,7 @@ from celeriac.worker.core.health import Health, HealthServer, judge
 from tests.worker.ledger import wait_until
 from tests.worker.processes import ROOT, Worker
 from tests.worker.scene import Scene, open_gate
+from tools.servers.port import free_port
 from tools.servers.redis import RedisServer
 
 WELL, UNWELL, NOBODY = 0, 1, 69
@@ -46,10 +47,7 @@ def scene(any_scene: Scene) -> Scene:
 @pytest.fixture
 def port() -> int:
     """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
+    return free_port()
 
 
 class Probed:
