@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.environment import ROOT
-from tools.parts import LONG, split
+from tools.parts import LONG, End, split
 
 
 def test_each_test_is_in_one_part() -> None:
@@ -21,6 +21,15 @@ def test_each_test_is_in_one_part() -> None:
     assert len(set(paths)) == len(paths)
     for module in folder.rglob("test_*.py"):
         assert sum(module == path or path in module.parents for path in paths) == 1, module
+
+
+def test_the_end_of_a_part_tells_what_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    end = End("stores")
+    why = ["E  why\n", "E  and more\n", "FAILED tests/a.py::b\n"]
+    end.read(["one\n", *why, *(f"{number}\n" for number in range(9)), "INTERNALERROR\n"])
+    assert end.failures == ["E  why", "FAILED tests/a.py::b"]
+    assert list(end.last) == [*map(str, range(2, 9)), "INTERNALERROR"]
+    assert capsys.readouterr().out.startswith("stores | one\nstores | E  why")
 
 
 @pytest.mark.slow
@@ -47,4 +56,6 @@ def test_one_part_that_fails_is_a_failure(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "others | " in done.stdout
-    assert "on purpose" in done.stdout
+    head, reason, failed = done.stdout.splitlines()[-3:]
+    assert (head, reason) == ("others ended with 1:", "  E   Failed: on purpose")
+    assert failed.startswith("  FAILED tests/tools/test_parts.py::test_each_test_is_in_one_part")
