@@ -16,19 +16,27 @@ from tests.worker.scene import Scene, open_gate
 pytestmark = pytest.mark.slow
 
 GONE_SECONDS = 0.1
+AGAIN_SECONDS = 1.0
 TAKEN_OVER_SECONDS = 1.0
 
 
-def test_a_dead_zygote_is_replaced_and_what_its_children_had_returns(scene: Scene) -> None:
+def test_a_dead_zygote_is_replaced_and_what_its_children_had_returns(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
     worker = scene.ready_worker(2)
     results = scene.send_many("slow", [(number, 0.01) for number in range(400)])
     scene.ledger.wait_for_starts(50)
     zygote, children = worker.zygote, worker.children
     with watch(zygote, *children) as ends:
+        killed = time.monotonic_ns()
         os.kill(zygote, signal.SIGKILL)
         wait_gone(ends, GONE_SECONDS)
     assert gather(results, timeout=20) == list(range(400))
     starts = scene.ledger.starts()
+    pause = next(record.when for record in starts if record.pid not in children) - killed
+    with capsys.disabled():
+        print(f"\n  the first task after the kill of a zygote began after {pause / 1e6:.0f} ms")
+    assert pause < AGAIN_SECONDS * 1e9
     for child in children:
         # What it was running when it was killed, and nothing else, began again.
         assert sum(record.pid == child and len(scene.ledger.starts(record.task)) > 1 for record in starts) <= 1

@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import dataclass
 
 from celeriac.worker.core.process import Word, run_core
 from celeriac.worker.lane.lane import Lane, allocate, new_memory
@@ -29,6 +30,7 @@ from celeriac.worker.zygote import EXIT_IMPORT, run_zygote
 _SIZES = {signal.SIGTTIN: Word.GROW, signal.SIGTTOU: Word.SHRINK}
 """As gunicorn has them: one child more, one less."""
 _SIGNALS = (signal.SIGCHLD, signal.SIGHUP, *_SIZES, *STOP_SIGNALS)
+_EARLY_SECONDS = 1.0
 _PAUSE_SECONDS = (0.2, 5.0)
 _EXIT_ABANDONED = 1
 _UNSAID_CHILDREN = 64
@@ -44,6 +46,28 @@ def launch(options: WorkerOptions) -> int:
     return code
 
 
+@dataclass(slots=True)
+class Succession:
+    """When a zygote that has ended is followed by the next, on the monotonic clock. Pure.
+
+    At once, since nothing runs until it is there; but one that lived for less than a second, or could not import
+    the app, is not followed before a pause, which doubles while that goes on: from 0.2 s to 5 s. In the first
+    pause the core ends the worker, if it is the app that cannot be imported.
+    """
+
+    started: float = 0.0
+    """When the newest was started."""
+    _early: int = 0
+
+    def due(self, now: float, *, unfit: bool) -> float:
+        """When to start the next one."""
+        self._early = self._early + 1 if unfit or now - self.started < _EARLY_SECONDS else 0
+        if not self._early:
+            return now
+        shortest, longest = _PAUSE_SECONDS
+        return now + min(longest, shortest * (1 << min(self._early - 1, 10)))
+
+
 class Launcher:
     """The parent of a worker's processes."""
 
@@ -55,7 +79,7 @@ class Launcher:
         self._zygotes: list[int] = []
         """Those that live, the newest last."""
         self._zygote_due = float("inf")
-        self._pause = _PAUSE_SECONDS[0]
+        self._succession = Succession()
         self._escalation = Escalation.of(os.environ)
         self._at_terminal = bool(sys.stdin and sys.stdin.isatty())
         """Then SIGHUP says that the terminal is gone."""
@@ -90,6 +114,7 @@ class Launcher:
             self._to_core.close()
             run_zygote(theirs, self._lanes, self._options, self._log, launcher)
         self._zygotes.append(zygote)
+        self._succession.started = time.monotonic()
         # A core that is gone is found by SIGCHLD next.
         with contextlib.suppress(OSError):
             socket.send_fds(self._to_core, [Word.ZYGOTE], [ours.fileno()])
@@ -156,9 +181,7 @@ class Launcher:
         unfit = os.WIFEXITED(status) and os.WEXITSTATUS(status) == EXIT_IMPORT
         if not newest or (unfit and self._zygotes) or self._escalation.stage != Stage.RUNNING:
             return
-        # The core ends by itself when the app cannot be imported; give it the time to.
-        self._zygote_due = time.monotonic() + self._pause
-        self._pause = min(2 * self._pause, _PAUSE_SECONDS[1]) if unfit else _PAUSE_SECONDS[0]
+        self._zygote_due = self._succession.due(time.monotonic(), unfit=unfit)
 
     def _kill_zygotes(self) -> None:
         for zygote in self._zygotes:
