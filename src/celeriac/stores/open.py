@@ -91,6 +91,17 @@ def open_store(
     return store
 
 
+def preload() -> None:
+    """Import the store that will most likely be named, before any is: Redis where its extra is installed, else SQLite.
+
+    For a process that forks: what is imported before is shared, and an import afterwards copies the pages it touches.
+    """
+    try:
+        import celeriac.stores.redis.session
+    except ImportError:
+        import celeriac.stores.sqlite  # noqa: F401
+
+
 def _not_a_store(result_backend: str) -> ImproperlyConfigured:
     """The error for a result backend of Celery's; of a URL only the scheme is shown, for there are passwords in it."""
     scheme, is_url, _ = result_backend.partition("://")

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
+# Until the fork: what a collection frees is holes in the pages that core and children share, and each copies a page
+# to fill one. `launch` turns it on again.
+gc.disable()
+
 import contextlib
 import sys
 

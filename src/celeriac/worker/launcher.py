@@ -19,6 +19,7 @@ import sys
 import time
 from dataclasses import dataclass
 
+from celeriac.stores.open import preload
 from celeriac.worker.core.process import Word, run_core
 from celeriac.worker.lane.lane import Lane, allocate, new_memory
 from celeriac.worker.log.scribe import Log
@@ -41,6 +42,10 @@ SPARE_CHILDREN = 8
 def launch(options: WorkerOptions) -> int:
     """Run a worker until it ends; its exit code. `stopping` says what each signal means."""
     log = Log(options.log_file)
+    preload()
+    # What is there now stays, and its pages are shared: no collection is to look at it, or to free a part of it.
+    gc.freeze()
+    gc.enable()
     code = Solo(options, log).run() if options.alone else Launcher(options, log).run()
     log.finish()
     return code
@@ -88,8 +93,6 @@ class Launcher:
     def run(self) -> int:
         """Fork, wait, and clean up."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        gc.collect()
-        gc.freeze()
         launcher = os.getpid()
         self._core = os.fork()
         if self._core == 0:
