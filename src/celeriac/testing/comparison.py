@@ -2,8 +2,8 @@
 
 The requests are drawn from what the memory store knows at that moment, so that most of them hit something;
 some name claims, leases and ids that are gone. What depends on the clock or on the store is compared in part:
-of the time until a message is due only whether there is one (delays are none or an hour), of peers only who
-they are, of dead letters and delayed messages not the time, of all queues those that are not empty.
+of the time until a message is due only whether there is one (delays are none or an hour), of messages due at the same
+time only that they are there, of peers only who they are, of dead letters and delayed messages not the time, of all queues those that are not empty.
 """
 
 from __future__ import annotations
@@ -217,8 +217,9 @@ class Comparison:
         self._both(c.Delayed(choice(("", *_QUEUES)), choice(("", "i", "id1", "s")), limit=1000))
 
     def _adjustment(self, id: str) -> c.Adjustment:
-        choice = self._random.choice
-        return c.Adjustment(id, choice((None, 0, _HOUR)), self._some_raw(), choice((None, *_QUEUES)))
+        """Due in an hour, or for so long that it is due before or after any other, whatever the clocks say."""
+        choice, overdue = self._random.choice, -1000 * next(self._numbers)
+        return c.Adjustment(id, choice((None, overdue, _HOUR)), self._some_raw(), choice((None, *_QUEUES)))
 
     def _change_dead(self) -> None:
         choice, draw = self._random.choice, self._random.randrange

@@ -89,7 +89,7 @@ _DEAD_KEYS = (layout.DEAD, layout.DEAD_LETTERS, layout.DEAD_COUNTS)
 def _finish(request: c.Finish, place: Place) -> Command:
     lease = request.lease
     keys = [layout.LEASES, layout.claims_key(lease.worker), *_DELAYED_KEYS, *_DEAD_KEYS]
-    keys += (layout.ADVANCE_LIST, layout.FLOORS)
+    keys += (layout.ADVANCE_LIST, layout.FLOORS, layout.QUEUES)
     if request.count:
         keys += layout.sources(request.queues)
     arguments = [

@@ -53,6 +53,16 @@ class Finishing:
         assert raws(reply.claims) == [b"b", b"next"]
         assert all_raws(store, "other") == [b"aside"]
 
+    def test_a_queue_that_only_a_successor_came_to_is_known(self, store: c.Store) -> None:
+        put(store, b"a")
+        hand = Hand(store)
+        [a] = hand.claim()
+        hand.finish(c.Outcome(a.id, successors=(c.Message("s1", "aside", b"b", 6), c.Message("s2", "later", b"c"))))
+        hand.close()
+        filled = {stats.queue: stats.ready for stats in store.run(c.Stats()) if stats.ready}
+        assert filled == {"aside": 1, "later": 1}
+        assert store.run(c.Locate("b")).ready == (c.Sighting("aside", 0, b"b"),)
+
     def test_a_successor_can_be_delayed(self, store: c.Store) -> None:
         put(store, b"a")
         hand = Hand(store)

@@ -109,21 +109,28 @@ class Sessions:
 
         _with_session(store, work)
 
-    def test_who_waits_is_woken_by_a_release_and_by_a_successor(self, store: c.Store) -> None:
-        put(store, b"a")
+    @pytest.mark.parametrize("priority", [0, 6])
+    def test_who_waits_is_woken_by_what_comes_back_and_by_a_successor(self, store: c.Store, priority: int) -> None:
+        put(store, b"a", b"b", priority=priority)
+        put(store, b"c", queue="other")
         other = Hand(store, "other")
-        [claim] = other.claim()
+        a, _, ended = other.claim(3, "q", "other")
+        successor = c.Message("s1", "q", b"successor", priority)
+        ways = (
+            (lambda: other.release(c.Return(a.id)), b"a"),
+            (lambda: other.finish(c.Outcome(ended.id, successors=(successor,))), b"successor"),
+            (other.close, b"b"),
+        )
 
         async def work(session: c.Session, lease: c.Lease) -> None:
-            taking = asyncio.create_task(_take(session, lease))
-            await asyncio.to_thread(other.release, c.Return(claim.id))
-            assert raws(await taking) == [b"a"]
-            put(store, b"b", queue="other")
-            [more] = other.claim(1, "other")
-            taking = asyncio.create_task(_take(session, lease))
-            successor = c.Message("s1", "q", b"successor")
-            await asyncio.to_thread(other.finish, c.Outcome(more.id, successors=(successor,)))
-            assert raws(await taking) == [b"successor"]
+            for come, raw in ways:
+                taking = asyncio.create_task(_take(session, lease))
+                await asyncio.sleep(0.05)  # it waits on nothing but the queue then
+                began = time.monotonic()
+                await asyncio.to_thread(come)
+                [claim] = await taking
+                assert claim.raw == raw
+                assert time.monotonic() - began < 0.5
 
         _with_session(store, work)
 

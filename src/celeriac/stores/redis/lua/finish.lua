@@ -1,6 +1,6 @@
 -- End claims and take new ones in one step. Hot path: worker core -> here -> worker core.
 -- KEYS  1 leases  2 claims  3 delayed  4 messages  5 counts  6 ids  7 dead  8 letters  9 dead counts
---       10 advance list  11 floors, then the lists to claim from, in pairs: where to take messages, and the list
+--       10 advance list  11 floors  12 queues, then the lists to claim from, in pairs: where to take messages, and the list
 --       they count as
 -- ARGV  1 worker  2 epoch  3 count  4 max bytes  5 first number  6 results db ('' = this one)  7 this db
 --       8 seconds that results live  9 most dead letters  10 ms that they live
@@ -11,6 +11,7 @@
 --       next due, revision, the lists of paused queues between line feeds
 -- An outcome whose claim is not held any more does nothing at all: that is the fence.
 -- include: delayed
+-- include: lists
 -- include: bury
 
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
@@ -20,7 +21,7 @@ local floor, revision, paused = unpack(redis.call('HMGET', KEYS[11], ARGV[1], ''
 if tonumber(ARGV[5]) < tonumber(floor or 0) then
   return redis.error_reply('STALE a later session of this lease has begun')
 end
-local lost, taken, fields, results = {}, {}, {}, {}
+local lost, taken, fields, results, fed, call = {}, {}, {}, {}, {}, false
 local number, prefix = tonumber(ARGV[5]), ARGV[2] .. ':'
 local since
 
@@ -33,11 +34,13 @@ end
 
 local function extra(kind, a, b, c, d)
   if kind == 'E' then
-    local delay = tonumber(b)
+    local delay, queue, quiet = tonumber(b), read_list(a)
+    fed[queue] = true
     if delay > 0 then
       hold_back(3, a, now_ms() + delay, c, d)
     else
       redis.call('LPUSH', a, d)
+      call = call or quiet
     end
   elseif kind == 'S' then
     redis.call('HSETNX', a, b, d)
@@ -64,6 +67,8 @@ for _ = 1, tonumber(ARGV[11]) do
   end
   at = at + 4 + extras * 5
 end
+for queue in pairs(fed) do redis.call('HSETNX', KEYS[12], queue, '') end
+if call then call_workers() end
 if #results > 0 then
   if ARGV[6] ~= '' then redis.call('SELECT', ARGV[6]) end
   for _, r in ipairs(results) do
@@ -91,11 +96,11 @@ local function claim(source, list)
 end
 -- Most lists are empty: to count those that are not is one call instead of one for each.
 local sources, full = {}, 0
-for k = 12, #KEYS, 2 do sources[#sources + 1] = KEYS[k] end
+for k = 13, #KEYS, 2 do sources[#sources + 1] = KEYS[k] end
 for from = 1, #sources, 1000 do
   full = full + redis.call('EXISTS', unpack(sources, from, math.min(from + 999, #sources)))
 end
-for k = 12, #KEYS, 2 do
+for k = 13, #KEYS, 2 do
   if full == 0 or left <= 0 or room <= 0 then break end
   if claim(KEYS[k], KEYS[k + 1]) then full = full - 1 end
 end

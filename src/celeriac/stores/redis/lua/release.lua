@@ -3,12 +3,13 @@
 -- ARGV  1 worker  2 epoch, then for each claim: claim id, replacement ('' = as it was), due ms ('' = now), delayed id
 -- Returns {lost claim ids}
 -- include: delayed
+-- include: lists
 
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
   return redis.error_reply('LEASELOST the lease is not open')
 end
-local lost = {}
-for i = #ARGV - 3, 3, -4 do
+local lost, front, call = {}, {}, false
+for i = 3, #ARGV, 4 do
   local value = redis.call('HGET', KEYS[2], ARGV[i])
   if value then
     redis.call('HDEL', KEYS[2], ARGV[i])
@@ -17,10 +18,15 @@ for i = #ARGV - 3, 3, -4 do
     if ARGV[i + 2] ~= '' then
       hold_back(3, list, ARGV[i + 2], ARGV[i + 3], raw)
     else
-      redis.call('RPUSH', list, raw)
+      front[#front + 1] = {list, raw}
     end
   else
-    table.insert(lost, 1, ARGV[i])
+    lost[#lost + 1] = ARGV[i]
   end
 end
+for i = #front, 1, -1 do
+  redis.call('RPUSH', front[i][1], front[i][2])
+  call = call or select(2, read_list(front[i][1]))
+end
+if call then call_workers() end
 return lost
