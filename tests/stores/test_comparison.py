@@ -24,6 +24,9 @@ SOURCES = st.randoms(use_true_random=False)
 
 SMALL = settings(max_examples=30, deadline=None, derandomize=True)
 
+SEEDS = range(200)
+"""Of these the first hundred found what thirty short histories had missed."""
+
 pytestmark = pytest.mark.timeout(400)
 """A difference takes its time to be told in the shortest way."""
 
@@ -49,6 +52,20 @@ def test_redis(new_redis_url: Callable[[], str], source: random.Random, steps: i
         compare(store, source, steps, stop_beating)
     finally:
         store.close()
+
+
+@pytest.mark.slow
+def test_long_histories_on_sqlite() -> None:
+    for seed in SEEDS:
+        with _sqlite() as store:
+            compare(store, random.Random(seed), 120, free_lock)
+
+
+@pytest.mark.slow
+def test_long_histories_on_redis(new_redis_url: Callable[[], str]) -> None:
+    for seed in SEEDS:
+        with contextlib.closing(RedisStore(new_redis_url())) as store:
+            compare(store, random.Random(seed), 120, stop_beating)
 
 
 def test_a_difference_is_found() -> None:

@@ -2,8 +2,9 @@
 
 The requests are drawn from what the memory store knows at that moment, so that most of them hit something;
 some name claims, leases and ids that are gone. What depends on the clock or on the store is compared in part:
-of the time until a message is due only whether there is one (delays are none or an hour), of messages due at the same
-time only that they are there, of peers only who they are, of dead letters and delayed messages not the time, of all queues those that are not empty.
+of the time until a message is due only whether there is one (delays are none or an hour), of messages due at
+the same time only that they are there, of peers only who they are, of dead letters and delayed messages not
+the time, of all queues those that are not empty.
 """
 
 from __future__ import annotations
