@@ -110,27 +110,29 @@ class Sessions:
         _with_session(store, work)
 
     @pytest.mark.parametrize("priority", [0, 6])
-    def test_who_waits_is_woken_by_what_comes_back_and_by_a_successor(self, store: c.Store, priority: int) -> None:
-        put(store, b"a", b"b", priority=priority)
-        put(store, b"c", queue="other")
+    @pytest.mark.parametrize("way", ["release", "end", "successor", "promotion"])
+    def test_who_waits_is_woken_by_what_others_let_go(self, store: c.Store, way: str, priority: int) -> None:
+        put(store, b"a", priority=priority)
+        put(store, b"b", queue="other")
+        store.run(c.Enqueue((c.Message("late", "q", b"late", priority, HOUR),)))
         other = Hand(store, "other")
-        a, _, ended = other.claim(3, "q", "other")
-        successor = c.Message("s1", "q", b"successor", priority)
-        ways = (
-            (lambda: other.release(c.Return(a.id)), b"a"),
-            (lambda: other.finish(c.Outcome(ended.id, successors=(successor,))), b"successor"),
-            (other.close, b"b"),
-        )
+        held, ended = other.claim(2, "q", "other")
+        successor = c.Outcome(ended.id, successors=(c.Message("s1", "q", b"successor", priority),))
+        come, raw = {
+            "release": (lambda: other.release(c.Return(held.id)), b"a"),
+            "end": (other.close, b"a"),
+            "successor": (lambda: other.finish(successor), b"successor"),
+            "promotion": (lambda: store.run(c.Promote(256)), b"late"),
+        }[way]
+        store.run(c.AdjustDelayed((c.Adjustment("late", -1),)))
 
         async def work(session: c.Session, lease: c.Lease) -> None:
-            for come, raw in ways:
-                taking = asyncio.create_task(_take(session, lease))
-                await asyncio.sleep(0.05)  # it waits on nothing but the queue then
-                began = time.monotonic()
-                await asyncio.to_thread(come)
-                [claim] = await taking
-                assert claim.raw == raw
-                assert time.monotonic() - began < 0.5
+            taking = asyncio.create_task(_take(session, lease))
+            await asyncio.sleep(0.1)  # by then it waits, and knows nothing of what will come
+            began = time.monotonic()
+            await asyncio.to_thread(come)
+            assert raws(await taking) == [raw]
+            assert time.monotonic() - began < 0.5
 
         _with_session(store, work)
 
