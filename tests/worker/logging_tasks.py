@@ -12,6 +12,7 @@ import threading
 
 from celeriac import Celeriac
 from celeriac.log import get_task_logger
+from tests.worker.processes import freeze
 
 app = Celeriac("tests", broker=os.environ["TEST_BROKER"], **json.loads(os.environ.get("LOG_SETTINGS", "{}")))
 app.conf.worker_lease = float(os.environ.get("TEST_LEASE", "10"))
@@ -66,7 +67,7 @@ def last_words(size: int) -> None:
 @app.task(name="kill_core", acks_late=False)
 def kill_core(pid: int) -> None:
     """Log, and have the core killed."""
-    os.kill(pid, signal.SIGSTOP)
+    freeze(pid)
     plain.warning("the core is gone")
     os.kill(pid, signal.SIGKILL)
     threading.Event().wait(30)

@@ -135,10 +135,10 @@ def is_alive(pid: int) -> bool:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process is frozen."""
+    """Whether a process is frozen, with all its threads."""
     with contextlib.suppress(OSError):
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        return stat[stat.rindex(")") + 2] == "T"
+        stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+        return bool(stats) and all(stat[stat.rindex(")") + 2] == "T" for stat in stats)
     return False
 
 
