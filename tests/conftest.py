@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from celeriac import Celeriac
@@ -15,6 +16,10 @@ from tools.servers.redis import DATABASES, RedisServer
 pytest_plugins = ["tests.timeouts"]
 
 KEPT_DATABASES = 16
+
+# How long one example takes says nothing on a machine that does other things as well.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

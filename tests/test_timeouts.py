@@ -53,13 +53,13 @@ def last():
     yield
     threading.Event().wait()
 
-@pytest.mark.timeout(0.2)
+@pytest.mark.timeout(1)
 def test_up(never): ...
 
-@pytest.mark.timeout(0.2)
+@pytest.mark.timeout(1)
 def test_down(last): ...
 
-@pytest.mark.timeout(0.2)
+@pytest.mark.timeout(1)
 def test_loop():
     asyncio.run(asyncio.Event().wait())
 """,

@@ -296,7 +296,7 @@ def encode(
     raw = _write(call, body, headers, properties, kind)
     if delay <= 0:
         return Message(message_id, queue, raw, priority)
-    headers.held = True
+    headers.held = UNSET if eta is None else eta
     return Message(message_id, queue, _write(call, body, headers, properties, kind), priority, delay, raw)
 
 
@@ -304,7 +304,7 @@ def _write(call: Call, body: bytes, headers: SentHeaders, properties: SentProper
     if not call.headers and not call.properties:
         return write_envelope(body, headers, properties, kind.content_type, kind.encoding)
     # A caller's headers win over ours, but not over what holds the message back; our properties over a caller's.
-    held = {wire.HELD: True} if headers.held is True else {}
+    held = {} if headers.held is UNSET else {wire.HELD: headers.held}
     every = {**spell_out(headers), **(call.headers or {}), **held}
     known = {**(call.properties or {}), **spell_out(properties)}
     return write_envelope(body, every, known, kind.content_type, kind.encoding)

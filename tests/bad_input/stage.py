@@ -27,7 +27,7 @@ class Stage:
     """A store, a worker of two children, and an app to look at both."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        self.app = Celeriac("stage", broker=url)
+        self.app = Celeriac("stage", broker=url, task_publish_deadline=END_SECONDS)
         self.worker = Worker(
             ["-c", "2"],
             folder / "worker.log",

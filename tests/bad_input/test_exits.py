@@ -6,9 +6,11 @@ import pytest
 
 from celeriac.exceptions import RemoteError, WorkerLostError
 from tests.bad_input.stage import Stage
+from tests.worker.ledger import wait_until
 
 
 def test_sys_exit_is_a_failure_of_the_task_and_nothing_else(stage: Stage) -> None:
+    wait_until(lambda: len(stage.worker.children) == 2, 10, "two children")  # one may be leaving
     children = stage.worker.children
     for task in ("error", "error_async"):
         with pytest.raises(RemoteError) as raised:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from tests.chaos.faults import CHILD_KILLS, FREEZES, KILLS, OUTAGES, WORKER_KILLS, Fault
+from tests.chaos.faults import CHILD_KILLS, FREEZES, KILLS, OUTAGES, STALLS, WORKER_KILLS, Fault
 from tests.worker.ledger import Kind, Record
 
 SECOND = 1_000_000_000
@@ -135,7 +135,7 @@ def _unsettled(story: Story, repeats: list[Repeat], ends: dict[int, list[Record]
         if end is None or not repeat.reasons:
             continue
         struck = min(fault.began for fault in repeat.reasons)
-        absences = [fault for fault in story.faults if fault.kind in OUTAGES + FREEZES]
+        absences = [fault for fault in story.faults if fault.kind in OUTAGES + FREEZES + STALLS]
         away = any(absence.overlaps(end.when - SETTLED, struck) for absence in absences)
         age = struck - end.when
         if age > SETTLED and not away:

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     FREEZE_GROUP = "freeze of a whole worker"
     FREEZE_STORE = "freeze of the store"
     KILL_STORE = "kill of the store"
+    STALL = "stall of the machine"
+    """Nobody did it: this process itself was not let run for a while, so neither were the others."""
 
 
 CHILD_KILLS = (Kind.KILL_CHILD, Kind.KILL_ZYGOTE)
@@ -31,6 +33,7 @@ WORKER_KILLS = (Kind.KILL_CORE, Kind.KILL_GROUP)
 KILLS = CHILD_KILLS + WORKER_KILLS
 FREEZES = (Kind.FREEZE_CORE, Kind.FREEZE_GROUP)
 OUTAGES = (Kind.FREEZE_STORE, Kind.KILL_STORE)
+STALLS = (Kind.STALL,)
 
 
 @dataclass(frozen=True, slots=True)

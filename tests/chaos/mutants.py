@@ -24,7 +24,7 @@ from celeriac.worker.core import core
 from celeriac.worker.launcher import launch
 from celeriac.worker.order import Order
 
-ACK_SECONDS = 1.0
+ACK_SECONDS = 4.0
 
 
 def no_fence() -> None:

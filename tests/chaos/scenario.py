@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from tests.worker.scene import Scene
 from tools.servers.redis import RedisServer
 
 _STEP_SECONDS = 0.002
+_PULSE_SECONDS = 0.02
+_STALL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,30 @@ class Plan:
     workers: int = 3
     patience: float = 60.0
     """Seconds after the last fault until every task must have its result."""
+
+
+class Pulse(threading.Thread):
+    """Notes for how long the machine let nobody run: then it was not the workers who took their time."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._ended = threading.Event()
+        self._stalls: list[Fault] = []
+
+    def run(self) -> None:
+        """Look at the clock again and again."""
+        before = time.monotonic_ns()
+        while not self._ended.wait(_PULSE_SECONDS):
+            now = time.monotonic_ns()
+            if now - before > _STALL_SECONDS * 1e9:
+                self._stalls.append(Fault(Kind.STALL, before, now))
+            before = now
+
+    def stop(self) -> list[Fault]:
+        """The stalls there were."""
+        self._ended.set()
+        self.join()
+        return self._stalls
 
 
 class Chaos:
@@ -67,12 +94,15 @@ class Chaos:
         for _ in range(self._plan.workers):
             self._hire()
         self._load.start()
+        pulse = Pulse()
+        pulse.start()
         self._scene.ledger.wait_for_starts(self._plan.children * self._plan.workers, seconds=30)
         for kind in self._schedule():
             self._wait(self._random.uniform(*self._plan.pauses))
             self._commit(kind)
         self._wait_until(lambda: not self._due)
         wait_until(self._load.done, self._plan.patience, "result of every task", 0.2)
+        self.faults += pulse.stop()
         self._dismiss_all()
         finals = Counter({int(id.rpartition("-")[2]): count for id, count in self._witness.finals().items()})
         left_over = self._witness.left_over()
@@ -146,14 +176,16 @@ class Chaos:
 
     def _kill(self, kind: Kind) -> None:
         """Every other time in the middle of a batch, which random moments seldom hit."""
+        record = self._noop_under_way() if self._random.random() < 0.5 else None
         worker = self._victim()
         child = self._random.choice(worker.children)
-        if self._random.random() < 0.5 and (record := self._noop_under_way()) is not None:
+        if record is not None:
             busy = next((worker for worker in self._team if worker.number == record.worker), worker)
             if self._is_complete(busy) and record.pid in busy.children:
                 worker, child = busy, record.pid
         children = {Kind.KILL_CHILD: (child,), Kind.KILL_ZYGOTE: tuple(worker.children)}.get(kind, ())
         victim = {Kind.KILL_CHILD: child, Kind.KILL_ZYGOTE: worker.zygote, Kind.KILL_CORE: worker.core}.get(kind)
+        assert victim != 0, "that would be our own process group"
         began = time.monotonic_ns()
         if victim is not None:
             os.kill(victim, signal.SIGKILL)

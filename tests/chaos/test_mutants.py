@@ -76,7 +76,7 @@ def story(scene: Scene, witness: RedisWitness, *faults: Fault) -> Story:
 def test_a_result_from_a_lost_lease(scene: Scene, witness: RedisWitness, mutant: str) -> None:
     """A worker is frozen over its task until another one has done that task; then it thaws and reports, too."""
     first = worker(scene, mutant, "shared", "first")
-    result = send(scene, 1, 0.5, "shared")
+    result = send(scene, 1, 2, "shared")
     scene.ledger.wait_for_starts(1, 1)
     began = time.monotonic_ns()
     first.tell_all(signal.SIGSTOP)

@@ -100,7 +100,8 @@ class Terminal:
         while self.process.poll() is None and time.monotonic() < ends:
             self.read(0.1)
         code = self.process.wait(1)
-        while select.select([self._master], [], [], 0)[0] and self.read(0):
+        # What it wrote last may take the kernel a moment to pass on.
+        while select.select([self._master], [], [], 0.2)[0] and self.read(0):
             pass
         return code
 

@@ -51,6 +51,7 @@ def celeriac_works(
     broker = kept_redis_url()
     place = Place(broker, broker if request.param == "one database" else kept_redis_url())
     with celeriac_worker(place, tmp_path_factory.mktemp("celeriac") / "worker.log"):
+        wait_for_worker(place)
         yield place
 
 
@@ -65,7 +66,14 @@ def celery_works(
     broker = kept_redis_url()
     place = Place(broker, broker if request.param == "one database" else kept_redis_url())
     with celery_worker(celery_python, place, tmp_path_factory.mktemp("celery") / "worker.log"):
+        wait_for_worker(place)
         yield place
+
+
+def wait_for_worker(place: Place) -> None:
+    """Return when tasks are run there: no test is to measure how long a worker takes to start."""
+    with client_at(place) as app:
+        app.tasks["add"].delay(1).get(timeout=50)
 
 
 def client_at(place: Place) -> Celeriac:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 
@@ -10,6 +11,7 @@ import redis
 
 from celeriac import gather
 from tests.compat.celery_side import celeriac_worker, celery_worker
+from tests.compat.conftest import client_at
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -24,7 +26,12 @@ def mixed(place, celery_python, tmp_path):
     with (
         celery_worker(celery_python, place, tmp_path / "celery.log"),
         celeriac_worker(place, tmp_path / "celeriac.log"),
+        client_at(place) as app,
     ):
+        both: set[str] = set()
+        while len(both) < 2:
+            marks = app.tasks["mark"].delay_many((os.devnull, "ready", SECONDS) for _ in range(20))
+            both |= set(gather(marks, timeout=50))
         yield place
 
 

@@ -93,7 +93,7 @@ def test_a_queue_is_found_by_its_exchange(celery, ours, place, server):
 
 def test_what_our_workers_leave_is_handed_back_and_done_by_celery(ours, celery_python, place, server, pipe, tmp_path):
     done = tmp_path / "done"
-    due = datetime.now(UTC) + timedelta(seconds=12)
+    due = datetime.now(UTC) + timedelta(seconds=20)
     with celeriac_worker(place, tmp_path / "celeriac.log", "-c", "1") as worker:
         held = ours.tasks["mark"].delay(pipe, "held")
         wait_until(lambda: server.llen("celery") == 0 and server.exists(*server.keys("celeriac:claims:*") or ["none"]))
@@ -113,7 +113,7 @@ def test_what_our_workers_leave_is_handed_back_and_done_by_celery(ours, celery_p
     with celery_worker(celery_python, place, tmp_path / "celery.log"):
         with open(pipe) as lines_of_held:
             assert lines_of_held.readline() == "held\n"
-        assert [held.get(timeout=20), soon.get(timeout=40), moved.get(timeout=40)] == ["celery"] * 3
+        assert [held.get(timeout=20), soon.get(timeout=50), moved.get(timeout=50)] == ["celery"] * 3
         assert time.time() >= due.timestamp() - 0.01
         assert lines(done) == ["moved", "soon"]
         wait_until(lambda: server.hlen("unacked") == 1)  # the late one waits in Celery's hands

@@ -36,6 +36,7 @@ def test_no_block_is_left_out(page):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("page", WITH_BLOCKS, ids=name)
 def test_the_page_does_what_it_says(page: Path, tmp_path: Path, new_redis_url: Callable[[], str]) -> None:
     python = sys.executable

@@ -14,7 +14,7 @@ from tests.docs.blocks import ROOT
 from tests.docs.test_errors import ERRORS
 
 PYTHON = ROOT / ".venv-docs" / "bin" / "python"
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 class Page(HTMLParser):

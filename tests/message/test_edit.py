@@ -14,7 +14,10 @@ from celeriac.message.envelope import write_envelope
 
 EMBED = {"callbacks": [{"task": "after"}], "errbacks": None, "chain": None, "chord": None}
 HEADERS = {"id": "one", "task": "shop.pay", "retries": 2, "expires": "2031-01-01T00:00:00", "mine": "x"}
-MARKS = dict.fromkeys((wire.CRASHES, wire.LOSSES, wire.REQUEUES), 3) | {wire.HELD: True, wire.PARKED: 5.0}
+MARKS = dict.fromkeys((wire.CRASHES, wire.LOSSES, wire.REQUEUES), 3) | {
+    wire.HELD: "2026-11-21T00:00:00Z",
+    wire.PARKED: 5.0,
+}
 
 
 def message(**headers):

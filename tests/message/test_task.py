@@ -33,7 +33,7 @@ def envelope(**changes) -> bytes:
 
 def test_the_core_reads_headers_only():
     headers = wire.read_headers(envelope(body=12345))
-    assert (headers.id, headers.task, headers.retries, headers.held) == ("i-1", "t.add", 2, False)
+    assert (headers.id, headers.task, headers.retries, headers.held) == ("i-1", "t.add", 2, None)
 
 
 def test_the_child_reads_everything():

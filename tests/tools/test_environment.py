@@ -28,6 +28,7 @@ def bring(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_environment_is_made_anew_only_when_its_requirements_change(bring):
     assert bring()
     assert not bring()

@@ -41,6 +41,7 @@ def test_a_test_that_is_named_runs_alone() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_one_part_that_fails_is_a_failure(tmp_path: Path) -> None:
     plugin = tmp_path / "only_one.py"
     plugin.write_text(

@@ -45,7 +45,7 @@ class Scene:
         """Start a worker, and return when it has its children and an open lease."""
         worker = self.worker("-c", str(children), *arguments, **options).wait_ready(children)
         name = f"w{worker.number}@here/"
-        wait_until(lambda: any(lease.startswith(name) for lease in self.leases()), 10, "lease of the new worker")
+        wait_until(lambda: any(lease.startswith(name) for lease in self.leases()), 10, "lease of the new worker", 0.02)
         return worker
 
     def leases(self) -> set[str]:

@@ -109,7 +109,7 @@ class RedisServer:
         self._guard = _guard(process.pid)
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
-            if self._ask("PING") == b"+PONG\r\n":
+            if self._ask("PING") == b"+PONG\r\n" and self._is_ours():
                 return True
             time.sleep(0.01)
         self.close()
@@ -132,6 +132,10 @@ class RedisServer:
         except OSError:
             return b""
         return answers
+
+    def _is_ours(self) -> bool:
+        """Whether it is this server that answers, and not another that was given the same port."""
+        return os.fsencode(os.path.realpath(self.directory)) in self._ask("CONFIG GET dir")
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:

@@ -45,8 +45,9 @@ def _drop_marks(envelope: dict[str, Any]) -> None:
 
 
 def due_at(raw: bytes, seconds: float) -> bytes:
-    """The message with another ETA, in seconds since 1970."""
-    return wire.rewrite(raw, eta=utc_datetime(seconds).isoformat())
+    """The message with another ETA, in seconds since 1970, until which the store holds it back."""
+    eta = utc_datetime(seconds).isoformat()
+    return wire.rewrite(raw, **{"eta": eta, wire.HELD: eta})
 
 
 def arguments(raw: bytes) -> tuple[list[Any], dict[str, Any]]:

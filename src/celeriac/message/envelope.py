@@ -43,7 +43,7 @@ class SentHeaders(Struct, gc=False):
     stamped_headers: list[str] | None
     stamps: Mapping[str, Any]
     compression: str | UnsetType = UNSET
-    held: bool | UnsetType = field(default=UNSET, name=HELD)
+    held: str | UnsetType = field(default=UNSET, name=HELD)
 
 
 class SentProperties(Struct, gc=False):

@@ -51,7 +51,11 @@ MOST_PRIORITY = 255
 
 
 class CoreHeaders(Struct):
-    """What the core must know of a task. `parked`: since when, in seconds since 1970, nobody knew the task."""
+    """What the core must know of a task. `parked`: since when, in seconds since 1970, nobody knew the task.
+
+    `held` is the ETA until which the store has held the message back. A worker of Celery that retries a task takes
+    all headers over and writes another ETA: that one nobody has waited for yet.
+    """
 
     id: Name
     task: Name
@@ -61,7 +65,7 @@ class CoreHeaders(Struct):
     timelimit: list[Seconds | None] | None = None
     crashes: Count = field(default=0, name=CRASHES)
     losses: Count = field(default=0, name=LOSSES)
-    held: bool = field(default=False, name=HELD)
+    held: Moment | None = field(default=None, name=HELD)
     parked: Seconds = field(default=0.0, name=PARKED)
 
 

@@ -38,6 +38,7 @@ def test_a_forked_child_holds_locks_of_its_own(tmp_store_path: Path) -> None:
 
 def test_requests_of_many_threads_become_few_transactions(tmp_store_path: Path) -> None:
     store = SQLiteStore(tmp_store_path)
+    store.run(c.Stats())  # it opens the file now, not when it is locked
     threads = [threading.Thread(target=_enqueue, args=(store, number)) for number in range(8)]
     with program("lock", tmp_store_path) as holder:
         assert holder.line() == "locked"

@@ -10,6 +10,7 @@ from pathlib import Path
 from celeriac.store import contract as c
 from celeriac.stores.sqlite import SQLiteStore
 from tests.stores.sqlite.programs import program
+from tests.worker.ledger import wait_until
 
 LEASE = c.Lease("worker", "epoch")
 
@@ -51,11 +52,12 @@ def test_a_message_whose_bell_was_lost_is_found_within_a_beat(tmp_store_path: Pa
         began = time.monotonic()
         await asyncio.to_thread(store.run, c.Enqueue((c.Message("m1", "q", b"a"),)))
         assert await waiting == b"a"
+        took = time.monotonic() - began
         await session.close()
         store.close()
-        return time.monotonic() - began
+        return took
 
-    assert asyncio.run(main()) < 5 * SQLiteStore.beat_seconds
+    assert asyncio.run(main()) < 10 * SQLiteStore.beat_seconds
 
 
 def test_an_idle_worker_waits_without_being_woken(tmp_store_path: Path) -> None:
@@ -63,6 +65,7 @@ def test_an_idle_worker_waits_without_being_woken(tmp_store_path: Path) -> None:
         store = SQLiteStore(tmp_store_path)
         session = await store.connect(LEASE)
         await session.call(c.OpenLease(LEASE, c.WorkerRecord()))
+        await is_tidy()
         await take_what_rings(session)
         waiting = asyncio.create_task(session.wait(("q",), 1))
         done, _ = await asyncio.wait((waiting,), timeout=3 * store.beat_seconds)
@@ -72,8 +75,13 @@ def test_an_idle_worker_waits_without_being_woken(tmp_store_path: Path) -> None:
         await session.close()
         store.close()
 
+    async def is_tidy() -> None:
+        """The store has put its file in order, which it does when nothing happens, and which looks like a change."""
+        journal = tmp_store_path.with_name(f"{tmp_store_path.name}-wal")
+        await asyncio.to_thread(wait_until, lambda: not journal.stat().st_size, 10, "tidy file")
+
     async def take_what_rings(session: c.Session) -> None:
-        """Opening the lease was a commit, seen once."""
+        """Opening the lease was a change, and so was tidying up: they are seen once."""
         await asyncio.wait((asyncio.create_task(session.wait(("q",), 1)),), timeout=1)
         await session.stop_waiting()
 

@@ -129,7 +129,9 @@ class SQLiteStore:
         if awaited is None:
             bells = (await asyncio.to_thread(self._engine, timeout)).bells
             awaited = self._awaited.setdefault(loop, Awaited(self._read, bells))
-        return await awaited.wait(tasks, timeout)
+        missing = tuple(task for task, known in zip(tasks, final, strict=True) if known is None)
+        rest = iter(await awaited.wait(missing, timeout))
+        return tuple(known if known is not None else next(rest) for known in final)
 
     async def connect(self, lease: c.Lease, first: int = 1) -> c.Session:
         """A session bound to the running loop."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from statistics import median
 
 import pytest
 
@@ -87,19 +88,20 @@ class Sessions:
         asyncio.run(main())
 
     def test_who_waits_is_woken_by_a_message(self, store: c.Store) -> None:
-        rounds = 20
+        delays = []
 
         async def work(session: c.Session, lease: c.Lease) -> None:
-            began = time.monotonic()
-            for number in range(rounds):
+            for number in range(20):
+                began = time.monotonic()
                 taking = asyncio.create_task(_take(session, lease))
                 await asyncio.to_thread(put, store, b"%d" % number)
                 [claim] = await taking
                 assert claim.raw == b"%d" % number
+                delays.append(time.monotonic() - began)
                 await session.call(c.Finish(lease, (c.Outcome(claim.id),)))
-            assert time.monotonic() - began < rounds * 0.2
 
         _with_session(store, work)
+        assert median(delays) < 0.2
 
     def test_a_message_that_was_there_before_is_not_missed(self, store: c.Store) -> None:
         async def work(session: c.Session, lease: c.Lease) -> None:
@@ -132,7 +134,7 @@ class Sessions:
             began = time.monotonic()
             await asyncio.to_thread(come)
             assert raws(await taking) == [raw]
-            assert time.monotonic() - began < 0.5
+            assert time.monotonic() - began < 1.5
 
         _with_session(store, work)
 
@@ -173,13 +175,15 @@ class Sessions:
             told = asyncio.Event()
             session.on_news = told.set
             await asyncio.sleep(0.05)  # what came of opening the lease may still be on its way
-            for number in range(3):
+            delays = []
+            for number in range(5):
                 told.clear()
                 began = time.monotonic()
                 revoked = c.Revocation(f"t{number}", document("REVOKED"))
                 await asyncio.to_thread(store.run, c.Revoke((revoked,)))
                 await told.wait()
-                assert time.monotonic() - began < 0.4
+                delays.append(time.monotonic() - began)
+            assert median(delays) < 0.4
 
         _with_session(store, work)
 

@@ -116,7 +116,7 @@ def _most(spec: TaskSpec) -> float:
 def _retried(held: Held, cause: str, now: float, died: dict[str, Any]) -> c.Outcome:
     """The next attempt, which its child's death counts as one of."""
     attempt, delay = held.retries + 1, int(held.spec.retry_lost * 1000)
-    raw = wire.rewrite(held.raw, retries=attempt, **died, **({wire.HELD: True} if delay else {}))
+    raw = wire.rewrite(held.raw, retries=attempt, **died)
     again = c.Message(f"{held.task_id}:{attempt}", held.queue, raw, held.priority, delay)
     error = exceptions.WorkerLostError(f"the child running {held.name}[{held.task_id}] died: {cause}")
     result = document.write(held.task_id, states.RETRY, values.encode(failure.to_dict(error)), now)

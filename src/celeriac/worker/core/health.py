@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -22,6 +23,8 @@ from celeriac.exceptions import ImproperlyConfigured
 
 _SECONDS = 2.0
 _HEAD_BYTES = 4096
+_UNHEARD = "~"
+"""Behind the name of a socket that nobody listens to yet."""
 _CONNECTIONS = 64
 _STALLS = 2
 """So many sessions in a row that did nothing while messages waited: only a new process can help."""
@@ -71,7 +74,16 @@ class HealthServer:
 
     async def listen_here(self, path: str) -> None:
         """For probes on this machine; raises `OSError`."""
-        self._servers.append(await asyncio.start_unix_server(self._door(), path, limit=_HEAD_BYTES))
+        # Under its name only once it listens: a socket that refuses is taken for a dead worker's, and removed.
+        listener = socket.socket(socket.AF_UNIX)
+        try:
+            listener.bind(f"{path}{_UNHEARD}")
+            listener.listen()
+            os.rename(f"{path}{_UNHEARD}", path)
+        except OSError:
+            listener.close()
+            raise
+        self._servers.append(await asyncio.start_unix_server(self._door(), sock=listener, limit=_HEAD_BYTES))
         self._path = path
 
     async def listen(self, bind: str) -> None:

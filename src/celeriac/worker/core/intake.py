@@ -78,10 +78,10 @@ def _admit(
         return held
     if headers.task not in tasks:
         return _park(claim, headers, now, rules.unknown_seconds)
-    if headers.eta and not headers.held:
+    if headers.eta and headers.held != headers.eta:
         due = _milliseconds(headers.eta, rules.zone)
         if due > now * 1000:
-            return c.Deferral(claim.id, headers.id, due, wire.rewrite(claim.raw, **{wire.HELD: True}))
+            return c.Deferral(claim.id, headers.id, due, wire.rewrite(claim.raw, **{wire.HELD: headers.eta}))
     return hold(claim, headers, tasks, time_limit)
 
 
