@@ -80,5 +80,6 @@ def on_each_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ce
     """An app on a store of its own, of each kind in turn."""
     urls = {"memory": lambda: "memory://", "sqlite": lambda: f"sqlite:///{tmp_path}/tasks.db"}
     broker = urls[request.param]() if request.param in urls else request.getfixturevalue("redis_url")
-    with Celeriac("tests", broker=broker) as app:
+    # Nobody here wants to know what happens to a producer whose store is slow.
+    with Celeriac("tests", broker=broker, task_publish_deadline=20) as app:
         yield app
