@@ -109,6 +109,6 @@ def test_among_very_many_one_is_found_changed_and_cancelled_at_once(app):
     assert app.control.revoke("t78") == ("t78",)
     assert len(app.delayed.list(100)) == 100
     assert [found.id for found in app.delayed.list(prefix="t12345")][:2] == ["t12345", "t123450"]
-    # All of it takes a few hundredths of a second; a look through all messages for each, many.
-    assert time.monotonic() - began < 6
+    # All of it takes a few hundredths of a second; a look through all messages, seconds.
+    assert time.monotonic() - began < 1.5
     assert app.store.run(c.Stats(("celery",)))[0].delayed == MANY - 2

@@ -16,7 +16,7 @@ from celeriac.worker.inprocess import InProcessWorker
 from tests.peek import waiting
 
 DEADLINE = 2.0
-SLACK = 8
+SLACK = 1.5
 
 
 @pytest.fixture(params=["sqlite", "redis"])

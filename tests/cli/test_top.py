@@ -195,7 +195,7 @@ def test_a_broker_that_goes_and_comes_back(redis_server: RedisServer, tmp_path, 
         getattr(redis_server, go)()
         terminal.wait_for("no answer since", "celery")
         terminal.press("\t")
-        terminal.wait_for("> queue", seconds=10)
+        terminal.wait_for("> queue", seconds=2)
         getattr(redis_server, come)()
         terminal.wait_without("no answer since")
         terminal.press("q")

@@ -112,7 +112,7 @@ def test_get_waits_no_longer_than_it_is_told(app):
     started = time.monotonic()
     with pytest.raises(TimeoutError, match=r"within 0\.2 s") as raised:
         app.AsyncResult("never").get(timeout=0.2)
-    assert 0.2 <= time.monotonic() - started < 10
+    assert 0.2 <= time.monotonic() - started < 2.0
     assert isinstance(raised.value, builtins.TimeoutError)
     assert isinstance(raised.value, celeriac.exceptions.TaskError)
 
@@ -132,7 +132,7 @@ def test_get_returns_as_soon_as_the_result_is_written(app):
     started = time.monotonic()
     assert result.get(timeout=30) == "now"
     timer.join()
-    assert time.monotonic() - started < 4.5
+    assert time.monotonic() - started < 3.0
 
 
 def test_final_result_is_read_once_and_stays_after_the_store_forgot_it(app):

@@ -57,7 +57,7 @@ def test_a_message_whose_bell_was_lost_is_found_within_a_beat(tmp_store_path: Pa
         store.close()
         return took
 
-    assert asyncio.run(main()) < 10 * SQLiteStore.beat_seconds
+    assert asyncio.run(main()) < 5 * SQLiteStore.beat_seconds
 
 
 def test_an_idle_worker_waits_without_being_woken(tmp_store_path: Path) -> None:

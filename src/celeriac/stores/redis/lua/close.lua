@@ -13,13 +13,11 @@ for i = 1, #held, 2 do
   order[#order + 1] = {tonumber(string.match(held[i], ':(%d+)$')), held[i + 1]}
 end
 table.sort(order, function(a, b) return a[1] > b[1] end)
-local call = false
 for _, entry in ipairs(order) do
   local list, raw = string.match(entry[2], '^([^\n]*)\n[^\n]*\n(.*)$')
   redis.call('RPUSH', list, raw)
-  call = call or select(2, read_list(list))
+  call_for(list)
 end
-if call then call_workers() end
 redis.call('DEL', KEYS[6])
 forget_worker(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[7], ARGV[1])
 return 1

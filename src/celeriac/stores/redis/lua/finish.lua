@@ -21,7 +21,7 @@ local floor, revision, paused = unpack(redis.call('HMGET', KEYS[11], ARGV[1], ''
 if tonumber(ARGV[5]) < tonumber(floor or 0) then
   return redis.error_reply('STALE a later session of this lease has begun')
 end
-local lost, taken, fields, results, fed, call = {}, {}, {}, {}, {}, false
+local lost, taken, fields, results, fed = {}, {}, {}, {}, {}
 local number, prefix = tonumber(ARGV[5]), ARGV[2] .. ':'
 local since
 
@@ -34,13 +34,13 @@ end
 
 local function extra(kind, a, b, c, d)
   if kind == 'E' then
-    local delay, queue, quiet = tonumber(b), read_list(a)
-    fed[queue] = true
+    local delay = tonumber(b)
+    fed[queue_of(a)] = true
     if delay > 0 then
       hold_back(3, a, now_ms() + delay, c, d)
     else
       redis.call('LPUSH', a, d)
-      call = call or quiet
+      call_for(a)
     end
   elseif kind == 'S' then
     redis.call('HSETNX', a, b, d)
@@ -68,7 +68,6 @@ for _ = 1, tonumber(ARGV[11]) do
   at = at + 4 + extras * 5
 end
 for queue in pairs(fed) do redis.call('HSETNX', KEYS[12], queue, '') end
-if call then call_workers() end
 if #results > 0 then
   if ARGV[6] ~= '' then redis.call('SELECT', ARGV[6]) end
   for _, r in ipairs(results) do

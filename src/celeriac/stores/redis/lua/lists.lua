@@ -1,11 +1,15 @@
 -- Included where messages go to lists by other ways than `accept`.
 
--- The queue of a list, and whether idle workers have to be called for what comes to it: they wait on priority 0 alone.
-local function read_list(list)
-  local queue = string.match(list, '^(.*)\6\22%d$')
-  return queue or list, queue ~= nil
+-- The queue of a list.
+local function queue_of(list)
+  return string.match(list, '^(.*)\6\22%d$') or list
 end
 
-local function call_workers()
-  redis.call('PUBLISH', 'celeriac:wake', 0)
+-- Call idle workers, once a script, for what comes to a list: they wait on those of priority 0 alone.
+local called = false
+local function call_for(list)
+  if not called and queue_of(list) ~= list then
+    called = true
+    redis.call('PUBLISH', 'celeriac:wake', 0)
+  end
 end

@@ -4,13 +4,12 @@
 -- include: lists
 
 if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then return 0 end
-local held, call = redis.call('HGETALL', KEYS[6]), false
+local held = redis.call('HGETALL', KEYS[6])
 for i = 1, #held, 2 do
   local list, raw = string.match(held[i + 1], '^([^\n]*)\n[^\n]*\n(.*)$')
   redis.call('RPUSH', list, raw)
-  call = call or select(2, read_list(list))
+  call_for(list)
 end
-if call then call_workers() end
 redis.call('DEL', KEYS[6])
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   for i = 4, #ARGV do redis.call('HINCRBY', KEYS[4], 'served:' .. ARGV[i], 1) end

@@ -6,11 +6,9 @@
 -- include: lists
 
 local due = redis.call('ZRANGE', KEYS[1], '-inf', now_ms(), 'BYSCORE', 'LIMIT', 0, ARGV[1])
-local call = false
 for _, id in ipairs(due) do
   local list, raw = let_go(1, id)
   redis.call('LPUSH', list, raw)
-  call = call or select(2, read_list(list))
+  call_for(list)
 end
-if call then call_workers() end
 return {#due, next_due(KEYS[1])}

@@ -8,7 +8,7 @@
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
   return redis.error_reply('LEASELOST the lease is not open')
 end
-local lost, front, call = {}, {}, false
+local lost, front = {}, {}
 for i = 3, #ARGV, 4 do
   local value = redis.call('HGET', KEYS[2], ARGV[i])
   if value then
@@ -26,7 +26,6 @@ for i = 3, #ARGV, 4 do
 end
 for i = #front, 1, -1 do
   redis.call('RPUSH', front[i][1], front[i][2])
-  call = call or select(2, read_list(front[i][1]))
+  call_for(front[i][1])
 end
-if call then call_workers() end
 return lost
