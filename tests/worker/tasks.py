@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import hashlib
 import json
+import multiprocessing
 import os
 import re
 import signal
 import subprocess
+import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from celeriac import Celeriac
@@ -116,6 +120,55 @@ def backtrack(number: int, length: int) -> int:
     """Burn the CPU in one call that no thread and no signal handler interrupts."""
     start(number)
     re.match("(a+)+$", "a" * length + "b")
+    return end(number)
+
+
+@app.task(name="crunch")
+def crunch(number: int, rounds: int) -> int:
+    """Burn the CPU in one call that no signal handler interrupts, beside the other threads."""
+    start(number)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", rounds)
+    return end(number)
+
+
+@app.task(name="own_loop")
+def own_loop(number: int, fifo: str) -> int:
+    """Wait like `gate` within a loop of its own that listens to signals itself."""
+
+    async def wait() -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR2, lambda: None)
+        start(number)
+        await asyncio.to_thread(Path(fifo).read_bytes)
+
+    asyncio.run(wait())
+    return end(number)
+
+
+@app.task(name="forker")
+def forker(number: int) -> list[int | None]:
+    """Fork two processes and tell them to end; their exit codes."""
+    start(number)
+    fork = multiprocessing.get_context("fork")
+    processes = [fork.Process(target=time.sleep, args=(60,)) for _ in range(2)]
+    for process in processes:
+        process.start()
+        process.terminate()
+    for process in processes:
+        process.join()
+    end(number)
+    return [process.exitcode for process in processes]
+
+
+@app.task(name="self_signal")
+def self_signal(number: int) -> int:
+    """Have the process told to end a little later, by a signal that another thread than the main one takes."""
+
+    def signal_this_thread() -> None:
+        time.sleep(0.3)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    start(number)
+    threading.Thread(target=signal_this_thread, daemon=True).start()
     return end(number)
 
 

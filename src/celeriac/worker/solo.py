@@ -2,8 +2,8 @@
 
 The core is the same as with children, and so is what it says: a Fork makes the main thread its child. What it
 cannot do is end a task that does not obey, nor survive one. Such a task's outcome is stored half a second
-after its hard limit, and the worker ends with exit code 1, for whoever supervises it to start it anew. Signals
-are heard when the task lets the interpreter hear them: not within one long call into C.
+after its hard limit, and the worker ends with exit code 1, for whoever supervises it to start it anew. A signal is
+heard by a thread of its own, so only a call that keeps the interpreter's lock keeps it from being heard.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import socket
 import sys
 import threading
 import time
-from types import FrameType
 
 from celeriac.app import Celeriac
 from celeriac.worker.child.executor import Executor
@@ -31,6 +30,7 @@ from celeriac.worker.lane.lane import allocate
 from celeriac.worker.log.scribe import Log
 from celeriac.worker.log.setup import name_process
 from celeriac.worker.options import WorkerOptions
+from celeriac.worker.signals import Ears
 from celeriac.worker.stopping import HEARD_SIGNALS, STOP_SIGNALS, Escalation, Stage
 from celeriac.worker.zygote import doors_of, import_app, receive_fork
 
@@ -50,11 +50,7 @@ class Solo:
     def run(self) -> int:
         """Run tasks until told to stop; the exit code."""
         self._log.start()
-        for number in STOP_SIGNALS:
-            signal.signal(number, self._hear)
-        # There is nobody to import the code anew beside this one; a terminal may be gone all the same.
-        signal.signal(signal.SIGHUP, self._hear if sys.stdin and sys.stdin.isatty() else signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD_SIGNALS)
+        self._listen()
         core = threading.Thread(target=self._run_core, name="core", daemon=True)
         core.start()
         socket.send_fds(self._to_core, [Word.ZYGOTE], [self._theirs.fileno()])
@@ -68,7 +64,14 @@ class Solo:
         self._log.end()
         return self._code
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _listen(self) -> None:
+        # There is nobody to import the code anew beside this one; a terminal may be gone all the same.
+        hangs_up = (signal.SIGHUP,) if sys.stdin and sys.stdin.isatty() else ()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        Ears((*STOP_SIGNALS, *hangs_up), self._obey).open()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD_SIGNALS)
+
+    def _obey(self, number: int) -> None:
         before, stage = self._escalation.stage, self._escalation.told(number, time.monotonic())
         if stage == Stage.AT_ONCE:
             os._exit(EXIT_ABANDONED)

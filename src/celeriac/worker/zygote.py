@@ -34,6 +34,7 @@ from celeriac.worker.log.pen import Pen
 from celeriac.worker.log.scribe import Log
 from celeriac.worker.log.setup import name_process, set_up_zygote
 from celeriac.worker.options import Kind, WorkerOptions
+from celeriac.worker.signals import spare_forks
 from celeriac.worker.spawn import Birth, spawn
 
 EXIT_IMPORT = 3
@@ -213,4 +214,4 @@ def survive_sigterm() -> None:
     """
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.siginterrupt(signal.SIGTERM, False)
-    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    spare_forks({signal.SIGTERM})
