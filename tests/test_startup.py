@@ -36,8 +36,14 @@ def loops():
 async def aloops():
     return loops()
 """
-FOR_OPERATORS = {"celeriac.cli", "celeriac.control", "celeriac.dead", "celeriac.delayed", "celeriac.queues"}
-FOR_CALLS = {"celeriac.calling", "celeriac.message", "celeriac.result", "celeriac.sender", "celeriac.store"}
+FOR_OPERATORS = {"celeriac.cli", *(f"celeriac.control.{name}" for name in ("control", "dead", "delayed", "queues"))}
+FOR_CALLS = {
+    "celeriac.task.calling",
+    "celeriac.message",
+    "celeriac.result",
+    "celeriac.sending.sender",
+    "celeriac.store",
+}
 FOR_WORKERS = {"celeriac.worker", "celeriac.testing", "celeriac.demo", "celeriac.starters"}
 SLOW = {
     "asyncio",
@@ -147,7 +153,7 @@ def test_a_first_call_loads_its_store_and_no_event_loop(store, tmp_path, request
 def test_a_launcher_knows_no_command_and_no_store():
     modules = loaded_by("import celeriac.worker.__main__")
     assert of_others(modules) <= {"msgspec", "uvloop", "_cython_3_3_0", "cython_runtime"}
-    assert not within(modules, {*FOR_OPERATORS, "celeriac.calling", "celeriac.result", "pathlib", "urllib"})
+    assert not within(modules, {*FOR_OPERATORS, "celeriac.task.calling", "celeriac.result", "pathlib", "urllib"})
     assert not within(modules, {"celeriac.stores.redis", "celeriac.stores.sqlite", "celeriac.stores.memory"})
 
 
@@ -159,7 +165,7 @@ def test_a_child_has_nothing_of_the_command_and_an_event_loop_only_for_coroutine
         try:
             with Celeriac(broker=url) as app:
                 modules = set(app.send_task("tasks.modules").get(timeout=40))
-                assert not within(modules, {*FOR_OPERATORS, "click", "celeriac.calling", "pathlib", "urllib"})
+                assert not within(modules, {*FOR_OPERATORS, "click", "celeriac.task.calling", "pathlib", "urllib"})
                 assert app.send_task("tasks.loops").get(timeout=40) == 0
                 assert app.send_task("tasks.aloops").get(timeout=40) == 1
                 assert app.send_task("tasks.loops").get(timeout=40) == 1

@@ -7,7 +7,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from celeriac.app import Celeriac, Celery, current_app, current_task
     from celeriac.result import AsyncResult, gather
-    from celeriac.routing import Exchange, Queue
+    from celeriac.sending.routing import Exchange, Queue
     from celeriac.shared import shared_task
     from celeriac.task import Task
 
@@ -30,8 +30,8 @@ _HOMES = {
     "AsyncResult": "celeriac.result",
     "Celeriac": "celeriac.app",
     "Celery": "celeriac.app",
-    "Exchange": "celeriac.routing",
-    "Queue": "celeriac.routing",
+    "Exchange": "celeriac.sending.routing",
+    "Queue": "celeriac.sending.routing",
     "Task": "celeriac.task",
     "current_app": "celeriac.app",
     "current_task": "celeriac.app",

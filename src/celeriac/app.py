@@ -11,22 +11,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from celeriac import apps
-from celeriac.annotations import annotations_for
 from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.config import Defaults, Settings, Source
 from celeriac.discovery import Packages, Search
 from celeriac.exceptions import AlwaysEagerIgnored, ImproperlyConfigured, NotRegistered
-from celeriac.registry import TaskRegistry
-from celeriac.task import AsyncTask, Runtime, Task, adopt_task, is_coroutine_function, kind_of, make_task
+from celeriac.task.annotations import annotations_for
+from celeriac.task.registry import TaskRegistry
+from celeriac.task.task import AsyncTask, Runtime, Task, adopt_task, is_coroutine_function, kind_of, make_task
 
 # An app and its tasks are there before anything of this is loaded: what uses it imports it.
 if TYPE_CHECKING:
-    from celeriac.control import Control
-    from celeriac.dead import Dead
-    from celeriac.delayed import Delayed
-    from celeriac.queues import Queues
+    from celeriac.control.control import Control
+    from celeriac.control.dead import Dead
+    from celeriac.control.delayed import Delayed
+    from celeriac.control.queues import Queues
     from celeriac.result import AsyncResult, GroupResult, ResultSet
-    from celeriac.sender import Sender
+    from celeriac.sending.sender import Sender
     from celeriac.store.contract import Store
 
 P = ParamSpec("P")
@@ -157,28 +157,28 @@ class Celeriac:
     @cached_property
     def control(self) -> Control:
         """What is said to all workers at once."""
-        from celeriac.control import Control
+        from celeriac.control.control import Control
 
         return Control(self._open_store)
 
     @cached_property
     def dead(self) -> Dead:
         """The messages that were set aside."""
-        from celeriac.dead import Dead
+        from celeriac.control.dead import Dead
 
         return Dead(self._open_store, self.clock)
 
     @cached_property
     def delayed(self) -> Delayed:
         """The tasks that wait for their time."""
-        from celeriac.delayed import Delayed
+        from celeriac.control.delayed import Delayed
 
         return Delayed(self._open_store, self.clock)
 
     @cached_property
     def queues(self) -> Queues:
         """The queues as an operator sees them."""
-        from celeriac.queues import Queues
+        from celeriac.control.queues import Queues
 
         return Queues(self._open_store, self.clock)
 
@@ -200,7 +200,7 @@ class Celeriac:
     def sender(self) -> Sender:
         """What sends the app's calls."""
         if self._sender is None:
-            from celeriac.sender import Sender
+            from celeriac.sending.sender import Sender
 
             self._sender = Sender(self._open_store, self.conf, self.clock, self._tasks)
         return self._sender
@@ -363,10 +363,10 @@ class Celeriac:
         self, name: str, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[Any]:
         """Enqueue a task by name; it need not be known here, and its arguments are not checked."""
-        from celeriac.calling import identity
-        from celeriac.options import call_options
         from celeriac.result import AsyncResult
-        from celeriac.sender import Call
+        from celeriac.sending.options import call_options
+        from celeriac.sending.sender import Call
+        from celeriac.task.calling import identity
 
         if self.conf.task_always_eager:
             warnings.warn(AlwaysEagerIgnored("task_always_eager has no effect on send_task"), stacklevel=2)

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from celeriac.app import TaskFunction
-from celeriac.apps import get_current_app, share
-from celeriac.proxy import Proxy
+from celeriac.apps import Proxy, get_current_app, share
 
 
 def _shared_task(function: Any = None, /, **options: Any) -> Any:

@@ -8,7 +8,7 @@ import time
 
 from celeriac.exceptions import OperationalError
 from celeriac.message import document
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from celeriac.store import contract as c
 from tests.worker.ledger import Kind
 from tests.worker.scene import Scene

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from celeriac import Celeriac
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from celeriac.store import contract as c
 from celeriac.stores.open import absolute_url
 from celeriac.testing.conformance.hand import Hand

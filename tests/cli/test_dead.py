@@ -7,7 +7,7 @@ import json
 import pytest
 
 from celeriac.message import edit
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from celeriac.store import contract as c
 from celeriac.testing.conformance.hand import Hand
 from tests.cli.project import Project

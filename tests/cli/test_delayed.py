@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from celeriac.store import contract as c
 from tests.cli.project import Project
 from tests.cli.store import app_of, served

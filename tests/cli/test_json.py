@@ -10,7 +10,7 @@ import pytest
 
 from celeriac.cli.later import _INSTEAD as LATER
 from celeriac.cli.main import cli
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from tests.cli.project import Project
 from tests.cli.store import app_of, bury, served
 

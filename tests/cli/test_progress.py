@@ -7,7 +7,7 @@ import json
 import pytest
 
 from celeriac.cli.progress import progress
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from tests.cli.store import app_of, bury, served
 from tests.cli.terminal import Terminal
 

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from celeriac import ids
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from celeriac.store import contract as c
 from celeriac.testing.conformance.hand import Hand
 from tests.compat.celery_side import celeriac_command, celeriac_worker, celery_worker

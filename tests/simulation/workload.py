@@ -14,7 +14,7 @@ import msgspec
 from celeriac import states
 from celeriac.clock import utc_datetime
 from celeriac.message import document
-from celeriac.sender import Call, encode
+from celeriac.sending.sender import Call, encode
 from celeriac.store import contract as c
 from celeriac.worker.lane.frame import TaskSpec
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from celeriac import Celeriac
 from celeriac.result import AsyncResult
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from celeriac.store import contract as c
 from tests.worker.ledger import Ledger, wait_until
 from tests.worker.processes import Worker

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from celeriac.exceptions import TaskRevokedError
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from celeriac.store import contract as c
 from tests.worker.scene import Scene
 

@@ -13,7 +13,7 @@ from celeriac.cli.loading import load_app
 from celeriac.cli.progress import progress
 
 if TYPE_CHECKING:
-    from celeriac.dead import Matching
+    from celeriac.control.dead import Matching
     from celeriac.store.contract import DeadLetter
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,7 +39,7 @@ def _matching_options(function: F) -> F:
 
 
 def _matching(filters: dict[str, Any]) -> Matching:
-    from celeriac.dead import Matching
+    from celeriac.control.dead import Matching
     from celeriac.store.contract import Cause
 
     cause = filters["cause"]

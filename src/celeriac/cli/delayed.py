@@ -13,7 +13,7 @@ from celeriac.cli.loading import load_app
 from celeriac.cli.progress import progress
 
 if TYPE_CHECKING:
-    from celeriac.delayed import DelayedTask
+    from celeriac.control.delayed import DelayedTask
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ import click
 from celeriac.cli import forms
 
 if TYPE_CHECKING:
-    from celeriac.observe.log import Record
+    from celeriac.control.log import Record
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,7 +31,7 @@ def _files(function: F) -> F:
 
 
 def _records(files: Iterable[TextIO]) -> Iterator[Record]:
-    from celeriac.observe.log import read_log
+    from celeriac.control.log import read_log
 
     for file in [*files] or [sys.stdin]:
         yield from read_log(file)
@@ -51,7 +51,7 @@ def _say(records: Iterable[Record], as_json: bool, text: Callable[[Record], str]
 @_files
 def stats(files: tuple[TextIO, ...], as_json: bool) -> None:
     """Count tasks by how they ended and by name."""
-    from celeriac.observe.log import Audit
+    from celeriac.control.log import Audit
 
     audit = Audit()
     for record in _records(files):
@@ -87,7 +87,7 @@ def errors(files: tuple[TextIO, ...], as_json: bool) -> None:
 @_files
 def incomplete(files: tuple[TextIO, ...], as_json: bool) -> None:
     """Print the tasks that came in and whose end is not there: they still run, or their worker died."""
-    from celeriac.observe.log import Audit
+    from celeriac.control.log import Audit
 
     audit = Audit()
     for record in _records(files):

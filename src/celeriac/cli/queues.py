@@ -124,7 +124,7 @@ def list_() -> None:
 @click.pass_context
 def bindings(context: click.Context, as_json: bool) -> None:
     """List the queues that are there or declared, with the exchanges and keys that lead to each."""
-    from celeriac.routing import Queues
+    from celeriac.sending.routing import Queues
 
     app = load_app(context)
     declared = Queues(app.conf)

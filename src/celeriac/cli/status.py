@@ -42,7 +42,7 @@ def status(context: click.Context, timeout: float, destination: str, as_json: bo
 
 
 def _look(app: Any, names: set[str]) -> list[Any]:
-    from celeriac.observe.overview import look_at_workers
+    from celeriac.control.overview import look_at_workers
 
     living = (worker for worker in look_at_workers(app.store) if worker.alive)
     return [worker for worker in living if not names or worker.name in names]

@@ -19,7 +19,7 @@ from celeriac.cli.loading import load_app
 
 if TYPE_CHECKING:
     from celeriac.cli.screen.view import View, Wish
-    from celeriac.observe.overview import Overview
+    from celeriac.control.overview import Overview
 
 _PIPE_COLUMNS = 200
 _PEEKED = 10
@@ -36,8 +36,8 @@ def top(context: click.Context, interval: float, once: bool, as_json: bool) -> N
     Keys: q quits, tab goes to the next table, arrows choose a line, s sorts, enter explains it, p pauses a queue or
     lets it go on, k revokes a task.
     """
-    from celeriac.observe.overview import look
-    from celeriac.observe.trend import Trend
+    from celeriac.control.overview import look
+    from celeriac.control.trend import Trend
 
     app = load_app(context)
     trend = Trend()

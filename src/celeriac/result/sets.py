@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 from celeriac import states
 from celeriac.apps import get_current_app
+from celeriac.control.revoke import revoke
 from celeriac.exceptions import TimeoutError
 from celeriac.message import document
 from celeriac.result.joining import assert_will_not_block
 from celeriac.result.single import App, AsyncResult, ResultBase
-from celeriac.revoke import revoke
 from celeriac.store.contract import DropGroup, Forget, ReadGroup, ReadResults, SaveGroup, Store
 
 R_co = TypeVar("R_co", covariant=True)

@@ -15,7 +15,7 @@ from celeriac.result.joining import assert_will_not_block
 from celeriac.store.contract import Forget, ReadResults, Store
 
 if TYPE_CHECKING:
-    from celeriac.explain import Explanation
+    from celeriac.control.explain import Explanation
     from celeriac.result.graph import DependencyGraph
 
 R_co = TypeVar("R_co", covariant=True)
@@ -276,7 +276,7 @@ class AsyncResult(ResultBase, Generic[R_co]):
 
         For people: it asks the store several times, and looks through queues. See `explain.explain`.
         """
-        from celeriac.explain import explain
+        from celeriac.control.explain import explain
 
         return explain(self._store(), self.id)
 
@@ -310,7 +310,7 @@ class AsyncResult(ResultBase, Generic[R_co]):
 
         `connection`, `wait` and `timeout` are Celery's and mean nothing: when it returns, the store knows.
         """
-        from celeriac.revoke import revoke
+        from celeriac.control.revoke import revoke
 
         revoke(self._store(), (self.id,), terminate, signal)
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from celeriac.app import Celeriac
-from celeriac.routing import Queues
+from celeriac.sending.routing import Queues
 from celeriac.store.contract import Stats
 from celeriac.worker.child.door import Door
 from celeriac.worker.child.executor import Executor

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from celeriac.exceptions import ImproperlyConfigured
-from celeriac.routing import served
+from celeriac.sending.routing import served
 from celeriac.worker.options import Given, Kind, Pool
 
 MOST_CHILDREN = 512

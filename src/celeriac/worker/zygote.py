@@ -21,7 +21,7 @@ from typing import NoReturn
 from celeriac.app import Celeriac
 from celeriac.config import TABLE
 from celeriac.message import values
-from celeriac.routing import Queues
+from celeriac.sending.routing import Queues
 from celeriac.worker.child.child import run_child
 from celeriac.worker.child.door import Door
 from celeriac.worker.child.forms.greenlets import GeventMissing, patch

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from celeriac.cli.screen.frame import fit, frame, share, whole
 from celeriac.cli.screen.view import Act, Style, View, Wish, press
-from celeriac.observe.overview import LetterView, Overview, QueueView, Run, WorkerView
+from celeriac.control.overview import LetterView, Overview, QueueView, Run, WorkerView
 
 KEYS = [
     "q",

@@ -8,7 +8,7 @@ from typing import Any
 from celeriac import Celeriac
 from celeriac.message import document
 from celeriac.message.document import Document
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from celeriac.store.contract import Outcome
 from celeriac.task import Task
 from celeriac.worker.child.executor import AsyncGuard, Executor, Guard

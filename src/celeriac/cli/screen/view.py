@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from celeriac.cli.forms import length_text, time_text
-from celeriac.observe.overview import LetterView, Overview, QueueView, Run, WorkerView
+from celeriac.control.overview import LetterView, Overview, QueueView, Run, WorkerView
 
 TABLES = ("workers", "queues", "dead")
 

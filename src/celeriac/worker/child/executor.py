@@ -17,7 +17,7 @@ from celeriac.context import Context, current
 from celeriac.exceptions import MalformedMessage, NotRegistered, TaskRevokedError
 from celeriac.message import document, serializers
 from celeriac.message import task as wire
-from celeriac.sender import read_time
+from celeriac.sending.sender import read_time
 from celeriac.worker.child.attempt import Attempt
 from celeriac.worker.child.judge import Judge
 from celeriac.worker.child.limits import UNLIMITED, Limits, limits_of

@@ -13,7 +13,7 @@ from typing import Any
 
 from celeriac import ids
 from celeriac.message import values
-from celeriac.sender import Call, Sender
+from celeriac.sending.sender import Call, Sender
 from celeriac.store.contract import Message
 from celeriac.task import Task
 from celeriac.worker.child.attempt import Attempt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from celeriac import hooks, states
+from celeriac import states
 from celeriac.app import Celeriac
 from celeriac.exceptions import (
     Ignore,
@@ -20,10 +20,11 @@ from celeriac.ids import random_below
 from celeriac.message import document, failure, history, limits, values
 from celeriac.message import task as wire
 from celeriac.message.format import PLAIN, Format
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from celeriac.store import letters
 from celeriac.store.contract import Attempt as Attempted
 from celeriac.store.contract import Cause, DeadLetter, Message
+from celeriac.task import hooks
 from celeriac.worker.child.attempt import Attempt
 from celeriac.worker.child.followups import Followups, follows
 from celeriac.worker.declared import keeps_errors, keeps_failures, keeps_timeouts

@@ -16,7 +16,7 @@ from celeriac.exceptions import MalformedMessage, NotRegistered
 from celeriac.message import task as wire
 from celeriac.message import values
 from celeriac.message.limits import USUAL, Limits, Named
-from celeriac.sender import read_time
+from celeriac.sending.sender import read_time
 from celeriac.store import contract as c
 from celeriac.worker.core import fate
 from celeriac.worker.core.ledger import Held

@@ -13,7 +13,7 @@ import pytest
 from celeriac.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from celeriac.message import document
 from celeriac.result import gather
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from celeriac.store import contract as c
 from tests.worker.ledger import wait_until
 from tests.worker.processes import Worker

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from celeriac.observe.overview import Overview, QueueView, WorkerView, look
-from celeriac.observe.trend import Trend, compared
+from celeriac.control.overview import Overview, QueueView, WorkerView, look
+from celeriac.control.trend import Trend, compared
 from celeriac.store import contract as c
 from celeriac.testing.conformance.hand import Hand
 

@@ -11,13 +11,14 @@ from importlib import import_module
 from types import CoroutineType
 from typing import Any, Protocol
 
-from celeriac import hooks, ids, states
+from celeriac import ids, states
 from celeriac.context import Context, current
 from celeriac.exceptions import Ignore, Reject, Retry
 from celeriac.message import failure
 from celeriac.result import EagerResult
-from celeriac.retry import RetryPolicy
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
+from celeriac.task import hooks
+from celeriac.task.retry import RetryPolicy
 
 
 class Eager(Protocol):

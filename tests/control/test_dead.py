@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from celeriac import Celeriac
-from celeriac.dead import Matching
+from celeriac.control.dead import Matching
 from celeriac.exceptions import MalformedMessage, Reject
 from celeriac.message import edit
 from celeriac.message import task as wire
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from celeriac.store import contract as c
 from celeriac.testing.conformance.hand import Hand, put
 from celeriac.worker.inprocess import InProcessWorker

@@ -6,7 +6,7 @@ from collections import deque
 
 import msgspec
 
-from celeriac.observe.overview import Overview, QueueView, WorkerView
+from celeriac.control.overview import Overview, QueueView, WorkerView
 
 WINDOW_SECONDS = 15.0
 """Over how long rates are taken. Workers tell what they have counted every few seconds."""

@@ -11,7 +11,7 @@ import pytest
 from celeriac import Celeriac, Task
 from celeriac.exceptions import InvalidOption
 from celeriac.message import document
-from celeriac.sharing import key_of, sharing
+from celeriac.sending.sharing import key_of, sharing
 from celeriac.store.contract import Message, Shared
 from celeriac.worker.inprocess import InProcessWorker
 

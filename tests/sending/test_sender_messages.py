@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from celeriac.exceptions import InvalidOption, UnencodableValue
 from celeriac.message import task as wire
-from celeriac.sender import Call, encode, read_time
+from celeriac.sending.sender import Call, encode, read_time
 from celeriac.store.contract import Message
 
 NOW = 1_795_231_005.25

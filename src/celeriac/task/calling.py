@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from celeriac import arguments, eager
 from celeriac.config import Settings
 from celeriac.context import Context
 from celeriac.message import serializers
-from celeriac.options import call_options
 from celeriac.result import AsyncResult, EagerResult
-from celeriac.sender import Call, Sender
+from celeriac.sending import arguments
+from celeriac.sending.options import call_options
+from celeriac.sending.sender import Call, Sender
 from celeriac.store.contract import Store
+from celeriac.task import eager
 
 if TYPE_CHECKING:
-    from celeriac.validation import Dump
+    from celeriac.sending.validation import Dump
 
 R = TypeVar("R")
 Args = Sequence[Any] | None

@@ -13,18 +13,18 @@ from celeriac import states
 from celeriac.config import Settings
 from celeriac.context import DIRECT, Context, current
 from celeriac.exceptions import MaxRetriesExceededError, OperationalError, Retry
-from celeriac.retry import RetryPolicy
+from celeriac.task.retry import RetryPolicy
 
 # Whoever only declares tasks does not load what calling one takes: the doors to it import it.
 if TYPE_CHECKING:
     from contextvars import Token
     from datetime import datetime
 
-    from celeriac.calling import Caller
     from celeriac.result import AsyncResult, EagerResult
-    from celeriac.sender import Sender
+    from celeriac.sending.sender import Sender
+    from celeriac.sending.validation import Dump
     from celeriac.store.contract import Store
-    from celeriac.validation import Dump
+    from celeriac.task.calling import Caller
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -171,7 +171,7 @@ class Task(Generic[P, R]):
 
     def _validate(self, checks: Mapping[str, Any]) -> None:
         """Have arguments and result looked at by their annotations."""
-        from celeriac.validation import Options
+        from celeriac.sending.validation import Options
 
         made = Options(**checks).apply(self._original, bound=self.bind, app=self.app, name=self.name)
         self.function, self._dump = made
@@ -282,7 +282,7 @@ class Task(Generic[P, R]):
         return (self._caller or self._first_call()).apply_many(arguments, options)
 
     def _first_call(self) -> Caller[R]:
-        from celeriac.calling import Caller
+        from celeriac.task.calling import Caller
 
         self.app.finalize(auto=True)
         checked: bool = self.app.strict_typing if self.typing is None else self.typing
@@ -307,7 +307,7 @@ class Task(Generic[P, R]):
 
         With `throw` its error is raised, by default if `task_eager_propagates` says so.
         """
-        from celeriac.calling import run_here
+        from celeriac.task.calling import run_here
 
         given = {"link": link, "link_error": link_error, "task_id": task_id, "headers": headers, **options}
         propagates = self._runtime.settings.task_eager_propagates if throw is None else throw
@@ -348,7 +348,7 @@ class Task(Generic[P, R]):
             )
         if eta is None and countdown is None:
             countdown = self.default_retry_delay
-        from celeriac.calling import next_attempt
+        from celeriac.task.calling import next_attempt
 
         again = next_attempt(self, request, args, kwargs, options, eta=eta, countdown=countdown)
         raise Retry(exc=exc, when=eta or countdown, sig=again) from exc

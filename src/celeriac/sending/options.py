@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celeriac.exceptions import InvalidOption
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 
 _OURS = frozenset(Call.__struct_fields__) - {"task", "args", "kwargs", "embed", "stamps", "properties"}
 

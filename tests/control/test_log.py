@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from celeriac.observe.log import Audit, Kind, judge, read_log
+from celeriac.control.log import Audit, Kind, judge, read_log
 
 LOG = """\
  -------------- celery@here v5.7.0

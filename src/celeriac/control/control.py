@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from celeriac.revoke import revoke
+from celeriac.control.revoke import revoke
 from celeriac.store.contract import Store
 
 

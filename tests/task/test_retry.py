@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from celeriac.exceptions import Ignore, Reject, Retry
-from celeriac.retry import RetryPolicy, backoff
+from celeriac.task.retry import RetryPolicy, backoff
 
 
 class Wrong(ValueError):

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from celeriac.clock import SYSTEM_CLOCK, Clock
+from celeriac.control.queues import Queues, QueueState
 from celeriac.exceptions import MalformedMessage
 from celeriac.message import task as wire
-from celeriac.queues import Queues, QueueState
 from celeriac.store import contract as c
 
 RUNS = 64

@@ -22,7 +22,7 @@ from celeriac.message import task as wire
 from celeriac.message.document import Document
 from celeriac.message.envelope import SentHeaders, SentProperties, spell_out, write_envelope
 from celeriac.message.serializers import Serializer
-from celeriac.routing import Router
+from celeriac.sending.routing import Router
 from celeriac.store.contract import Enqueue, Message, Share, Shared, Store
 
 _MODE_PERSISTENT = 2
@@ -177,7 +177,7 @@ class Sender:
                 return end.value  # type: ignore[no-any-return]
 
     def _share(self, call: Call, what: Any) -> Generator[Share, Shared, tuple[str, Document | None]]:
-        from celeriac.sharing import check_seconds, key_of, sharing
+        from celeriac.sending.sharing import check_seconds, key_of, sharing
 
         task_id, message = self.message(call)
         seconds = check_seconds(call.cache_for, call.ignore_result)

@@ -9,7 +9,7 @@ import pytest
 
 from celeriac import Celeriac
 from celeriac.message import task as wire
-from celeriac.sender import Call
+from celeriac.sending.sender import Call
 from celeriac.store import contract as c
 
 MANY = 200_000

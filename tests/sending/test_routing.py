@@ -11,8 +11,8 @@ from celeriac import Celeriac
 from celeriac.config import Settings
 from celeriac.exceptions import ImproperlyConfigured, InvalidOption, QueueNotFound
 from celeriac.message.task import open_envelope
-from celeriac.routing import Exchange, Queue, Queues, served
-from celeriac.sender import Call
+from celeriac.sending.routing import Exchange, Queue, Queues, served
+from celeriac.sending.sender import Call
 
 PICTURES = Exchange("pictures", "topic")
 

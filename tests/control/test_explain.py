@@ -112,7 +112,7 @@ def test_revoked_before_it_came(app):
 
 
 def test_a_queue_that_is_too_long_is_named(app):
-    from celeriac.explain import explain
+    from celeriac.control.explain import explain
 
     last = [app.send_task("t.add") for _ in range(5)][-1]
     found = explain(app.store, last.id, depth=3)

@@ -1,0 +1,1 @@
+"""What one call becomes: options and arguments settled, routed, encoded, and sent."""
