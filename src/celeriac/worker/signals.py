@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -36,7 +37,9 @@ class Ears:
         ours = self._written.fileno()
         theirs = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
         if theirs != ours:
-            self._written.send(bytes([number]))
+            # Full of what nobody has read: it is being read, and one signal more changes nothing.
+            with contextlib.suppress(BlockingIOError):
+                self._written.send(bytes([number]))
             if theirs >= 0:
                 signal.set_wakeup_fd(theirs)
 
