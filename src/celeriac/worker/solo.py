@@ -55,7 +55,7 @@ class Solo:
         core.start()
         socket.send_fds(self._to_core, [Word.ZYGOTE], [self._theirs.fileno()])
         # A core that was told to stop before it had anything to do is gone, and hears no news.
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(ConnectionError):
             app = import_app(self._control, self._log.pen, self._options)
             if app is not None:
                 name_process("MainProcess")

@@ -266,6 +266,22 @@ def test_a_request_without_end_is_cut_off():
     assert b"200" not in asked(b"GET /live HTTP/1.0\r\n" + b"x" * 1_000_000, lambda: WELL_WORKER)
 
 
+def test_a_probe_under_way_when_the_worker_ends_is_no_error(tmp_path, caplog):
+    async def main() -> None:
+        server = HealthServer(lambda: WELL_WORKER)
+        await server.listen_here(str(tmp_path / "s"))
+        probe.connect(str(tmp_path / "s"))
+        probe.send(b"GET /li")
+        while len(asyncio.all_tasks()) < 2:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # what answers has begun, and waits for more
+        server.close()
+
+    with socket.socket(socket.AF_UNIX) as probe:
+        asyncio.run(main())
+    assert not caplog.records
+
+
 def test_only_what_a_restart_can_heal_is_not_live():
     def state(**known):
         health = Health(worker="w", app="a", children=known.pop("children", 1), stopping=known.pop("stopping", False))

@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import msgspec
 from msgspec import Struct
@@ -71,6 +71,7 @@ class HealthServer:
         self._look = look
         self._servers: list[asyncio.Server] = []
         self._path: str | None = None
+        self._answering: set[asyncio.Task[None]] = set()
 
     async def listen_here(self, path: str) -> None:
         """For probes on this machine; raises `OSError`."""
@@ -105,7 +106,7 @@ class HealthServer:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._path)
 
-    def _door(self) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    def _door(self) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
         """What answers the clients of one address; those of another take no place away from them."""
         places = asyncio.Semaphore(_CONNECTIONS)
 
@@ -117,7 +118,13 @@ class HealthServer:
             finally:
                 writer.transport.abort()
 
-        return serve
+        def open_door(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            # As a task of ours: of its own, that is cut off with the loop, Python 3.11 logs an error.
+            answering = asyncio.ensure_future(serve(reader, writer))
+            self._answering.add(answering)
+            answering.add_done_callback(self._answering.discard)
+
+        return open_door
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, TimeoutError):
