@@ -119,7 +119,7 @@ class HealthServer:
                 writer.transport.abort()
 
         def open_door(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            # As a task of ours: of its own, that is cut off with the loop, Python 3.11 logs an error.
+            # Were `serve` itself given away, Python 3.11 would log an error for each client that the end cuts off.
             answering = asyncio.ensure_future(serve(reader, writer))
             self._answering.add(answering)
             answering.add_done_callback(self._answering.discard)
