@@ -9,7 +9,6 @@ heard by a thread of its own, so only a call that keeps the interpreter's lock k
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -54,12 +53,10 @@ class Solo:
         core = threading.Thread(target=self._run_core, name="core", daemon=True)
         core.start()
         socket.send_fds(self._to_core, [Word.ZYGOTE], [self._theirs.fileno()])
-        # A core that was told to stop before it had anything to do is gone, and hears no news.
-        with contextlib.suppress(ConnectionError):
-            app = import_app(self._control, self._log.pen, self._options)
-            if app is not None:
-                name_process("MainProcess")
-                self._serve(app)
+        app = import_app(self._control, self._log.pen, self._options)
+        if app is not None:
+            name_process("MainProcess")
+            self._serve(app)
         core.join()
         self._log.end()
         return self._code

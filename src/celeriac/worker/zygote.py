@@ -7,7 +7,6 @@ a held lock or a running thread of ours.
 from __future__ import annotations
 
 import array
-import contextlib
 import gc
 import os
 import signal
@@ -55,10 +54,7 @@ def describe(app: Celeriac) -> Manifest:
 def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log, parent: int) -> NoReturn:
     """The life of the zygote, in a process forked for it."""
     die_with_parent(parent)
-    try:
-        app = import_app(control, log.keep_pen(), options)
-    except ConnectionError:
-        os._exit(0)  # a core that was told to stop before it had anything to do is gone
+    app = import_app(control, log.keep_pen(), options)
     if app is None:
         os._exit(EXIT_IMPORT)
     gc.collect()
@@ -126,24 +122,21 @@ def serve(
     os.set_blocking(trigger, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(trigger)
-    # A core that asked for a child may be gone when it is there.
-    with contextlib.suppress(ConnectionError):
-        while True:
-            ready, _, _ = select([control.fileno(), wakeup], [], [])
-            if wakeup in ready:
-                os.read(wakeup, 4096)
-                _report_ended(control)
-            if control.fileno() in ready:
-                asked = receive_fork(control)
-                if asked is None:
-                    break
-                fork, descriptors = asked
-                if start is not None:
-                    pid = start(fork, descriptors)
-                else:
-                    pid = _fork_child(control, (wakeup, trigger), partial(live, fork, descriptors))
-                _say_forked(control, fork, descriptors, pid)
-    os._exit(0)
+    while True:
+        ready, _, _ = select([control.fileno(), wakeup], [], [])
+        if wakeup in ready:
+            os.read(wakeup, 4096)
+            _report_ended(control)
+        if control.fileno() in ready:
+            asked = receive_fork(control)
+            if asked is None:
+                os._exit(0)
+            fork, descriptors = asked
+            if start is not None:
+                pid = start(fork, descriptors)
+            else:
+                pid = _fork_child(control, (wakeup, trigger), partial(live, fork, descriptors))
+            _say_forked(control, fork, descriptors, pid)
 
 
 def _fork_child(control: socket.socket, pipe: tuple[int, int], live: Callable[[], None]) -> int:

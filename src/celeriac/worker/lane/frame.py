@@ -6,6 +6,7 @@ never unpacks a body.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
@@ -142,11 +143,19 @@ decode_fork = msgspec.msgpack.Decoder(Fork).decode
 
 
 def send_news(control: socket.socket, news: FromZygote) -> None:
-    """Tell the core; what no packet can hold (the tasks of a large app) travels as a file in memory beside it."""
-    data = encode(news)
-    if len(data) <= _PACKET:
-        control.send(data)
-        return
+    """Tell the core; what no packet can hold (the tasks of a large app) travels as a file in memory beside it.
+
+    A core that is gone hears nothing. Whoever tells finds the end of the socket when it listens to it next.
+    """
+    with contextlib.suppress(ConnectionError):
+        data = encode(news)
+        if len(data) <= _PACKET:
+            control.send(data)
+        else:
+            _send_file(control, data)
+
+
+def _send_file(control: socket.socket, data: bytes) -> None:
     file = os.memfd_create("news", os.MFD_CLOEXEC)
     try:
         with open(file, "wb", closefd=False) as stream:
