@@ -6,20 +6,10 @@ import signal
 
 import pytest
 
-from celeriac import Celeriac
 from celeriac.exceptions import ImproperlyConfigured, TaskRevokedError
 from celeriac.store import contract as c
 
-
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-def app(request, tmp_path):
-    """An app on a store of its own."""
-    urls = {"memory": lambda: "memory://", "sqlite": lambda: f"sqlite:///{tmp_path}/tasks.db"}
-    broker = urls[request.param]() if request.param in urls else request.getfixturevalue("redis_url")
-    with Celeriac("tests", broker=broker) as app:
-        # Without a worker there, Redis holds nothing back: Celery's ETA message goes into the queue.
-        app.store.run(c.OpenLease(c.Lease("worker", "epoch"), c.WorkerRecord(queues=("celery",))))
-        yield app
+pytestmark = pytest.mark.usefixtures("served")
 
 
 def remembered(app):

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from celeriac import Celeriac
 from celeriac.message import task as wire
 from celeriac.sending.sender import Call
 from celeriac.store import contract as c
@@ -16,14 +15,7 @@ MANY = 200_000
 HOUR = 3_600_000
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-def app(request, tmp_path):
-    """An app on a store of its own, its queue served."""
-    urls = {"memory": lambda: "memory://", "sqlite": lambda: f"sqlite:///{tmp_path}/tasks.db"}
-    broker = urls[request.param]() if request.param in urls else request.getfixturevalue("redis_url")
-    with Celeriac("tests", broker=broker) as app:
-        app.store.run(c.OpenLease(c.Lease("worker", "epoch"), c.WorkerRecord(queues=("celery",))))
-        yield app
+pytestmark = pytest.mark.usefixtures("served")
 
 
 def test_what_is_delayed_can_be_seen(app):

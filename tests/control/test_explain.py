@@ -6,16 +6,10 @@ import time
 
 import pytest
 
-from celeriac import Celeriac
 from celeriac.message import document
 from celeriac.message import task as wire
 from celeriac.store import contract as c
 from celeriac.testing.conformance.hand import Hand
-
-
-@pytest.fixture
-def app(on_each_store: Celeriac) -> Celeriac:
-    return on_each_store
 
 
 @pytest.fixture

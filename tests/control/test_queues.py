@@ -8,18 +8,12 @@ import time
 
 import pytest
 
-from celeriac import Celeriac
 from celeriac.exceptions import TimeoutError
 from celeriac.ids import new_id
 from celeriac.store import contract as c
 from celeriac.worker.inprocess import InProcessWorker
 
 SECONDS = 20
-
-
-@pytest.fixture
-def app(on_each_store: Celeriac) -> Celeriac:
-    return on_each_store
 
 
 def test_depth_and_age(app):
