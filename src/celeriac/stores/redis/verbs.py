@@ -64,7 +64,6 @@ def _accepted(messages: tuple[c.Message, ...]) -> Command:
             message.id.encode(),
             layout.list_key(message.queue, message.priority),
             message.queue.encode(),
-            b"%d" % message.priority,
             b"%d" % message.delay,
             message.raw,
             message.eta_raw or b"",
@@ -274,7 +273,7 @@ def _replay(request: c.Replay, place: Place) -> Command:
     arguments = [place.other_db, b"%d" % place.db]
     for item in request.revivals:
         key = layout.list_key(item.queue, item.priority)
-        arguments += (item.id.encode(), key, item.queue.encode(), b"%d" % item.priority, item.raw)
+        arguments += (item.id.encode(), key, item.queue.encode(), item.raw)
         arguments.append(layout.result_key(item.task))
     return script("replay").call((*_DEAD_KEYS, layout.QUEUES), arguments)
 

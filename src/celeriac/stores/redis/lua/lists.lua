@@ -1,4 +1,4 @@
--- Included where messages go to lists by other ways than `accept`.
+-- Included where messages go to lists.
 
 -- The queue of a list.
 local function queue_of(list)

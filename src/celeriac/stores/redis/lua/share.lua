@@ -3,9 +3,10 @@
 --       9 the key (STRING made-ms \n task)
 -- ARGV  1 results db ('' = this one)  2 this db  3 seconds that results live  4 ms that the key stands for the call
 --       5 task  6 the task whose call is stale ('' for none)  7 prefix of result keys  8 document
---       9 memory of ids in seconds, then the message: id, list, queue, priority, delay ms, raw, eta raw ('' for none)
+--       9 memory of ids in seconds, then the message: id, list, queue, delay ms, raw, eta raw ('' for none)
 -- Returns {task, age in ms, its document}
 -- include: delayed
+-- include: lists
 -- include: accept
 
 local now = now_ms()
