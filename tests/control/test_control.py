@@ -6,10 +6,14 @@ import signal
 
 import pytest
 
+from celeriac import Celeriac
 from celeriac.exceptions import ImproperlyConfigured, TaskRevokedError
 from celeriac.store import contract as c
 
-pytestmark = pytest.mark.usefixtures("served")
+
+@pytest.fixture
+def app(served: Celeriac) -> Celeriac:
+    return served
 
 
 def remembered(app):

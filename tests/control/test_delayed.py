@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from celeriac import Celeriac
 from celeriac.message import task as wire
 from celeriac.sending.sender import Call
 from celeriac.store import contract as c
@@ -15,7 +16,9 @@ MANY = 200_000
 HOUR = 3_600_000
 
 
-pytestmark = pytest.mark.usefixtures("served")
+@pytest.fixture
+def app(served: Celeriac) -> Celeriac:
+    return served
 
 
 def test_what_is_delayed_can_be_seen(app):
@@ -83,7 +86,7 @@ def test_many_are_cancelled_by_what_they_have_in_common(app):
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("app", ["sqlite", "redis"], indirect=True)
+@pytest.mark.parametrize("on_each_store", ["sqlite", "redis"], indirect=True)
 def test_among_very_many_one_is_found_changed_and_cancelled_at_once(app):
     _, message = app.sender.message(Call(task="shop.pay", args=(1,), task_id="task", countdown=3600))
     batches = (range(start, start + 2000) for start in range(0, MANY, 2000))
