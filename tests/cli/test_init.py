@@ -87,14 +87,14 @@ def project(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("project", ["plain", "flask", "fastapi"], indirect=True)
 def test_its_own_tests_pass(project):
     assert "2 passed" in run(project, "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    assert not (project / "tasks.db").exists()
+    assert not (project / ".celeriac").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("project", ["django"], indirect=True)
 def test_the_tests_of_the_django_project_pass(project):
     assert "Ran 2 tests" in run(project, "manage.py", "test")
-    assert not (project / "tasks.db").exists()
+    assert not (project / ".celeriac").exists()
 
 
 @pytest.mark.slow
@@ -102,7 +102,7 @@ def test_the_tests_of_the_django_project_pass(project):
 def test_the_worker_runs_what_a_program_sends(project):
     with worker(project):
         assert run(project, "-m", "proj.send", "2", "3") == "5\n"
-    assert (project / "tasks.db").exists()
+    assert (project / ".celeriac").exists()
 
 
 @pytest.mark.slow

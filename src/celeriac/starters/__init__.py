@@ -39,7 +39,7 @@ FRAMEWORKS = {
 _STORES: dict[str, dict[str, str]] = {
     "sqlite": {
         "extra": "",
-        "broker_url": "sqlite:///tasks.db",
+        "broker_url": "sqlite:///.celeriac/tasks.db",
         "container_broker_url": "sqlite:////data/tasks.db",
         "service_broker_url": "sqlite:////var/lib/proj/tasks.db",
         "storage": "  volumes:\n    - data:/data\n",
