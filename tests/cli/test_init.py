@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -81,6 +82,19 @@ def project(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     done = init(*request.param.split(), "shop", folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     return tmp_path / "shop"
+
+
+@pytest.mark.parametrize("project", ["plain", "django", "flask", "fastapi"], indirect=True)
+def test_its_readme_and_its_ci_run_what_is_there(project):
+    readme = (project / "README.md").read_text()
+    for path in re.findall(r"`([\w./-]+)`", readme):
+        assert (project / path).exists(), path
+    for command in re.findall(r"^    celeriac -A proj (.*?)(?: ID)?(?: +#.*)?$", readme, re.MULTILINE):
+        run(project, "-m", "celeriac", "-A", "proj", *command.split(), "--help")
+    ci = (project / ".github" / "workflows" / "tests.yml").read_text()
+    [test] = re.findall(r"run: (python .*)", ci)
+    assert f"`{test}` runs the tests" in readme
+    assert "$" not in readme + ci
 
 
 @pytest.mark.slow
