@@ -51,7 +51,7 @@ class TaskTally(Struct, frozen=True, omit_defaults=True):
 
 
 class Tally(Struct, frozen=True, omit_defaults=True):
-    """What a worker has counted under its lease: tasks that ended, in all and by name; messages claimed of each queue."""
+    """What a worker has counted under its lease: tasks that ended, in all and by name; messages claimed, by queue."""
 
     done: int = 0
     taken: dict[str, int] = {}
