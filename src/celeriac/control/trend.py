@@ -55,8 +55,8 @@ def compared(before: Overview, now: Overview) -> Overview:
         out = max(0, taken.get(queue.queue, 0))
         came = max(0, out + queue.ready - ready.get(queue.queue, 0))
         queues.append(msgspec.structs.replace(queue, rate_in=came / seconds, rate_out=out / seconds))
-    known = {task.name: task for task in before.tasks}
-    tasks = [_since(known.get(task.name), task, seconds) for task in now.tasks]
+    once = {task.name: task for task in before.tasks}
+    tasks = [_since(once.get(task.name), task, seconds) for task in now.tasks]
     return msgspec.structs.replace(now, workers=tuple(workers), tasks=tuple(tasks), queues=tuple(queues))
 
 
