@@ -29,16 +29,24 @@ class Script(NamedTuple):
 
 @cache
 def script(name: str) -> Script:
-    """The script of a file in `lua/`, its includes in place."""
-    text = _INCLUDE.sub(lambda match: _read(match[1]), _read(name))
+    """The script of a file in `lua/`, its includes in place: it happens wholly or not at all (`atomic.lua`)."""
+    body = _INCLUDE.sub(lambda match: _read(match[1]), _read(name))
+    text = f"{_read('atomic')}\nlocal function script()\n{body}\nend\nreturn whole(script)\n"
     return Script(text.encode(), hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
 
 
 @cache
 def by_digest() -> dict[bytes, Script]:
     """All scripts by their digest."""
-    names = [file.removesuffix(".lua") for file in os.listdir(_FOLDER) if file.endswith(".lua")]
-    return {script(name).digest: script(name) for name in names}
+    return {script(name).digest: script(name) for name in names()}
+
+
+@cache
+def names() -> frozenset[str]:
+    """What can be called: the files that are not there to be included."""
+    files = frozenset(file.removesuffix(".lua") for file in os.listdir(_FOLDER) if file.endswith(".lua"))
+    included = {name for file in files for name in _INCLUDE.findall(_read(file))}
+    return files - included - {"atomic"}
 
 
 def _read(name: str) -> str:
