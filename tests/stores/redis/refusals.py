@@ -42,9 +42,11 @@ local redis = setmetatable({
     return real.pcall(command, ...)
   end,
 }, {__index = real})
+local function request()
+%b
+end
+return {calls, request() or false}
 """
-_END = b"return whole(script)"
-_TOLD = b"return {calls, whole(script) or false}"
 
 _DUMP = b"""
 local reply = {}
@@ -140,7 +142,7 @@ class Refusing:
 
     def perform(self, command: list[bytes], clock: Any, at: int = 0, all: str = "") -> tuple[list[str], Any]:
         """Run a script so: the calls it made, and its reply."""
-        text = _WRAPPER + script(NAMES[command[1]]).text.replace(_END, _TOLD)
+        text = _WRAPPER % script(NAMES[command[1]]).text
         calls, reply = check(self._eval(text, *command[2:], b"%d" % at, all.encode(), *clock))
         return [call.decode() for call in calls], reply
 

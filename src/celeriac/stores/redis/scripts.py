@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "lua")
 _INCLUDE = re.compile(r"^-- include: (\w+)$", re.MULTILINE)
+_PLACE = re.compile(r"^-- script$", re.MULTILINE)
 
 
 class Script(NamedTuple):
@@ -31,7 +32,7 @@ class Script(NamedTuple):
 def script(name: str) -> Script:
     """The script of a file in `lua/`, its includes in place: it happens wholly or not at all (`atomic.lua`)."""
     body = _INCLUDE.sub(lambda match: _read(match[1]), _read(name))
-    text = f"{_read('atomic')}\nlocal function script()\n{body}\nend\nreturn whole(script)\n"
+    text = _PLACE.sub(lambda _: body, _read("atomic"))
     return Script(text.encode(), hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
 
 

@@ -24,5 +24,5 @@ for i = 2, #ARGV, 3 do
   end
 end
 -- Idle workers wait on lists of priority 0; for the others they are called.
-if adopted > 0 then hint('celeriac:wake', 0) end
+if adopted > 0 then hints[#hints + 1], hints[#hints + 2] = 'celeriac:wake', 0 end
 return {adopted, young, left}

@@ -1,4 +1,4 @@
--- Included in front of scripts that change dead letters.
+-- Included in front of scripts that change dead letters; after `counts`.
 -- `at` are the names of three keys: dead (ZSET id -> number, the ms at which it came, made unique),
 -- letters (HASH id -> queue \n what is known of it \n raw), counts (HASH queue -> how many, and '' -> the last number).
 

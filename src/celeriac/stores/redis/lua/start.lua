@@ -17,16 +17,10 @@ for i = 6, #ARGV, 4 do
       redis.call('HSET', KEYS[2], ARGV[i], list .. '\n' .. since .. 's\n' .. raw)
       back({'HSET', KEYS[2], ARGV[i], value})
     end
-    if ARGV[i + 1] ~= '' then results[#results + 1] = i + 1 end
+    if ARGV[i + 1] ~= '' then results[#results + 1], results[#results + 2] = ARGV[i + 1], ARGV[i + 2] end
   else
     lost[#lost + 1] = ARGV[i]
   end
 end
-if #results > 0 then
-  go_to(ARGV[3], ARGV[4])
-  for _, r in ipairs(results) do
-    write_document(ARGV[r], ARGV[r + 1], ARGV[5])
-    hint(ARGV[r], ARGV[r + 1])
-  end
-end
+write_documents(results, ARGV[3], ARGV[4], ARGV[5])
 return lost
