@@ -60,12 +60,25 @@ class Address(Struct, frozen=True):
         host = self.host.lower()
         return ("127.0.0.1" if host == "localhost" else host), self.port
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        if self.path:
+            return f"{self.path} (database {self.db})"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}/{self.db}"
+
     def greeting(self, db: int) -> list[list[bytes]]:
-        """The first commands of a connection: protocol 3 (RESP3), who we are, which database."""
+        """The first commands of a connection: protocol 3 (RESP3), who we are, which database if not the first."""
         hello = [b"HELLO", b"3"]
         if self.password:
             hello += [b"AUTH", (self.username or "default").encode(), self.password.encode()]
-        return [hello, [b"SELECT", b"%d" % db]]
+        return [hello, *_selection(db)]
+
+    def plain_greeting(self, db: int) -> list[list[bytes]]:
+        """The same where HELLO is not known."""
+        login = [b"AUTH", *([self.username.encode()] if self.username else []), self.password.encode()]
+        return [*([login] if self.password else []), *_selection(db)]
 
     @property
     def unverified(self) -> bool:
@@ -101,6 +114,10 @@ class Address(Struct, frozen=True):
             named = ", ".join(f"{name}={value}" for name, value in sorted(options.items()))
             raise ImproperlyConfigured(f"cannot load the TLS files ({named}): {error}") from error
         return context
+
+
+def _selection(db: int) -> list[list[bytes]]:
+    return [[b"SELECT", b"%d" % db]] if db else []
 
 
 UseTls = bool | Mapping[str, Any] | None

@@ -18,6 +18,11 @@ class Script(NamedTuple):
     text: bytes
     digest: bytes
 
+    @classmethod
+    def of(cls, text: bytes) -> Script:
+        """A script of this text."""
+        return cls(text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
+
     def call(self, keys: tuple[bytes, ...] | list[bytes], arguments: list[bytes]) -> list[bytes]:
         """The command that runs it if Redis has it."""
         return [b"EVALSHA", self.digest, b"%d" % len(keys), *keys, *arguments]
@@ -31,7 +36,7 @@ class Script(NamedTuple):
 def script(name: str) -> Script:
     """The script of a file in `lua/`, its includes in place."""
     text = _INCLUDE.sub(lambda match: _read(match[1]), _read(name))
-    return Script(text.encode(), hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
+    return Script.of(text.encode())
 
 
 @cache
