@@ -489,7 +489,10 @@ class Session(Protocol):
 
 
 class Adopted(Struct, frozen=True):
-    """How many messages were given back to their queues, had not been held for long enough, and were no tasks."""
+    """How many messages were given back to their queues, had not been held for long enough, and had to stay.
+
+    These are no tasks, or the key of their queue is no list.
+    """
 
     adopted: int
     young: int = 0

@@ -60,8 +60,8 @@ class Kombu:
                     arguments += (tag, *self._restored(entry))
                 except MalformedMessage:
                     left += 1
-            done, early = self._run("adopt", [_UNACKED, _INDEX], [b"%f" % older, *arguments])
-            adopted, young = adopted + done, young + early
+            done, early, stuck = self._run("adopt", [_UNACKED, _INDEX], [b"%f" % older, *arguments])
+            adopted, young, left = adopted + done, young + early, left + stuck
         return Adopted(adopted, young, left)
 
     def _pages(self) -> Iterator[list[tuple[bytes, bytes]]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 from celeriac.stores.redis import layout
-from celeriac.stores.redis.scripts import Script, by_digest, script
+from celeriac.stores.redis.scripts import Script, by_digest, read, script
 
 Command = list[bytes]
 
@@ -59,7 +59,7 @@ class Prefix:
 def _told(digest: bytes, keys: bytes, results: bytes) -> bytes:
     """The digest of the same script with the prefixes in front."""
     words = f"local KEY_PREFIX, RESULTS_PREFIX = {_quoted(keys)}, {_quoted(results)}\n".encode()
-    made = Script.of(words + script("prefix").text + by_digest()[digest].text)
+    made = Script.of(words + read("prefix").encode() + by_digest()[digest].text)
     by_digest()[made.digest] = made
     return made.digest
 

@@ -8,14 +8,13 @@
 local reply = {}
 for i = 1, #ARGV, 5 do
   local id = ARGV[i]
-  local due = redis.call('ZSCORE', KEYS[1], id)
-  local list, raw = let_go(1, id)
+  local list, raw, due = let_go(1, id)
   if list then
     if ARGV[i + 1] ~= '' then due = now_ms() + ARGV[i + 1] end
     if ARGV[i + 2] == '1' then raw = ARGV[i + 3] end
     if ARGV[i + 4] ~= '' then
       list = ARGV[i + 4] .. (string.match(list, '\6\022%d+$') or '')
-      redis.call('HSETNX', KEYS[5], ARGV[i + 4], '')
+      if redis.call('HSETNX', KEYS[5], ARGV[i + 4], '') == 1 then back({'HDEL', KEYS[5], ARGV[i + 4]}) end
     end
     hold_back(1, list, due, id, raw)
   end
