@@ -232,12 +232,16 @@ class RedisStore:
         if not link.hears:
             return False
         channel = self._place.result_key("celeriac-heard")
-        link.send(pack_all([b"SUBSCRIBE", channel], [b"PUBLISH", channel, b""], [b"UNSUBSCRIBE", channel], [b"PING"]))
+        commands = [[b"SUBSCRIBE", channel], [b"PUBLISH", channel, b""], [b"UNSUBSCRIBE", channel], [b"MGET", channel]]
+        link.send(pack_all(*commands))
         ends = time.monotonic() + seconds
-        heard = True
-        while isinstance(reply := link.reply(ends - time.monotonic()), hiredis.ReplyError | int):
-            heard = heard and not is_denied(reply)
-        return heard
+        refused = []
+        # Nobody is sure to have the right to PING; without that to MGET nothing can be done.
+        while not isinstance(reply := link.reply(ends - time.monotonic()), list):
+            refused += [reply] if is_denied(reply) else []
+            if len(refused) == len(commands):
+                check(reply)
+        return not refused
 
     def _poll(
         self, link: BlockingLink, tasks: tuple[str, ...], found: dict[str, bytes], ends: float | None, enough: int

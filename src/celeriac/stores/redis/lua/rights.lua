@@ -15,13 +15,14 @@ end
 local text, list, hash, set, zset, other = unpack(KEYS)
 for _, words in ipairs({
   {'TIME'},
-  {'SET', text, '', 'EX', 1}, {'GET', text}, {'PEXPIREAT', text, 1},
+  {'SET', text, '', 'EX', 1}, {'GET', text}, {'PERSIST', text}, {'EXPIRE', text, 1},
+  {'PEXPIREAT', text, 1},
   {'LPUSH', list, '1'}, {'RPUSH', list, '2'}, {'LLEN', list}, {'LINDEX', list, 0}, {'LRANGE', list, 0, -1},
-  {'LMOVE', list, other, 'LEFT', 'RIGHT'}, {'RPOP', list, 1}, {'LTRIM', list, 1, 0},
+  {'LMOVE', list, other, 'LEFT', 'RIGHT'}, {'RENAME', list, list}, {'RPOP', list, 1}, {'LTRIM', list, 1, 0},
   {'HSET', hash, 'a', 1}, {'HSETNX', hash, 'b', 1}, {'HGET', hash, 'a'}, {'HMGET', hash, 'a', 'b'},
   {'HINCRBY', hash, 'a', 1}, {'HEXISTS', hash, 'a'}, {'HLEN', hash}, {'HKEYS', hash}, {'HVALS', hash},
   {'HGETALL', hash}, {'HDEL', hash, 'a'},
-  {'SADD', set, 'a'}, {'SISMEMBER', set, 'a'},
+  {'SADD', set, 'a'}, {'SMISMEMBER', set, 'a', 'b'}, {'SREM', set, 'a'},
   {'ZADD', zset, 1, 'a'}, {'ZRANGE', zset, 0, -1}, {'ZSCORE', zset, 'a'}, {'ZRANK', zset, 'a'},
   {'ZCOUNT', zset, 0, 1}, {'ZCARD', zset}, {'ZREM', zset, 'a'},
   {'EXISTS', text, list}, {'DEL', list}, {'UNLINK', text, list, hash, set, zset, other},
