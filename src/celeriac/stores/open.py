@@ -90,9 +90,7 @@ def open_store(
             from celeriac.stores.redis import RedisStore
         except ImportError as error:
             raise ImproperlyConfigured("a redis:// URL needs the extra: pip install 'celeriac[redis]'") from error
-        return RedisStore(
-            broker_url, result_backend, **options, key_prefix=key_prefix, results_prefix=results_prefix
-        )
+        return RedisStore(broker_url, result_backend, **options, key_prefix=key_prefix, results_prefix=results_prefix)
     if "://" not in broker_url:
         # It is not shown: there could be a password in it.
         raise ImproperlyConfigured("a broker's URL begins with memory://, sqlite://, redis:// or rediss://")

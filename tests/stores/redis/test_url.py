@@ -59,10 +59,10 @@ def test_options_that_would_be_missed_are_refused_by_name(option):
 
 def test_several_servers_are_refused_in_a_sentence():
     for text in ("redis://:s3cr3t@a:1/0;redis://b:2/0", "redis://a,redis://b"):
-        with pytest.raises(ImproperlyConfigured, match="several Redis URLs: .* not there yet") as caught:
+        with pytest.raises(ImproperlyConfigured, match=r"several Redis URLs: .* not there yet") as caught:
             parse(text)
         assert "s3cr3t" not in str(caught.value)
-    with pytest.raises(ImproperlyConfigured, match="broker_url names 2 brokers: .* not there yet"):
+    with pytest.raises(ImproperlyConfigured, match=r"broker_url names 2 brokers: .* not there yet"):
         Celeriac("several", broker=["redis://a", "redis://b"])  # type: ignore[arg-type]
     assert Celeriac("one", broker=["redis://a/1"]).conf.broker_url == "redis://a/1"  # type: ignore[arg-type]
 

@@ -41,18 +41,34 @@ _SCHEMES = {
 _TLS_OPTIONS = frozenset({"ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"})
 _KNOWN = frozenset({"db", "virtual_host", "username", "password"}) | _TLS_OPTIONS
 _OF_REDIS_PY = frozenset(
-    (
-        "health_check_interval socket_timeout socket_connect_timeout socket_read_size socket_type socket_keepalive "
-        "socket_keepalive_options retry_on_timeout retry_on_error retry max_connections timeout client_name lib_name "
-        "lib_version protocol encoding encoding_errors decode_responses single_connection_client redis_connect_func "
-        "connection_class parser_class cache ssl_ca_path ssl_ca_data ssl_password ssl_keyfile_password "
-        "ssl_min_version ssl_ciphers ssl_validate_ocsp ssl_validate_ocsp_stapled ssl_include_verify_flags "
-        "ssl_exclude_verify_flags credential_provider"
-    ).split()
+    {
+        "health_check_interval",
+        "socket_timeout",
+        "socket_connect_timeout",
+        "socket_read_size",
+        "socket_type",
+        "socket_keepalive",
+        "socket_keepalive_options",
+        "retry_on_timeout",
+        "retry_on_error",
+        "retry",
+        "max_connections",
+        "timeout",
+        "client_name",
+        "lib_name",
+        "lib_version",
+        "protocol",
+        "encoding",
+        "encoding_errors",
+        "decode_responses",
+        "single_connection_client",
+        "redis_connect_func",
+        "connection_class",
+        "parser_class",
+        "cache",
+    }
 )
 """Options of redis-py, which is not used: how it waits, tries again and reads (redis.connection, `parse_url`)."""
-_REFUSED = frozenset(name for name in _OF_REDIS_PY if name.startswith("ssl_")) | {"credential_provider"}
-"""Those of them without which a connection would not be what was asked for."""
 
 
 class Address(Struct, frozen=True):
@@ -141,7 +157,8 @@ UseTls = bool | Mapping[str, Any] | None
 def parse(url: str, use_tls: UseTls = None) -> Address:
     """Read a `redis://`, `rediss://`, `unix://` or `redis+socket://` URL; raises `ImproperlyConfigured`.
 
-    Options of redis-py that change nothing here are warned about. `use_tls` makes a `redis://` URL one with TLS, and its options go before those of the URL.
+    Options of redis-py that change nothing here are warned about. `use_tls` makes a `redis://` URL one with TLS, and
+    its options go before those of the URL.
     """
     if re.search(r"[;,]\s*[a-z+]+://", url):
         raise ImproperlyConfigured(
@@ -179,8 +196,6 @@ def _admit(options: Mapping[str, str]) -> None:
     for name in sorted(options.keys() - _KNOWN):
         if name not in _OF_REDIS_PY:
             raise ImproperlyConfigured(f"not a Redis URL: unknown option {name!r}")
-        if name in _REFUSED:
-            raise ImproperlyConfigured(f"the URL's option {name!r} is redis-py's, which is not used here; take it out")
         warn(
             f"the URL's option {name!r} has no effect here: redis-py is not used; "
             "task_publish_deadline and worker_lease say how long an answer may take"

@@ -6,6 +6,7 @@ task, and it cannot put a blocking command and the command that depends on it in
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import time
@@ -34,7 +35,11 @@ class LinkLost(ConnectionError):
 
 
 class Unreachable(OperationalError):
-    """No connection came about: nothing was sent."""
+    """No connection came about: nothing was sent. `reason` is why, without the address."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 def pack_all(*commands: Command) -> bytes:
@@ -72,6 +77,9 @@ def client_id(hello: Any) -> bytes:
 
 def reason(error: BaseException) -> str:
     """Why there is no connection, in the system's words and without its number."""
+    number = getattr(error, "errno", None)
+    if isinstance(number, int) and number > 0:
+        return os.strerror(number)
     return getattr(error, "strerror", None) or str(error) or "no answer"
 
 

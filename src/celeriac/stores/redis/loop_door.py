@@ -54,22 +54,24 @@ class LoopDoor:
                     except (LinkLost, Unreachable) as error:
                         failure = error
                         if sent and not request.repeatable:
-                            raise given_up(request, sent, error, self._where) from error
+                            raise given_up(request, sent, error, self._where, command) from error
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 0.25)
         except TimeoutError:
-            raise given_up(request, sent, failure, self._where) from failure
+            raise given_up(request, sent, failure, self._where, command) from failure
 
     async def await_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
         """See `RedisStore.wait_results`; all coroutines of a loop share one subscribed connection."""
         ends = None if timeout is None else time.monotonic() + timeout
         found: dict[str, bytes] = {}
+        pause = 0.05
         while missing := [task for task in dict.fromkeys(tasks) if task not in found]:
             left = RECHECK_SECONDS if ends is None else max(0.0, min(RECHECK_SECONDS, ends - time.monotonic()))
             failure: Exception | None = None
             try:
                 link = await self._ear(left)
                 documents = await link.listen([self._place.result_key(task) for task in missing], left)
+                pause = 0.05
                 found.update((task, doc) for task, doc in zip(missing, documents, strict=True) if doc is not None)
             except (LinkLost, Unreachable) as error:
                 failure = error
@@ -79,7 +81,8 @@ class LoopDoor:
                     raise away(self._where, failure) from failure
                 break
             if failure is not None:
-                await asyncio.sleep(0.05 if ends is None else min(0.05, max(0.0, ends - time.monotonic())))
+                await asyncio.sleep(pause if ends is None else min(pause, max(0.0, ends - time.monotonic())))
+                pause = min(pause * 2, 0.5)
         return tuple(found.get(task) for task in tasks)
 
     async def _ear(self, seconds: float) -> ResultLink:
@@ -88,7 +91,7 @@ class LoopDoor:
             async with asyncio.timeout(max(seconds, FIRST_LOOK_SECONDS)):
                 return await self._ears.get()
         except TimeoutError:
-            raise Unreachable("no answer") from None
+            raise Unreachable("no answer", "no answer") from None
 
     async def _fetch(self, tasks: list[str], found: dict[str, bytes], ends: float | None) -> None:
         """Read them one by one, as `RedisStore` does."""

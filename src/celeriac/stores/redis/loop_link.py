@@ -68,7 +68,8 @@ class AsyncLink(asyncio.Protocol):
             raise OperationalError(distrust(address, error)) from error
         except (OSError, TimeoutError) as error:
             link.abort()
-            raise Unreachable(f"cannot connect to Redis at {address.place}: {reason(error)}") from error
+            why = reason(error)
+            raise Unreachable(f"cannot connect to Redis at {address.place}: {why}", why) from error
         except BaseException:
             link.abort()
             raise

@@ -17,6 +17,7 @@ _ABSENT = r"(?i)unknown (?:redis )?(?:sub)?command '?([\w|]+)?"
 _IN_SCRIPTS = ("can't run this command", "Unknown Redis command called from")
 _PASSING = ("LOADING", "BUSY ", "MASTERDOWN", "TRYAGAIN")
 """The server is there and will take the same command later; it did nothing of it."""
+_LARGE = 1 << 20
 _TOO_LONG = ("Protocol error: invalid bulk length", "string exceeds maximum allowed size")
 
 
@@ -50,6 +51,14 @@ def too_large(command: list[bytes]) -> RequestTooLarge:
         f"too large for this Redis: a value of {longest:,} bytes in a request of {whole:,}; "
         "its proto-max-bulk-len and client-query-buffer-limit say how much it takes"
     )
+
+
+def size_note(command: list[bytes]) -> str:
+    """What to add to an error of a broken connection: a whole request that is too long is cut off without a word."""
+    whole = sum(map(len, command))
+    if whole < _LARGE:
+        return ""
+    return f" (the request has {whole:,} bytes; more than its client-query-buffer-limit a Redis cuts off)"
 
 
 def _denial(text: str) -> str | None:

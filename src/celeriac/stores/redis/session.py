@@ -18,7 +18,7 @@ from celeriac.stores.redis.address import Address
 from celeriac.stores.redis.link import LinkLost, check, needs_script, spell_out
 from celeriac.stores.redis.loop_link import AsyncLink
 from celeriac.stores.redis.prefix import Prefix
-from celeriac.stores.redis.refusals import is_denied, is_too_long, too_large
+from celeriac.stores.redis.refusals import is_denied, is_too_long, size_note, too_large
 
 R = TypeVar("R")
 
@@ -133,7 +133,9 @@ class RedisSession:
         except (LinkLost, TimeoutError) as error:
             self._link.abort()
             why = str(error) or f"within {self.reply_seconds:g} s"
-            raise OperationalError(f"no reply from Redis at {self._address.place}: {why}") from error
+            raise OperationalError(
+                f"no reply from Redis at {self._address.place}: {why}{size_note(command)}"
+            ) from error
 
     def _note_lists(self, claims: tuple[c.Claim, ...]) -> None:
         """Lists of other priorities are waited on once something came from them."""

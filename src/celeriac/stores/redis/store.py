@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_PAUSES = (0.05, 0.5)
+"""Seconds between two tries to reach the server for results, at first and at last."""
 _FOR_EVER = 100 * 365 * 86400
 """What 0 means as `result_seconds`: an expiry that nobody sees keeps each write one command."""
 
@@ -115,7 +117,7 @@ class RedisStore:
                     return verbs.decode(request, check(reply))
                 sent, failure = before, refusal(str(reply))
             if time.monotonic() + pause > ends or (sent and not request.repeatable):
-                raise given_up(request, sent, failure, self._address.place)
+                raise given_up(request, sent, failure, self._address.place, command)
             time.sleep(pause)
             pause = min(pause * 2, 0.25)
 
@@ -191,10 +193,12 @@ class RedisStore:
         ends = None if timeout is None else time.monotonic() + timeout
         found: dict[str, bytes] = {}
         db = self._place.db if self._place.results_db is None else self._place.results_db
+        pause = _PAUSES[0]
         while True:
             failure: Exception | None = None
             try:
                 done = self._wait_on(db, tasks, found, ends, enough)
+                pause = _PAUSES[0]
             except (LinkLost, ConnectionRefusedError) as error:
                 failure = error
                 done = self._fetch(tasks, found, ends)
@@ -203,7 +207,8 @@ class RedisStore:
                     raise away(self._address.place, failure) from failure
                 return tuple(found.get(task) for task in tasks)
             if failure is not None:
-                time.sleep(min(0.05, _left(ends)))
+                time.sleep(min(pause, _left(ends)))
+                pause = min(pause * 2, _PAUSES[1])
 
     def _wait_on(
         self, db: int, tasks: tuple[str, ...], found: dict[str, bytes], ends: float | None, enough: int

@@ -7,6 +7,7 @@ from typing import Any
 
 from celeriac.exceptions import EnqueueUncertain, OperationalError
 from celeriac.store import contract as c
+from celeriac.stores.redis.refusals import size_note
 
 DEADLINE_SECONDS = 2.0
 RECHECK_SECONDS = 5.0
@@ -27,18 +28,21 @@ def pauses() -> Iterator[float]:
         pause = min(pause * 1.5, POLL_SECONDS)
 
 
-def given_up(request: c.Request[Any], sent: bool, cause: Exception, place: str) -> OperationalError:
+def given_up(
+    request: c.Request[Any], sent: bool, cause: Exception, place: str, command: list[bytes]
+) -> OperationalError:
     """The error of a request that was given up; `sent` when it may have arrived."""
     if sent and isinstance(request, c.Enqueue | c.Share):
         ids = tuple(message.id for message in request.messages)
-        return EnqueueUncertain(f"Redis at {place} did not answer: {_why(cause)}", ids)
-    return away(place, cause)
+        return EnqueueUncertain(f"Redis at {place} did not answer: {_why(cause)}{size_note(command)}", ids)
+    return away(place, cause, size_note(command) if sent else "")
 
 
-def away(place: str, cause: Exception) -> OperationalError:
+def away(place: str, cause: Exception, note: str = "") -> OperationalError:
     """The error of whoever cannot reach the server there."""
-    return OperationalError(f"cannot reach Redis at {place}: {_why(cause)}")
+    return OperationalError(f"cannot reach Redis at {place}: {_why(cause)}{note}")
 
 
 def _why(cause: Exception) -> Any:
-    return cause.args[0] if isinstance(cause, OperationalError) and cause.args else cause
+    text = cause.args[0] if isinstance(cause, OperationalError) and cause.args else cause
+    return getattr(cause, "reason", text)
