@@ -18,7 +18,7 @@ end
 local function remember(set, ids, emptied, period, memory, recorded)
   if emptied then
     redis.call('SET', KEYS[3], period, 'EX', memory * 2)
-    back(recorded and {'SET', KEYS[3], recorded, 'KEEPTTL'} or {'UNLINK', KEYS[3]})
+    back(recorded and {'SET', KEYS[3], recorded, 'KEEPTTL'} or {'DEL', KEYS[3]})
     redis.call('UNLINK', unpack(emptied))
   end
   for from = 1, #ids, 1000 do

@@ -8,7 +8,8 @@ local undo, hints = {}, {}
 -- Producers set it: what takes memory is refused then, while workers go on, and so make room.
 local heeds_memory = false
 
--- A command that takes the write before it back.
+-- A command that takes the write before it back: one that was used before, or is not used for anything else, so that
+-- a right that is missing is missed while nothing is written. What was dropped from a hash comes back by HMSET.
 local function back(command)
   undo[#undo + 1] = command
 end
@@ -22,7 +23,7 @@ end
 -- Count up or down in a hash; a count of nothing is no field.
 local function count(hash, field, by)
   local new = redis.call('HINCRBY', hash, field, by)
-  back(new == by and {'HDEL', hash, field} or {'HSET', hash, field, new - by})
+  back(new == by and {'HDEL', hash, field} or {'HINCRBY', hash, field, -by})
   if new <= 0 then redis.call('HDEL', hash, field) end
 end
 

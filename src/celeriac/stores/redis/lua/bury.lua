@@ -11,7 +11,7 @@ local function forget_letter(at, id)
   end
   if not value then return nil end
   redis.call('HDEL', at[2], id)
-  back({'HSET', at[2], id, value})
+  back({'HMSET', at[2], id, value})
   local queue = string.match(value, '^([^\n]*)\n')
   count(at[3], queue, -1)
   return queue

@@ -29,7 +29,7 @@ local function let_go(at, id)
   if not value then return nil end
   local list, raw = string.match(value, '^([^\n]*)\n(.*)$')
   redis.call('HDEL', KEYS[at + 1], id)
-  back({'HSET', KEYS[at + 1], id, value})
+  back({'HMSET', KEYS[at + 1], id, value})
   redis.call('ZREM', KEYS[at], id)
   back({'ZADD', KEYS[at], due, id})
   redis.call('ZREM', KEYS[at + 3], id)

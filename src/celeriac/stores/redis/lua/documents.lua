@@ -21,5 +21,5 @@ local function write_document(key, document, seconds)
     before = false
     redis.call('SET', key, document, 'EX', seconds)
   end
-  back(before and {'SET', key, before, 'KEEPTTL'} or {'UNLINK', key})
+  back(before and {'SET', key, before, 'KEEPTTL'} or {'DEL', key})
 end

@@ -11,7 +11,7 @@ local function drop_field(hash, field)
   local before = redis.call('HGET', hash, field)
   if before then
     redis.call('HDEL', hash, field)
-    back({'HSET', hash, field, before})
+    back({'HMSET', hash, field, before})
   end
   return before
 end

@@ -61,38 +61,32 @@ local function extra(kind, a, b, c, d)
   end
 end
 
--- End those of some claims that are held; which ones, as {id -> true}.
-local function end_claims(ids)
-  local ended = {}
-  for from = 1, #ids, 1000 do
-    local part = {unpack(ids, from, math.min(from + 999, #ids))}
-    local drop, restore = {}, {'HSET', KEYS[2]}
-    for n, value in ipairs(redis.call('HMGET', KEYS[2], unpack(part))) do
-      local id = part[n]
-      if value and not ended[id] then
-        ended[id], drop[#drop + 1] = true, id
-        restore[#restore + 1], restore[#restore + 2] = id, value
-      end
-    end
-    if #drop > 0 then
-      redis.call('HDEL', KEYS[2], unpack(drop))
-      back(restore)
-    end
-  end
-  return ended
-end
-
-local at, ids = 12, {}
+-- The claims end first, those that are held; a claim that is named twice ends once.
+local at, ids, held = 12, {}, {}
 for n = 1, tonumber(ARGV[11]) do
   ids[n] = ARGV[at]
   at = at + 4 + ARGV[at + 3] * 5
 end
-local ended = end_claims(ids)
+for from = 1, #ids, 1000 do
+  local till, ended, restore = math.min(from + 999, #ids), {}, {'HMSET', KEYS[2]}
+  for n, value in ipairs(redis.call('HMGET', KEYS[2], unpack(ids, from, till))) do
+    local id = ids[from - 1 + n]
+    if value and not held[id] then
+      held[id], ended[#ended + 1] = true, id
+      restore[#restore + 1], restore[#restore + 2] = id, value
+    end
+  end
+  if #ended > 0 then
+    redis.call('HDEL', KEYS[2], unpack(ended))
+    back(restore)
+  end
+end
+
 at = 12
 for n = 1, #ids do
   local extras = tonumber(ARGV[at + 3])
-  if ended[ids[n]] then
-    ended[ids[n]] = nil
+  if held[ids[n]] then
+    held[ids[n]] = nil
     if ARGV[at + 1] ~= '' then results[#results + 1] = at + 1 end
     for e = at + 4, at + 3 + extras * 5, 5 do
       extra(ARGV[e], ARGV[e + 1], ARGV[e + 2], ARGV[e + 3], ARGV[e + 4])
@@ -116,6 +110,12 @@ end
 
 -- Sizes are not known before a message is taken, so they are taken four at a time.
 local left, room = tonumber(ARGV[3]), tonumber(ARGV[4])
+local function reversed(words)
+  local turned = {}
+  for n = #words, 1, -1 do turned[#turned + 1] = words[n] end
+  return turned
+end
+
 local function claim(source, list)
   if closed and string.find(closed, '\n' .. list .. '\n', 1, true) then return false end
   local first = left
@@ -126,8 +126,8 @@ local function claim(source, list)
       closed = (closed or '\n') .. list .. '\n'
       break
     end
+    if #got > 0 then back({'RPUSH', source, unpack(reversed(got))}) end
     for _, raw in ipairs(got) do
-      back({'RPUSH', source, raw})
       take(list, raw)
       left, room = left - 1, room - #raw
     end
@@ -150,9 +150,7 @@ for from = 1, #fields, 1000 do
   local till = math.min(from + 999, #fields)
   redis.call('HSET', KEYS[2], unpack(fields, from, till))
   if #fields > 1000 or #cleared > 0 then
-    local drop = {'HDEL', KEYS[2]}
-    for n = from, till, 2 do drop[#drop + 1] = fields[n] end
-    back(drop)
+    for n = from, till, 2 do back({'HDEL', KEYS[2], fields[n]}) end
   end
 end
 if #cleared > 0 then redis.call('UNLINK', unpack(cleared)) end

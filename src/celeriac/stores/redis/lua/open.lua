@@ -13,11 +13,11 @@ give_back(letters, held, tonumber(ARGV[4]), tonumber(ARGV[5]))
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   for i = 6, #ARGV do count(KEYS[4], 'served:' .. ARGV[i], 1) end
 end
-drop_field(KEYS[5], ARGV[1])
-drop_field(KEYS[7], ARGV[1])
 set_field(KEYS[1], ARGV[1], ARGV[2])
 set_field(KEYS[2], ARGV[1], 0)
 set_field(KEYS[3], ARGV[1], ARGV[3])
+drop_field(KEYS[5], ARGV[1])
+drop_field(KEYS[7], ARGV[1])
 if #held > 0 then redis.call('DEL', KEYS[6]) end
 hint('celeriac:wake', 'news')
 return 1

@@ -26,7 +26,7 @@ for i = 1, math.min(#order, tonumber(ARGV[7])) do
   local id = ARGV[2] .. ':' .. number
   number = number + 1
   redis.call('HDEL', KEYS[6], order[i][2])
-  back({'HSET', KEYS[6], order[i][2], order[i][3]})
+  back({'HMSET', KEYS[6], order[i][2], order[i][3]})
   redis.call('HSET', KEYS[7], id, order[i][3])
   back({'HDEL', KEYS[7], id})
   moved[#moved + 1], moved[#moved + 2] = id, order[i][3]

@@ -16,7 +16,7 @@ for i = 5, #ARGV, 4 do
   local value = redis.call('HGET', KEYS[2], ARGV[i])
   if value then
     redis.call('HDEL', KEYS[2], ARGV[i])
-    back({'HSET', KEYS[2], ARGV[i], value})
+    back({'HMSET', KEYS[2], ARGV[i], value})
     local list, raw = string.match(value, '^([^\n]*)\n[^\n]*\n(.*)$')
     if ARGV[i + 1] ~= '' then raw = ARGV[i + 1] end
     if ARGV[i + 2] ~= '' then

@@ -17,7 +17,7 @@ local ours = (not task or task == ARGV[6]) and accept(ARGV[9], 10)[1] == 1
 if ours then
   made, task = now, ARGV[5]
   redis.call('SET', KEYS[9], string.format('%d\n%s', now, task), 'PX', ARGV[4])
-  back(value and {'SET', KEYS[9], value, 'KEEPTTL'} or {'UNLINK', KEYS[9]})
+  back(value and {'SET', KEYS[9], value, 'KEEPTTL'} or {'DEL', KEYS[9]})
 end
 made, task = made or now, task or ARGV[5]
 go_to(ARGV[1], ARGV[2])
