@@ -83,6 +83,6 @@ def test_what_breaks_the_connection_all_the_same_is_told_with_its_size(tmp_path:
     """A limit for whole requests is enforced without a word."""
     with RedisServer(tmp_path / "redis", options=["--client-query-buffer-limit", str(LIMIT)]) as server:
         store = RedisStore(server.url)
-        with pytest.raises(OperationalError, match="has 6,291,... bytes; more than its client-query-buffer-limit"):
+        with pytest.raises(OperationalError, match=r"has 6,291,... bytes; more than its client-query-buffer-limit"):
             store.run(enqueue("big", LARGE), deadline=0.5)
         store.close()

@@ -140,9 +140,9 @@ class BlockingLink:
         """Send a command and wait for its reply, or raise `LinkLost`; `RequestTooLarge` for what it does not take."""
         ends = time.monotonic() + seconds
         try:
-            reply = self._exchange(command, seconds)
+            reply = self._exchange(pack(tuple(command)), seconds)
             if needs_script(reply):
-                reply = self._exchange(spell_out(command), ends - time.monotonic())
+                reply = self._exchange(pack(tuple(spell_out(command))), ends - time.monotonic())
         except LinkLost:
             # The server says what it minds and closes, while we may still be sending.
             if is_too_long(self._last_words()):
@@ -152,9 +152,9 @@ class BlockingLink:
             raise too_large(command)
         return reply
 
-    def _exchange(self, command: Command, seconds: float) -> Any:
+    def _exchange(self, data: bytes, seconds: float) -> Any:
         self._socket.settimeout(max(seconds, 0.001))
-        self.send(pack(tuple(command)))
+        self.send(data)
         return self.reply(seconds)
 
     def _last_words(self) -> Any:

@@ -81,7 +81,7 @@ class RedisSession:
         self.rights = rights.read(unblock, blocking, check(refused), self._address.username)
         if self.rights.channels and not (self._link.hears and await self._listen()):
             self.rights = self.rights._replace(channels=False)
-        fence = verbs.fence(self._lease, self._numbers, self._place)
+        fence = self._place.prefix.of(verbs.fence(self._lease, self._numbers))
         reply = await self._link.call(fence)
         check(await self._link.call(spell_out(fence)) if needs_script(reply) else reply)
 

@@ -180,10 +180,10 @@ def _close(request: c.CloseLease, place: Place) -> Command:
     return script("close").call(keys, [lease.worker.encode(), lease.epoch.encode(), *place.dead_bounds])
 
 
-def fence(lease: c.Lease, first: int, place: Place) -> Command:
+def fence(lease: c.Lease, first: int) -> Command:
     """The command with which a session of a lease begins: its claims are numbered from `first` on."""
     arguments = [lease.worker.encode(), lease.epoch.encode(), b"%d" % first]
-    return place.prefix.of(script("fence").call((layout.LEASES, layout.FLOORS), arguments))
+    return script("fence").call((layout.LEASES, layout.FLOORS), arguments)
 
 
 def _beat(request: c.Beat, place: Place) -> Command:

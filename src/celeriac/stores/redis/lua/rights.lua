@@ -19,7 +19,7 @@ for _, words in ipairs({
   {'PEXPIREAT', text, 1},
   {'LPUSH', list, '1'}, {'RPUSH', list, '2'}, {'LLEN', list}, {'LINDEX', list, 0}, {'LRANGE', list, 0, -1},
   {'LMOVE', list, other, 'LEFT', 'RIGHT'}, {'RENAME', list, list}, {'RPOP', list, 1}, {'LTRIM', list, 1, 0},
-  {'HSET', hash, 'a', 1}, {'HSETNX', hash, 'b', 1}, {'HGET', hash, 'a'}, {'HMGET', hash, 'a', 'b'},
+  {'HSET', hash, 'a', 1}, {'HSETNX', hash, 'b', 1}, {'HMSET', hash, 'c', 1}, {'HGET', hash, 'a'}, {'HMGET', hash, 'a', 'b'},
   {'HINCRBY', hash, 'a', 1}, {'HEXISTS', hash, 'a'}, {'HLEN', hash}, {'HKEYS', hash}, {'HVALS', hash},
   {'HGETALL', hash}, {'HDEL', hash, 'a'},
   {'SADD', set, 'a'}, {'SMISMEMBER', set, 'a', 'b'}, {'SREM', set, 'a'},
