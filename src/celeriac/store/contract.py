@@ -563,5 +563,8 @@ class Store(Protocol):
     def durability(self) -> Durability:
         """What a loss of power would cost, as the store is set up now."""
 
+    def risks(self) -> tuple[str, ...]:
+        """How it is set up to lose what it has accepted, each as a sentence that says what to change; mostly none."""
+
     def close(self) -> None:
         """Drop all connections of this process."""

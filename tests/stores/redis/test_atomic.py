@@ -30,7 +30,7 @@ def test_every_call_of_every_script_may_be_refused(new_redis_url: Callable[[], s
             for name, count in store.points.items():
                 points[name] = points.get(name, 0) + count
     print(dict(sorted(points.items())), sum(points.values()))
-    assert names() - set(points) == set()
+    assert names() - set(points) == {"rights"}  # it is no request, and only finds out what is refused
 
 
 def _refuse_the_rest(store: Refusing) -> None:

@@ -19,6 +19,11 @@ class Script(NamedTuple):
     text: bytes
     digest: bytes
 
+    @classmethod
+    def of(cls, text: bytes) -> Script:
+        """A script of this text."""
+        return cls(text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
+
     def call(self, keys: tuple[bytes, ...] | list[bytes], arguments: list[bytes]) -> list[bytes]:
         """The command that runs it if Redis has it."""
         return [b"EVALSHA", self.digest, b"%d" % len(keys), *keys, *arguments]
@@ -31,9 +36,9 @@ class Script(NamedTuple):
 @cache
 def script(name: str) -> Script:
     """The script of a file in `lua/`, its includes in place: it happens wholly or not at all (`atomic.lua`)."""
-    body = _INCLUDE.sub(lambda match: _read(match[1]), _read(name))
-    text = _PLACE.sub(lambda _: body, _read("atomic"))
-    return Script(text.encode(), hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest().encode())
+    body = _INCLUDE.sub(lambda match: read(match[1]), read(name))
+    text = _PLACE.sub(lambda _: body, read("atomic"))
+    return Script.of(text.encode())
 
 
 @cache
@@ -46,10 +51,11 @@ def by_digest() -> dict[bytes, Script]:
 def names() -> frozenset[str]:
     """What can be called: the files that are not there to be included."""
     files = frozenset(file.removesuffix(".lua") for file in os.listdir(_FOLDER) if file.endswith(".lua"))
-    included = {name for file in files for name in _INCLUDE.findall(_read(file))}
-    return files - included - {"atomic"}
+    included = {name for file in files for name in _INCLUDE.findall(read(file))}
+    return files - included - {"atomic", "prefix"}
 
 
-def _read(name: str) -> str:
+def read(name: str) -> str:
+    """The text of a file in `lua/`."""
     with open(os.path.join(_FOLDER, f"{name}.lua")) as file:
         return file.read()

@@ -15,6 +15,7 @@ from msgspec import Struct
 from celeriac.store import contract as c
 from celeriac.store import letters
 from celeriac.stores.redis import layout
+from celeriac.stores.redis.prefix import Prefix
 from celeriac.stores.redis.scripts import script
 
 R = TypeVar("R")
@@ -29,11 +30,16 @@ class Place(Struct, frozen=True):
     result_seconds: int = 86400
     dead_limit: int = c.DEAD_LETTER_LIMIT
     dead_seconds: float = c.DEAD_LETTER_SECONDS
+    prefix: Prefix = Prefix()
 
     @property
     def dead_ms(self) -> bytes:
         """How long dead letters live."""
         return b"%d" % (self.dead_seconds * 1000)
+
+    def result_key(self, task: str) -> bytes:
+        """The document of a task, and the channel it is published on."""
+        return self.prefix.of_key(layout.result_key(task))
 
     @property
     def dead_bounds(self) -> tuple[bytes, bytes]:
@@ -48,7 +54,8 @@ class Place(Struct, frozen=True):
 
 def encode(request: c.Request[Any], place: Place) -> Command:
     """The command of a request."""
-    return _ENCODERS[type(request)](request, place)
+    command = _ENCODERS[type(request)](request, place)
+    return place.prefix.of(command) if place.prefix else command
 
 
 def decode(request: c.Request[R], reply: Any) -> R:
