@@ -5,7 +5,8 @@
     ├── OperationalError             the store cannot be reached or refused; nothing was enqueued
     │   ├── EnqueueUncertain         the connection broke mid-way: the tasks may or may not be enqueued
     │   ├── NotPermitted             the store's user lacks a right, or the server a command
-    │   └── RequestTooLarge          more than the store takes in one request
+    │   ├── RequestTooLarge          more than the store takes in one request
+    │   └── StoreFull                the store has no memory left; workers go on, and so make room
     ├── LeaseLost                    another process owns what this worker held
     ├── NotRegistered                no task of that name is known here
     ├── MalformedMessage             bytes that are not a task message
@@ -109,6 +110,13 @@ class RequestTooLarge(OperationalError):
 
     code = "C204"
     hint = "pass a reference to the data, or raise the limit of the server that the message names"
+
+
+class StoreFull(OperationalError):
+    """The store has no memory left for new messages; nothing of the call was enqueued. Workers go on, and make room."""
+
+    code = "C206"
+    hint = "call again when workers have made room, or give the store more memory"
 
 
 class LeaseLost(CeleriacError):
