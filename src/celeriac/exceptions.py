@@ -3,7 +3,10 @@
     CeleriacError                    something this library has to say; has a `code` and a `hint`
     ├── ImproperlyConfigured         settings contradict each other or name something that is not there
     ├── OperationalError             the store cannot be reached or refused; nothing was enqueued
-    │   └── EnqueueUncertain         the connection broke mid-way: the tasks may or may not be enqueued
+    │   ├── EnqueueUncertain         the connection broke mid-way: the tasks may or may not be enqueued
+    │   ├── NotPermitted             the store's user lacks a right, or the server a command
+    │   ├── RequestTooLarge          more than the store takes in one request
+    │   └── StoreFull                the store has no memory left; workers go on, and so make room
     ├── LeaseLost                    another process owns what this worker held
     ├── NotRegistered                no task of that name is known here
     ├── MalformedMessage             bytes that are not a task message
@@ -93,6 +96,27 @@ class EnqueueUncertain(OperationalError):
     def __init__(self, message: str, ids: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.ids = ids
+
+
+class NotPermitted(OperationalError):
+    """The store does not let this user do what is needed; the text names the command or right."""
+
+    code = "C203"
+    hint = "grant the user what the message names, or connect as another one"
+
+
+class RequestTooLarge(OperationalError):
+    """The store does not take so many bytes at once; nothing of the request happened, nor would it by trying again."""
+
+    code = "C204"
+    hint = "pass a reference to the data, or raise the limit of the server that the message names"
+
+
+class StoreFull(OperationalError):
+    """The store has no memory left for new messages; nothing of the call was enqueued. Workers go on, and make room."""
+
+    code = "C206"
+    hint = "call again when workers have made room, or give the store more memory"
 
 
 class LeaseLost(CeleriacError):

@@ -32,6 +32,8 @@ class Cause(StrEnum):
     """The task raised, and was told to keep what fails."""
     TIME_LIMIT = "time limit"
     REVOKED = "revoked"
+    REFUSED = "refused"
+    """The store could not put it into its queue."""
     OTHER = "other"
     """Letters from before causes were kept."""
 
