@@ -113,6 +113,18 @@ def test_a_user_with_fewer_rights_is_served(redis_server: RedisServer, start: St
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
+def test_the_user_of_the_page_lacks_nothing(redis_server: RedisServer, start: Start):
+    page = (Path(__file__).parents[3] / "docs" / "howto" / "redis.md").read_text()
+    rules = page.partition("ACL SETUSER celeriac on >password")[2].partition("```")[0]
+    url = user(redis_server, *rules.replace("<name of each queue>", "second").split())
+    worker = start(url, "-Q", "celery,second")
+    works(url)
+    assert worker.stop() == 0
+    assert "WARNING" not in worker.log.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("commands", "said"),
     [
