@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from celeriac.clock import Clock
 from celeriac.exceptions import CeleriacError, EnqueueUncertain, LeaseLost, OperationalError
+from celeriac.interrupts import holding, is_foreign
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.connection import Connection, translated
 from celeriac.stores.sqlite.journal import Journal
@@ -56,34 +57,45 @@ class Committer:
         self._keeping = keeping
         self._connection = Connection(path)
         self._journal: Journal | None = None
-        self._synced = True
+        self._synced: bool | None = None
+        """Whether commits are synced; None when that must be said anew."""
         self.untidy = False
         """Whether anything was written since `tidy`."""
 
     def commit(self, entries: list[Entry[Any]]) -> set[str]:
         """Perform requests in one transaction, giving each its reply or its error; the bells to ring."""
         rings: set[str] = set()
-        with self._connection.mutex:
-            self._perform(entries, rings)
-            with contextlib.suppress(sqlite3.Error, OSError):  # what is committed is; the next one meets the trouble
-                self._keep_log_short()
+        self._connection.mutex.take()
+        self._perform(entries, rings)
+        try:
+            self._keep_log_short()
+        except (sqlite3.Error, OSError) as error:  # what is committed is; the next one meets the trouble
+            if is_foreign(error):
+                raise
         return rings
+
+    def leave(self) -> None:
+        """After `commit` and `tidy`, however they ended: undo what is not committed, let others use the connection."""
+        self._connection.leave()
 
     def tidy(self) -> None:
         """When nobody wants to write: give back the space of the log and of what has expired."""
         self.untidy = False
-        with self._connection.mutex, contextlib.suppress(sqlite3.Error, OSError, CeleriacError):
+        self._connection.mutex.take()
+        with contextlib.suppress(sqlite3.Error, OSError, CeleriacError):
             if self._journal is not None and self._journal.connection is self._connection.get():
                 self._purge(self._journal.connection)
                 self._journal.empty()
 
     def close(self) -> None:
         """Close the connection."""
-        with self._connection.mutex:
-            if self._journal is not None:
-                self._journal.close()
-                self._journal = None
-            self._connection.close()
+        holding(self._connection.mutex, self._close)
+
+    def _close(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+        self._connection.close()
 
     def _perform(self, entries: list[Entry[Any]], rings: set[str]) -> None:
         try:
@@ -111,9 +123,8 @@ class Committer:
                 except LeaseLost as error:
                     entry.error = error
             _commit(connection)
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+        except Exception:
+            self._connection.mend()
             raise
         self.untidy = True
         return transaction
@@ -124,8 +135,10 @@ class Committer:
         if self._journal is None or self._journal.connection is not connection:
             if self._journal is not None:
                 self._journal.close()
-            self._journal, self._synced = Journal(self._path, connection), True
-        if self._synced != durable:
+            self._synced = None
+            self._journal = Journal(self._path, connection)
+        if self._synced is not durable:
+            self._synced = None
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._synced = durable
         return connection
@@ -154,7 +167,7 @@ class Committer:
             if isinstance(request, c.Enqueue | c.Share):
                 return EnqueueUncertain(text, tuple(message.id for message in request.messages))
             return OperationalError(text)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and not is_foreign(error):
             return OperationalError(f"{error.filename}: {error.strerror}")
         return translated(error, self._path) if isinstance(error, sqlite3.Error) else error
 
