@@ -8,8 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from celeriac import interrupts
 from celeriac.exceptions import ResultTooLarge
-from celeriac.interrupts import Turn, holding, section
+from celeriac.interrupts import Turn, holding
 from celeriac.worker.lane.frame import Frame, LargeOutcome, Splitter, Verdict, cut, decode_frame, receive
 from celeriac.worker.lane.lane import LARGEST, SPAN, Lane
 from celeriac.worker.lane.outcome import WORD, Judged, Word, encode_word
@@ -116,7 +117,6 @@ class Door:
             self.notify()
             time.sleep(0.0005)
 
-    @section
     def say(self, task: str, document: bytes) -> None:
         """Have a document of a running task written, if its claim is still held; raises `ResultTooLarge`.
 
@@ -126,8 +126,14 @@ class Door:
         if len(data) > LARGEST:
             raise ResultTooLarge(f"the state of a running task may have {LARGEST} bytes, this one has {len(data)}")
         if os.getpid() == self._pid:
-            holding(self._putting, lambda: self._put(0, 0.0, WORD, data))
-            self.notify()
+            self._say(data)
+            if interrupts.due:
+                interrupts.deliver()
+
+    @interrupts.section
+    def _say(self, data: bytes) -> None:
+        holding(self._putting, lambda: self._put(0, 0.0, WORD, data))
+        self.notify()
 
 
 def _nobody(number: int, reason: str) -> None:

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from celeriac import interrupts
 from celeriac.config import TABLE
 from celeriac.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from celeriac.interrupts import Turn, holding
@@ -146,9 +147,14 @@ class PenHandler(logging.Handler):
         """Write one record, if the filters let it pass; wherever an exception lands, others can write afterwards."""
         passed = self.filter(record)
         if passed:
-            chosen = passed if isinstance(passed, logging.LogRecord) else record
-            holding(Turn(self.lock), lambda: self.emit(chosen))
+            self._emit_alone(passed if isinstance(passed, logging.LogRecord) else record)
+            if interrupts.due:
+                interrupts.deliver()
         return passed
+
+    @interrupts.section
+    def _emit_alone(self, record: logging.LogRecord) -> None:
+        holding(Turn(self.lock), lambda: self.emit(record))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
