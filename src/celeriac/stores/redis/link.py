@@ -15,6 +15,7 @@ from typing import Any, cast
 import hiredis
 
 from celeriac.exceptions import LeaseLost, OperationalError
+from celeriac.interrupts import is_foreign
 from celeriac.stores.redis.address import Address
 from celeriac.stores.redis.scripts import by_digest
 
@@ -87,6 +88,8 @@ class BlockingLink:
         try:
             self._socket = _connect(address, seconds)
         except OSError as error:
+            if is_foreign(error):
+                raise
             if hasattr(error, "verify_message"):  # what sets ssl.SSLCertVerificationError apart
                 raise OperationalError(distrust(address, error)) from error
             raise ConnectionRefusedError(str(error)) from error
@@ -95,11 +98,10 @@ class BlockingLink:
             self.send(pack_all(*greeting))
             for _ in greeting:
                 check(self.reply(ends - time.monotonic()))
-        except LinkLost as error:
+        except BaseException as error:
             self.close()
-            raise ConnectionRefusedError(str(error)) from error
-        except OperationalError:
-            self.close()
+            if isinstance(error, LinkLost):
+                raise ConnectionRefusedError(str(error)) from error
             raise
 
     def exchange(self, command: Command, seconds: float) -> Any:
@@ -126,6 +128,8 @@ class BlockingLink:
         try:
             self._socket.sendall(data)
         except OSError as error:
+            if is_foreign(error):
+                raise
             raise LinkLost(str(error)) from error
 
     def read(self, seconds: float) -> Any:
@@ -135,6 +139,8 @@ class BlockingLink:
                 self._socket.settimeout(max(seconds, 0.001))
                 size = self._socket.recv_into(self._buffer)
             except OSError as error:
+                if is_foreign(error):
+                    raise
                 raise LinkLost(str(error)) from error
             if not size:
                 raise LinkLost("the server closed the connection")

@@ -88,15 +88,19 @@ class RedisStore:
         db = self._database(request)
         ends = time.monotonic() + (DEADLINE_SECONDS if deadline is None else deadline)
         pause = 0.01
+        link: BlockingLink | None = None
         while True:
             try:
                 link = self._take(db, ends - time.monotonic())
                 sent = True
                 reply = link.exchange(command, ends - time.monotonic())
-            except ConnectionRefusedError as error:
-                failure: Exception = error
-            except LinkLost as error:
-                link.close()
+            except BaseException as error:
+                # Half a command may have gone out, or half a reply come in: with that, a link is of no use to anybody.
+                if link is not None:
+                    link.close()
+                    link = None
+                if not isinstance(error, ConnectionRefusedError | LinkLost):
+                    raise
                 failure = error
             else:
                 self._links[db].append(link)
@@ -125,9 +129,11 @@ class RedisStore:
                     replies.append(_answer(link, ahead, deadline))
             while link is not None and ahead:
                 replies.append(_answer(link, ahead, deadline))
-        except (LinkLost, ConnectionRefusedError):
+        except BaseException as error:
             if link is not None:
                 link.close()
+            if not isinstance(error, ConnectionRefusedError | LinkLost):
+                raise
             # What is unanswered may have happened; sending it again is safe, and so is all that follows.
             replies += [self._run(request, deadline, sent=True) for request in ahead]
             return replies + [self.run(request, deadline=deadline) for request in requests]
@@ -180,8 +186,10 @@ class RedisStore:
                 continue
             try:
                 done = self._watch(link, tasks, found, ends, enough)
-            except LinkLost:
+            except BaseException as error:
                 link.close()
+                if not isinstance(error, LinkLost):
+                    raise
                 done = self._fetch(tasks, found)
             else:
                 self._links[db].append(link)
@@ -248,10 +256,15 @@ class RedisStore:
         return policies.get(settings.get(b"appendfsync", b""), c.Durability.NONE)
 
     def _ask(self, command: list[bytes]) -> Any:
+        link: BlockingLink | None = None
         try:
             link = self._take(self._address.db)
             reply = link.exchange(command, DEADLINE_SECONDS)
-        except (LinkLost, ConnectionRefusedError) as error:
+        except BaseException as error:
+            if link is not None:
+                link.close()
+            if not isinstance(error, ConnectionRefusedError | LinkLost):
+                raise
             raise OperationalError(f"cannot reach Redis: {error}") from error
         self._links[self._address.db].append(link)
         return reply

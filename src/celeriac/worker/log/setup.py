@@ -145,7 +145,7 @@ class PenHandler(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> Any:
         """Write one record, if the filters let it pass; wherever an exception lands, others can write afterwards."""
-        passed = self.filter(record)
+        passed: Any = self.filter(record)
         if passed:
             self._emit_alone(passed if isinstance(passed, logging.LogRecord) else record)
             if interrupts.due:
