@@ -44,7 +44,7 @@ class Entry(Generic[R]):
 
 
 class _CommitFailed(Exception):
-    """The log could not be written or synced: what is in it after a crash, nobody knows."""
+    """The log could not be written or synced, or the commit was broken off: what is in it, nobody knows."""
 
 
 class Committer:
@@ -92,18 +92,23 @@ class Committer:
         holding(self._connection.mutex, self._close)
 
     def _close(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        self._drop_journal()
         self._connection.close()
+
+    def _drop_journal(self) -> None:
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.close()
 
     def _perform(self, entries: list[Entry[Any]], rings: set[str]) -> None:
         try:
             transaction = self._transact(entries)
         except Exception as error:
-            if len(entries) == 1:
-                entries[0].error = self._explained(error, entries[0].request)
-            for entry in entries if len(entries) > 1 else ():  # the fault of one must not be that of all
+            if len(entries) == 1 or isinstance(error, _CommitFailed):
+                for entry in entries:
+                    entry.error = self._explained(error, entry.request)
+                return
+            for entry in entries:  # the fault of one must not be that of all
                 self._perform([entry], rings)
         else:
             rings |= transaction.rings
@@ -133,8 +138,7 @@ class Committer:
         """The connection, syncing its commits or not."""
         connection = self._connection.get()
         if self._journal is None or self._journal.connection is not connection:
-            if self._journal is not None:
-                self._journal.close()
+            self._drop_journal()
             self._synced = None
             self._journal = Journal(self._path, connection)
         if self._synced is not durable:
@@ -175,7 +179,8 @@ class Committer:
 def _commit(connection: sqlite3.Connection) -> None:
     try:
         connection.execute("COMMIT")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
+    except sqlite3.Error as error:
+        # Where the transaction goes on, nothing has happened; where it has ended, it may have done so either way.
+        if not connection.in_transaction or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
             raise _CommitFailed from error
         raise

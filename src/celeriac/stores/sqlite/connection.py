@@ -67,9 +67,9 @@ class Connection:
 
         The last connection of all processes moves the journal into the file, which no other can be using then.
         """
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+        connection, self._open = self._open, None
+        if connection is not None:
+            connection.close()
 
 
 def translated(error: sqlite3.Error, path: str) -> CeleriacError:
@@ -146,14 +146,6 @@ _creating = Turn()
 
 
 def _close_before_fork() -> None:
-    try:
-        _close_all()
-    except BaseException:
-        _close_all()
-        raise
-
-
-def _close_all() -> None:
     if not _creating.mine():
         _creating.take()
     for connection in _connections:
@@ -168,4 +160,7 @@ def _release_after_fork() -> None:
     _creating.leave()
 
 
-os.register_at_fork(before=_close_before_fork, after_in_parent=_release_after_fork, after_in_child=_release_after_fork)
+for _ in range(2):  # the second time for what an exception has kept from being done the first
+    os.register_at_fork(
+        before=_close_before_fork, after_in_parent=_release_after_fork, after_in_child=_release_after_fork
+    )

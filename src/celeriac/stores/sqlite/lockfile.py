@@ -167,3 +167,5 @@ def _forget_after_fork() -> None:
 
 
 os.register_at_fork(before=_opening.take, after_in_parent=_opening.leave, after_in_child=_forget_after_fork)
+# Once more, for what an exception has kept from being done the first time.
+os.register_at_fork(after_in_parent=_opening.leave, after_in_child=_opening.leave)

@@ -151,9 +151,9 @@ class SQLiteStore:
         holding(_opening, self._shut)
 
     def _shut(self) -> None:
-        if self._open is not None and self._open.pid == os.getpid():
-            self._open.close()
-        self._open = None
+        engine, self._open = self._open, None
+        if engine is not None and engine.pid == os.getpid():
+            engine.close()
 
     def version(self) -> int:
         """A number that changes when something was committed."""
@@ -171,6 +171,7 @@ class SQLiteStore:
         if old is not None and not old.is_stale():
             return old
         # After a fork the old one is the parent's: its connections were closed before, the rest is left alone.
+        self._open = None
         if old is not None and old.pid == os.getpid():
             old.close()
         self._open = engine = Engine(self.path, self._clock, self._keeping)
@@ -180,3 +181,5 @@ class SQLiteStore:
 
 _opening = Turn()
 os.register_at_fork(before=_opening.take, after_in_parent=_opening.leave, after_in_child=_opening.leave)
+# Once more, for what an exception has kept from being done the first time.
+os.register_at_fork(after_in_parent=_opening.leave, after_in_child=_opening.leave)
