@@ -113,6 +113,17 @@ def preload() -> None:
         import celeriac.stores.sqlite  # noqa: F401
 
 
+def load_doors(broker_url: str) -> None:
+    """Import all that the first use of a store would, from threads and from event loops; nothing of an add-on's."""
+    scheme = broker_url.partition("://")[0]
+    if scheme == "sqlite":
+        import celeriac.stores.sqlite.awaited
+        import celeriac.stores.sqlite.store
+    elif scheme in _REDIS:
+        import celeriac.stores.redis.loop_door
+        import celeriac.stores.redis.store  # noqa: F401
+
+
 def _not_a_store(result_backend: str) -> ImproperlyConfigured:
     """The error for a result backend of Celery's; of a URL only the scheme is shown, for there are passwords in it."""
     scheme, is_url, _ = result_backend.partition("://")

@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from select import select
 from typing import NoReturn
 
@@ -22,6 +23,7 @@ from celeriac.app import Celeriac
 from celeriac.config import TABLE
 from celeriac.message import values
 from celeriac.sending.routing import Queues
+from celeriac.stores.open import load_doors
 from celeriac.worker.child.child import run_child
 from celeriac.worker.child.door import Door
 from celeriac.worker.child.forms.greenlets import GeventMissing, patch
@@ -88,7 +90,17 @@ def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Cele
         send_news(control, ImportFailed(why_not(error)))
         return None
     send_news(control, Ready(manifest))
+    _load_calls(app)
     return app
+
+
+def _load_calls(app: Celeriac) -> None:
+    """Import what tasks import by their first call of another, while the core opens its lease.
+
+    Once for all children, and before anything that could interrupt it.
+    """
+    import_module("celeriac.task.calling")
+    load_doors(app.broker_url())
 
 
 def _live(app: Celeriac, lanes: list[Lane], fork: Fork, descriptors: list[int], worker: str) -> NoReturn:

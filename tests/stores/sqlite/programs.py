@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from celeriac.exceptions import OperationalError
 from celeriac.ids import new_epoch, new_id
 from celeriac.store import contract as c
 from celeriac.stores.sqlite import SQLiteStore
@@ -98,6 +99,26 @@ def enqueue(path: str, prefix: str, many: str) -> None:
         raw = f"{prefix}{number}".encode()
         store.run(c.Enqueue((c.Message(new_id(), "q", raw),)))
         say(number)
+
+
+def enqueue_when_told(path: str) -> None:
+    """Enqueue a message for every line that comes, and say whether that was possible within half a second."""
+    store = SQLiteStore(path)
+    store.run(c.Forget(()))
+    for number, _ in enumerate(sys.stdin):
+        try:
+            store.run(c.Enqueue((c.Message(f"told{number}", "told", b"x"),)), deadline=0.5)
+        except OperationalError as error:
+            say(error)
+        else:
+            say("ok")
+
+
+def hold_the_file(path: str) -> None:
+    """Be the writer, until killed."""
+    open_lock_file(f"{path}-lock").acquire()
+    say("held")
+    time.sleep(600)
 
 
 def work(path: str, worker: str) -> None:

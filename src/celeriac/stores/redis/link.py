@@ -16,6 +16,7 @@ from typing import Any, cast
 import hiredis
 
 from celeriac.exceptions import OperationalError
+from celeriac.interrupts import is_foreign
 from celeriac.stores.redis.address import Address
 from celeriac.stores.redis.refusals import is_too_long, refusal, too_large
 from celeriac.stores.redis.scripts import by_digest
@@ -115,6 +116,8 @@ class BlockingLink:
         try:
             self._socket = _connect(address, seconds)
         except OSError as error:
+            if is_foreign(error):
+                raise
             if hasattr(error, "verify_message"):  # what sets ssl.SSLCertVerificationError apart
                 raise OperationalError(distrust(address, error)) from error
             raise ConnectionRefusedError(reason(error)) from error
@@ -125,11 +128,10 @@ class BlockingLink:
                 replies = self._greet(address.plain_greeting(db), ends)
             for reply in replies:
                 check(reply)
-        except LinkLost as error:
+        except BaseException as error:
             self.close()
-            raise ConnectionRefusedError(str(error)) from error
-        except OperationalError:
-            self.close()
+            if isinstance(error, LinkLost):
+                raise ConnectionRefusedError(str(error)) from error
             raise
 
     def _greet(self, greeting: list[Command], ends: float) -> list[Any]:
@@ -177,6 +179,8 @@ class BlockingLink:
         try:
             self._socket.sendall(data)
         except OSError as error:
+            if is_foreign(error):
+                raise
             raise LinkLost(reason(error)) from error
 
     def read(self, seconds: float) -> Any:
@@ -186,6 +190,8 @@ class BlockingLink:
                 self._socket.settimeout(max(seconds, 0.001))
                 size = self._socket.recv_into(self._buffer)
             except OSError as error:
+                if is_foreign(error):
+                    raise
                 raise LinkLost(reason(error)) from error
             if not size:
                 raise LinkLost("the server closed the connection")

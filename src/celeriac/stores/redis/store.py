@@ -102,17 +102,23 @@ class RedisStore:
         db = self._database(request)
         ends = time.monotonic() + (DEADLINE_SECONDS if deadline is None else deadline)
         pause = 0.01
+        link: BlockingLink | None = None
         while True:
             try:
                 link = self._take(db, ends - time.monotonic())
                 before, sent = sent, True
-                reply = self._exchange(link, command, ends - time.monotonic())
-            except ConnectionRefusedError as error:
+                reply = link.exchange(command, ends - time.monotonic())
+            except BaseException as error:
+                # Half a command may have gone out, or half a reply come in: with that, a link is of no use to anybody.
+                if link is not None:
+                    link.close()
+                    link = None
+                if not isinstance(error, ConnectionRefusedError | LinkLost):
+                    raise
                 failure: Exception = error
-            except LinkLost as error:
-                failure = error
             else:
                 self._links[db].append(link)
+                link = None
                 if not is_passing(reply):
                     return verbs.decode(request, check(reply))
                 sent, failure = before, refusal(str(reply))
@@ -120,14 +126,6 @@ class RedisStore:
                 raise given_up(request, sent, failure, self._address.place, command)
             time.sleep(pause)
             pause = min(pause * 2, 0.25)
-
-    def _exchange(self, link: BlockingLink, command: verbs.Command, seconds: float) -> Any:
-        """The reply; a connection that did not bring one is closed."""
-        try:
-            return link.exchange(command, seconds)
-        except BaseException:
-            link.close()
-            raise
 
     def run_many(self, requests: Iterable[c.Request[R]], *, deadline: float | None = None) -> list[R]:
         """Keep one request under way while the next is being made; all on one connection, so in order."""
@@ -148,9 +146,11 @@ class RedisStore:
                     replies.append(_answer(link, ahead, deadline))
             while link is not None and ahead:
                 replies.append(_answer(link, ahead, deadline))
-        except (LinkLost, ConnectionRefusedError):
+        except BaseException as error:
             if link is not None:
                 link.close()
+            if not isinstance(error, ConnectionRefusedError | LinkLost):
+                raise
             # What is unanswered may have happened; sending it again is safe, and so is all that follows.
             replies += [self._run(request, deadline, sent=True) for request in ahead]
             return replies + [self.run(request, deadline=deadline) for request in requests]
@@ -200,7 +200,7 @@ class RedisStore:
                 done = self._wait_on(db, tasks, found, ends, enough)
                 pause = _PAUSES[0]
             except (LinkLost, ConnectionRefusedError) as error:
-                failure = error
+                failure: Exception = error
                 done = self._fetch(tasks, found, ends)
             if done or _left(ends) <= 0:
                 if failure is not None and not found:
@@ -354,10 +354,15 @@ class RedisStore:
         return dict(line.partition(b":")[::2] for line in text.splitlines() if b":" in line)
 
     def _ask(self, command: list[bytes]) -> Any:
+        link: BlockingLink | None = None
         try:
             link = self._take(self._address.db)
-            reply = self._exchange(link, command, DEADLINE_SECONDS)
-        except (LinkLost, ConnectionRefusedError) as error:
+            reply = link.exchange(command, DEADLINE_SECONDS)
+        except BaseException as error:
+            if link is not None:
+                link.close()
+            if not isinstance(error, ConnectionRefusedError | LinkLost):
+                raise
             raise away(self._address.place, error) from error
         self._links[self._address.db].append(link)
         return reply

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from celeriac.clock import Clock
 from celeriac.exceptions import CeleriacError, EnqueueUncertain, LeaseLost, OperationalError
+from celeriac.interrupts import holding, is_foreign
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.connection import Connection, translated
 from celeriac.stores.sqlite.journal import Journal
@@ -43,7 +44,7 @@ class Entry(Generic[R]):
 
 
 class _CommitFailed(Exception):
-    """The log could not be written or synced: what is in it after a crash, nobody knows."""
+    """The log could not be written or synced, or the commit was broken off: what is in it, nobody knows."""
 
 
 class Committer:
@@ -56,42 +57,58 @@ class Committer:
         self._keeping = keeping
         self._connection = Connection(path)
         self._journal: Journal | None = None
-        self._synced = True
+        self._synced: bool | None = None
+        """Whether commits are synced; None when that must be said anew."""
         self.untidy = False
         """Whether anything was written since `tidy`."""
 
     def commit(self, entries: list[Entry[Any]]) -> set[str]:
         """Perform requests in one transaction, giving each its reply or its error; the bells to ring."""
         rings: set[str] = set()
-        with self._connection.mutex:
-            self._perform(entries, rings)
-            with contextlib.suppress(sqlite3.Error, OSError):  # what is committed is; the next one meets the trouble
-                self._keep_log_short()
+        self._connection.mutex.take()
+        self._perform(entries, rings)
+        try:
+            self._keep_log_short()
+        except (sqlite3.Error, OSError) as error:  # what is committed is; the next one meets the trouble
+            if is_foreign(error):
+                raise
         return rings
+
+    def leave(self) -> None:
+        """After `commit` and `tidy`, however they ended: undo what is not committed, let others use the connection."""
+        self._connection.leave()
 
     def tidy(self) -> None:
         """When nobody wants to write: give back the space of the log and of what has expired."""
         self.untidy = False
-        with self._connection.mutex, contextlib.suppress(sqlite3.Error, OSError, CeleriacError):
+        self._connection.mutex.take()
+        with contextlib.suppress(sqlite3.Error, OSError, CeleriacError):
             if self._journal is not None and self._journal.connection is self._connection.get():
                 self._purge(self._journal.connection)
                 self._journal.empty()
 
     def close(self) -> None:
         """Close the connection."""
-        with self._connection.mutex:
-            if self._journal is not None:
-                self._journal.close()
-                self._journal = None
-            self._connection.close()
+        holding(self._connection.mutex, self._close)
+
+    def _close(self) -> None:
+        self._drop_journal()
+        self._connection.close()
+
+    def _drop_journal(self) -> None:
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.close()
 
     def _perform(self, entries: list[Entry[Any]], rings: set[str]) -> None:
         try:
             transaction = self._transact(entries)
         except Exception as error:
-            if len(entries) == 1:
-                entries[0].error = self._explained(error, entries[0].request)
-            for entry in entries if len(entries) > 1 else ():  # the fault of one must not be that of all
+            if len(entries) == 1 or isinstance(error, _CommitFailed):
+                for entry in entries:
+                    entry.error = self._explained(error, entry.request)
+                return
+            for entry in entries:  # the fault of one must not be that of all
                 self._perform([entry], rings)
         else:
             rings |= transaction.rings
@@ -111,9 +128,8 @@ class Committer:
                 except LeaseLost as error:
                     entry.error = error
             _commit(connection)
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+        except Exception:
+            self._connection.mend()
             raise
         self.untidy = True
         return transaction
@@ -122,10 +138,11 @@ class Committer:
         """The connection, syncing its commits or not."""
         connection = self._connection.get()
         if self._journal is None or self._journal.connection is not connection:
-            if self._journal is not None:
-                self._journal.close()
-            self._journal, self._synced = Journal(self._path, connection), True
-        if self._synced != durable:
+            self._drop_journal()
+            self._synced = None
+            self._journal = Journal(self._path, connection)
+        if self._synced is not durable:
+            self._synced = None
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._synced = durable
         return connection
@@ -154,7 +171,7 @@ class Committer:
             if isinstance(request, c.Enqueue | c.Share):
                 return EnqueueUncertain(text, tuple(message.id for message in request.messages))
             return OperationalError(text)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and not is_foreign(error):
             return OperationalError(f"{error.filename}: {error.strerror}")
         return translated(error, self._path) if isinstance(error, sqlite3.Error) else error
 
@@ -162,7 +179,8 @@ class Committer:
 def _commit(connection: sqlite3.Connection) -> None:
     try:
         connection.execute("COMMIT")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR:
+    except sqlite3.Error as error:
+        # Where the transaction goes on, nothing has happened; where it has ended, it may have done so either way.
+        if not connection.in_transaction or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
             raise _CommitFailed from error
         raise

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from weakref import WeakSet
 
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError
+from celeriac.interrupts import Turn, holding
 from celeriac.stores.sqlite.statements import SCHEMA, UPGRADES
 
 VERSION = 5
@@ -24,17 +24,21 @@ _OLDEST_SQLITE = (3, 35, 0)
 
 
 class Connection:
-    """A connection with the mutex that whoever uses it holds.
+    """A connection with the mutex that whoever uses it holds, from `enter` to `leave`.
 
     The first one to be opened of a file creates the tables, and must do so under the writer lock.
     """
 
     def __init__(self, path: str) -> None:
-        self.mutex = threading.Lock()
+        self.mutex = Turn()
         self._path = path
         self._open: sqlite3.Connection | None = None
-        with _creating:
-            _connections.add(self)
+        holding(_creating, lambda: _connections.add(self))
+
+    def enter(self) -> sqlite3.Connection:
+        """Wait for the mutex; the connection, opened if need be. Followed by `leave` even where this fails."""
+        self.mutex.take()
+        return self.get()
 
     def get(self) -> sqlite3.Connection:
         """The open connection; only to be used while holding `mutex`."""
@@ -42,14 +46,30 @@ class Connection:
             self._open = _connect(self._path)
         return self._open
 
+    def leave(self) -> None:
+        """Let others use it, if this thread holds the mutex; what is not committed is undone."""
+        if self.mutex.mine():
+            self.mend()
+            self.mutex.leave()
+
+    def mend(self) -> None:
+        """Undo what is not committed; only while holding `mutex`."""
+        connection = self._open
+        if connection is not None and connection.in_transaction:
+            try:
+                connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                # It goes with the connection, and whoever is next opens another.
+                self.close()
+
     def close(self) -> None:
         """Close it until it is needed again; only while holding `mutex`.
 
         The last connection of all processes moves the journal into the file, which no other can be using then.
         """
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+        connection, self._open = self._open, None
+        if connection is not None:
+            connection.close()
 
 
 def translated(error: sqlite3.Error, path: str) -> CeleriacError:
@@ -122,22 +142,25 @@ def _perform(connection: sqlite3.Connection, script: str) -> None:
 
 
 _connections: WeakSet[Connection] = WeakSet()
-_creating = threading.Lock()
-_forking: list[Connection] = []
+_creating = Turn()
 
 
 def _close_before_fork() -> None:
-    _creating.acquire()
+    if not _creating.mine():
+        _creating.take()
     for connection in _connections:
-        connection.mutex.acquire()
-        _forking.append(connection)
+        if not connection.mutex.mine():
+            connection.mutex.take()
         connection.close()
 
 
 def _release_after_fork() -> None:
-    while _forking:
-        _forking.pop().mutex.release()
-    _creating.release()
+    for connection in _connections:
+        connection.mutex.leave()
+    _creating.leave()
 
 
-os.register_at_fork(before=_close_before_fork, after_in_parent=_release_after_fork, after_in_child=_release_after_fork)
+for _ in range(2):  # the second time for what an exception has kept from being done the first
+    os.register_at_fork(
+        before=_close_before_fork, after_in_parent=_release_after_fork, after_in_child=_release_after_fork
+    )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from typing import TypeVar
 
+from celeriac import interrupts
 from celeriac.clock import Clock
+from celeriac.interrupts import holding
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.committer import Committer
 from celeriac.stores.sqlite.connection import Connection, translated
@@ -43,11 +46,7 @@ class Engine:
         """Perform a request, reading or writing."""
         if not only_reads(request):
             return self.writer.run(request, deadline)
-        with self._reader.mutex:
-            try:
-                return self._read(self._reader.get(), request)
-            except sqlite3.Error as error:
-                raise translated(error, self._path) from error
+        return self._ask(lambda connection: self._perform(connection, request))
 
     def open(self, deadline: float | None) -> None:
         """Reach the file, creating it if need be."""
@@ -64,27 +63,46 @@ class Engine:
 
     def version(self) -> int:
         """A number that changes when another connection has committed."""
-        with self._reader.mutex:
-            try:
-                (version,) = self._reader.get().execute("PRAGMA data_version").fetchone()
-            except sqlite3.Error as error:
-                raise translated(error, self._path) from error
-        return int(version)
+        return self._ask(_version)
 
     def close(self) -> None:
         """Close everything; leases stay held."""
         self.writer.close()
-        with self._reader.mutex:
-            self._reader.close()
+        holding(self._reader.mutex, self._reader.close)
         self.bells.close()
         self._lock.close()
 
-    def _read(self, connection: sqlite3.Connection, request: c.Request[R]) -> R:
-        connection.execute("BEGIN")
+    def _ask(self, ask: Callable[[sqlite3.Connection], R]) -> R:
+        """Read, and say what waited for the end of that."""
+        if self._reader.mutex.mine():
+            interrupts.refuse_within(Engine._read)
+        answer = self._read(ask)
+        if interrupts.due:
+            interrupts.deliver()
+        return answer
+
+    @interrupts.section
+    def _read(self, ask: Callable[[sqlite3.Connection], R]) -> R:
+        reader = self._reader
         try:
-            return perform(Transaction(connection, self._lock, int(self._clock.now() * 1000), self._keeping), request)
+            try:
+                reader.leave()  # where two exceptions at once have kept it
+                return ask(reader.enter())
+            except sqlite3.Error as error:
+                raise translated(error, self._path) from error
+            finally:
+                reader.leave()
         finally:
-            connection.execute("COMMIT")
+            reader.leave()
+
+    def _perform(self, connection: sqlite3.Connection, request: c.Request[R]) -> R:
+        connection.execute("BEGIN")
+        return perform(Transaction(connection, self._lock, int(self._clock.now() * 1000), self._keeping), request)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA data_version").fetchone()
+    return int(version)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from io import FileIO
 
 from celeriac.stores.sqlite.connection import PAGE_BYTES
 
@@ -27,16 +28,16 @@ class Journal:
 
     def __init__(self, database: str, connection: sqlite3.Connection) -> None:
         self.connection = connection
-        self._fd = os.open(f"{database}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        self._log = FileIO(f"{database}-wal")
         self._salts = b""
         self._limit = _INTERVAL
 
     def is_long(self) -> bool:
         """Whether the log has grown by another interval of frames."""
-        salts = os.pread(self._fd, 8, 16)
+        salts = os.pread(self._log.fileno(), 8, 16)
         if salts != self._salts:
             self._salts, self._limit = salts, _INTERVAL
-        return len(salts) == 8 and os.pread(self._fd, 8, _HEADER + (self._limit - 1) * _FRAME + 8) == salts
+        return len(salts) == 8 and os.pread(self._log.fileno(), 8, _HEADER + (self._limit - 1) * _FRAME + 8) == salts
 
     def move(self) -> None:
         """Move into the database what no reader needs in the log; the next commit may begin the log again."""
@@ -54,4 +55,4 @@ class Journal:
 
     def close(self) -> None:
         """Let go of the log."""
-        os.close(self._fd)
+        self._log.close()

@@ -20,10 +20,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import threading
 import time
 
 from celeriac.exceptions import ImproperlyConfigured, OperationalError
+from celeriac.interrupts import Turn, holding
 from celeriac.store.contract import Lease
 
 _WRITER = 0
@@ -39,7 +39,7 @@ class LockFile:
         self.path = path
         self.inode = os.fstat(fd).st_ino
         self.users = 0
-        self.turn = threading.Lock()
+        self.turn = Turn()
         """Whose turn it is to write among the threads of this process; taken before `acquire`."""
         self.held: dict[int, Lease] = {}
         """The leases of this process, by their bytes."""
@@ -66,8 +66,8 @@ class LockFile:
             self._unlock(_TURNSTILE)
 
     def release(self) -> None:
-        """Be the writer no more."""
-        self._unlock(_WRITER)
+        """Be the writer no more, nor the next one; only while having the turn. Nothing happens to whoever is not."""
+        fcntl.lockf(self.fd, fcntl.LOCK_UN, _FIRST_LEASE, _WRITER)
 
     def hold(self, lease: Lease) -> None:
         """Show as long as this process lives, or until `drop`, that the holder of a lease lives."""
@@ -103,10 +103,12 @@ class LockFile:
 
     def close(self) -> None:
         """Give up one user's share; the last one closes the file, unless a lease is held by it."""
-        with _opening:
-            self.users -= 1
-            if self.users == 0 and not self.held:
-                _close(self)
+        holding(_opening, self._give_up)
+
+    def _give_up(self) -> None:
+        self.users -= 1
+        if self.users == 0 and not self.held:
+            _close(self)
 
     def _lock(self, byte: int, how: int) -> bool:
         while True:
@@ -128,7 +130,7 @@ class LockFile:
 
 
 _open: dict[tuple[int, int], LockFile] = {}
-_opening = threading.Lock()
+_opening = Turn()
 
 
 def open_lock_file(path: str) -> LockFile:
@@ -136,15 +138,18 @@ def open_lock_file(path: str) -> LockFile:
 
     It holds the leases that this process held by a file that was there before.
     """
-    with _opening:
-        try:
-            known = _open.get(_identity(os.stat(path)))
-        except FileNotFoundError:
-            known = None
-        if known is None:
-            known = _create(path)
-        known.users += 1
-        return known
+    return holding(_opening, lambda: _use(path))
+
+
+def _use(path: str) -> LockFile:
+    try:
+        known = _open.get(_identity(os.stat(path)))
+    except FileNotFoundError:
+        known = None
+    if known is None:
+        known = _create(path)
+    known.users += 1
+    return known
 
 
 def _create(path: str) -> LockFile:
@@ -182,10 +187,12 @@ def _byte(lease: Lease) -> int:
 
 def _forget_after_fork() -> None:
     """The child holds none of the locks; while it has no descriptor of its own, closing the parent's is harmless."""
-    _opening.release()
+    _opening.leave()
     for file in _open.values():
         os.close(file.fd)
     _open.clear()
 
 
-os.register_at_fork(before=_opening.acquire, after_in_parent=_opening.release, after_in_child=_forget_after_fork)
+os.register_at_fork(before=_opening.take, after_in_parent=_opening.leave, after_in_child=_forget_after_fork)
+# Once more, for what an exception has kept from being done the first time.
+os.register_at_fork(after_in_parent=_opening.leave, after_in_child=_opening.leave)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.exceptions import ImproperlyConfigured, OperationalError
+from celeriac.interrupts import Turn, holding
 from celeriac.message.format import PLAIN, Format
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.engine import Engine
@@ -153,10 +153,12 @@ class SQLiteStore:
 
     def close(self) -> None:
         """Close the file in this process; leases that it holds stay held while the process lives."""
-        with _opening:
-            if self._open is not None and self._open.pid == os.getpid():
-                self._open.close()
-            self._open = None
+        holding(_opening, self._shut)
+
+    def _shut(self) -> None:
+        engine, self._open = self._open, None
+        if engine is not None and engine.pid == os.getpid():
+            engine.close()
 
     def version(self) -> int:
         """A number that changes when something was committed."""
@@ -165,29 +167,31 @@ class SQLiteStore:
     def _engine(self, deadline: float | None) -> Engine:
         engine = self._open
         if engine is None or engine.is_stale():
-            engine = self._reopen()
+            engine = holding(_opening, self._reopen)
         engine.open(deadline)
         return engine
 
     def _reopen(self) -> Engine:
-        with _opening:
-            old = self._open
-            if old is not None and not old.is_stale():
-                return old
-            # After a fork the old one is the parent's: its connections were closed before, the rest is left alone.
-            if old is not None and old.pid == os.getpid():
-                old.close()
-            self._open, self._was_open = None, self._was_open or old is not None
-            try:
-                self._open = Engine(self.path, self._clock, self._keeping)
-            except ImproperlyConfigured as error:
-                if not self._was_open:
-                    raise
-                # It was there before: somebody moves folders or disks about, and may bring it back.
-                raise OperationalError(f"the database is gone: {error.args[0]}") from error
-            self._awaited = weakref.WeakKeyDictionary()
-            return self._open
+        old = self._open
+        if old is not None and not old.is_stale():
+            return old
+        # After a fork the old one is the parent's: its connections were closed before, the rest is left alone.
+        self._was_open = self._was_open or old is not None
+        self._open = None
+        if old is not None and old.pid == os.getpid():
+            old.close()
+        try:
+            self._open = engine = Engine(self.path, self._clock, self._keeping)
+        except ImproperlyConfigured as error:
+            if not self._was_open:
+                raise
+            # It was there before: somebody moves folders or disks about, and may bring it back.
+            raise OperationalError(f"the database is gone: {error.args[0]}") from error
+        self._awaited = weakref.WeakKeyDictionary()
+        return engine
 
 
-_opening = threading.Lock()
-os.register_at_fork(before=_opening.acquire, after_in_parent=_opening.release, after_in_child=_opening.release)
+_opening = Turn()
+os.register_at_fork(before=_opening.take, after_in_parent=_opening.leave, after_in_child=_opening.leave)
+# Once more, for what an exception has kept from being done the first time.
+os.register_at_fork(after_in_parent=_opening.leave, after_in_child=_opening.leave)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from celeriac.clock import Clock
 from celeriac.exceptions import OperationalError
 from celeriac.ids import new_epoch
+from celeriac.interrupts import Turn, holding
 from celeriac.stores.sqlite.filesystem import match_mode
 
 WORKER = "w"
@@ -60,14 +61,11 @@ class Bell:
 
     def wait(self, seconds: float) -> None:
         """Return when the bell has rung, or after some seconds."""
-        self.socket.settimeout(seconds)
-        try:
-            self.socket.recv(16)
-        except TimeoutError:
-            return
-        finally:
-            self.socket.setblocking(False)
-        self.silence()
+        # Not by the socket's own timeout: a signal's handler may raise the same error, to end the wait.
+        poller = select.poll()
+        poller.register(self.socket, select.POLLIN)
+        if poller.poll(max(0.0, seconds) * 1000):
+            self.silence()
 
     def close(self) -> None:
         """Remove the socket."""
@@ -89,12 +87,11 @@ class Bells:
         self._names: tuple[str, ...] = ()
         self._seen = 0
         self._idle: list[Bell] = []
-        self._making = threading.Lock()
+        self._making = Turn()
 
     def make(self, kind: str) -> Bell:
         """A bell that rings from now on; the caller closes it."""
-        with self._making:
-            self._reach()
+        holding(self._making, self._reach)
         name = f"{kind}{new_epoch()}"
         return Bell(f"{self._address}/{name}", f"{self._folder}/{name}", self._database)
 
@@ -141,8 +138,7 @@ class Bells:
             changed = os.stat(self._folder).st_mtime_ns
             if changed == self._seen:
                 return
-            with self._making:
-                self._reach()
+            holding(self._making, self._reach)
             self._names = tuple(os.listdir(self._folder))
         except OSError:
             self._names = ()

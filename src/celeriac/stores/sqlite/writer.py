@@ -7,12 +7,14 @@ that has gathered meanwhile: one fsync serves many.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from celeriac import interrupts
 from celeriac.exceptions import OperationalError
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.committer import Committer, Entry
@@ -39,30 +41,49 @@ class Writer:
         self._pending: deque[Entry[Any]] = deque()
         self._doorbell: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._serving = threading.Lock()
+        """Held by the one thread that serves, whoever started how many."""
 
     def run(self, request: c.Request[R], deadline: float | None) -> R:
         """Perform a request; raises `OperationalError` if its turn does not come within `deadline` seconds."""
-        if not self._pending and self._lock.turn.acquire(blocking=False):
+        if self._lock.turn.mine():
+            interrupts.refuse_within(Writer._perform_at_once)
+            self._leave()  # where two exceptions at once have kept it
+        if not self._pending:
             entry = Entry(request, bool)
             if self._perform_at_once(entry):
+                if interrupts.due:
+                    interrupts.deliver()
                 return entry.result()
+        return self._perform_in_turn(request, deadline)
+
+    def _perform_in_turn(self, request: c.Request[R], deadline: float | None) -> R:
+        """Have the writer's thread perform a request, and wait; whoever is interrupted meanwhile takes it back."""
         arrived = threading.Lock()
         arrived.acquire()
-        entry = self.submit(request, arrived.release)
-        if not arrived.acquire(timeout=-1 if deadline is None else max(0.0, deadline)):
-            self.withdraw(entry, deadline)
-            arrived.acquire()
+        entry = Entry(request, arrived.release)
+        try:
+            self._submit(entry)
+            if not arrived.acquire(timeout=-1 if deadline is None else max(0.0, deadline)):
+                self.withdraw(entry, deadline)
+                arrived.acquire()
+        except BaseException:
+            with contextlib.suppress(ValueError):
+                self._pending.remove(entry)
+            raise
         return entry.result()
 
     def submit(self, request: c.Request[R], done: Callable[[], object]) -> Entry[R]:
         """Have a request performed by the writer's thread."""
         entry = Entry(request, done)
+        self._submit(entry)
+        return entry
+
+    def _submit(self, entry: Entry[Any]) -> None:
         self._pending.append(entry)
         if self._thread is None:
             self._start()
         self._doorbell.put(True)
-        return entry
 
     def withdraw(self, entry: Entry[Any], deadline: float | None) -> None:
         """Take a request back and raise `OperationalError`; nothing happens if it is under way or done."""
@@ -84,55 +105,75 @@ class Writer:
                 self._doorbell.put(True)
         self._committer.close()
 
+    @interrupts.section
     def _start(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, name="celeriac-sqlite", daemon=True)
-                self._thread.start()
+        threading.Thread(target=self._serve, name="celeriac-sqlite", daemon=True).start()
 
+    @interrupts.section
     def _perform_at_once(self, entry: Entry[Any]) -> bool:
-        """Perform a request without waiting, if no other process is writing; gives up the turn."""
+        """Perform a request without waiting, if nobody else is writing."""
+        rings: set[str] | None = None
         try:
-            if not self._lock.try_acquire():
-                return False
             try:
-                rings = self._committer.commit([entry])
+                if self._lock.turn.take(blocking=False) and self._lock.try_acquire():
+                    rings = self._committer.commit([entry])
             finally:
-                self._lock.release()
+                self._leave()
         finally:
-            self._lock.turn.release()
+            self._leave()
+        if rings is None:
+            return False
         self._ring(rings)
         return True
 
+    def _leave(self) -> None:
+        """Give up the turn if this thread has it, with all that may go with it."""
+        turn = self._lock.turn
+        if turn.mine():
+            self._committer.leave()
+            self._lock.release()
+            turn.leave()
+
+    # No exception from outside comes to the writer's own thread: no signal is handled there, and none throws into it.
+
     def _serve(self) -> None:
-        busy = True
-        while busy:
+        if not self._serving.acquire(blocking=False):
+            return
+        self._thread = threading.current_thread()
+        try:
+            while self._await_ring():
+                while self._pending:
+                    self._perform_pending()
+        finally:
+            self._thread = None
+            self._serving.release()
+
+    def _await_ring(self) -> bool:
+        while True:
             try:
-                busy = self._doorbell.get(timeout=_IDLE_SECONDS if self._committer.untidy else None)
+                return self._doorbell.get(timeout=_IDLE_SECONDS if self._committer.untidy else None)
             except queue.Empty:
                 self._tidy()
-            while self._pending:
-                self._perform_pending()
 
     def _tidy(self) -> None:
-        with self._lock.turn:
+        self._lock.turn.take()
+        try:
             if self._lock.try_acquire():
-                try:
-                    self._committer.tidy()
-                finally:
-                    self._lock.release()
+                self._committer.tidy()
+        finally:
+            self._leave()
 
     def _perform_pending(self) -> None:
         entries: list[Entry[Any]] = []
         rings: set[str] = set()
         try:
-            with self._lock.turn:
+            self._lock.turn.take()
+            try:
                 self._lock.acquire()
-                try:
-                    entries = self._gather()
-                    rings = self._committer.commit(entries)
-                finally:
-                    self._lock.release()
+                entries = self._gather()
+                rings = self._committer.commit(entries)
+            finally:
+                self._leave()
         except Exception as error:
             entries = entries or self._gather()
             for entry in entries:

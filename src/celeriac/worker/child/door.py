@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 
+from celeriac import interrupts
 from celeriac.exceptions import ResultTooLarge
+from celeriac.interrupts import Turn, holding
 from celeriac.worker.lane.frame import Frame, LargeOutcome, Splitter, Verdict, cut, decode_frame, receive
 from celeriac.worker.lane.lane import LARGEST, SPAN, Lane
 from celeriac.worker.lane.outcome import WORD, Judged, Word, encode_word
@@ -33,7 +34,7 @@ class Door:
         self.cancel: Callable[[int, str], None] = _nobody
         self._splitter = Splitter()
         self._token = False
-        self._putting = threading.Lock()
+        self._putting = Turn()
         self._pid = os.getpid()
 
     def wait_for_frames(self) -> bool:
@@ -105,10 +106,16 @@ class Door:
             self.sock.setblocking(True)
             self.sock.sendall(cut(LargeOutcome(number, seconds, kind, data)))
             return
-        with self._putting:
-            while not self.lane.put(number, seconds, kind, data):
-                self.notify()
-                time.sleep(0.0005)
+        self._putting.take()
+        try:
+            self._put(number, seconds, kind, data)
+        finally:
+            self._putting.leave()
+
+    def _put(self, number: int, seconds: float, kind: int, data: bytes) -> None:
+        while not self.lane.put(number, seconds, kind, data):
+            self.notify()
+            time.sleep(0.0005)
 
     def say(self, task: str, document: bytes) -> None:
         """Have a document of a running task written, if its claim is still held; raises `ResultTooLarge`.
@@ -119,8 +126,14 @@ class Door:
         if len(data) > LARGEST:
             raise ResultTooLarge(f"the state of a running task may have {LARGEST} bytes, this one has {len(data)}")
         if os.getpid() == self._pid:
-            self.put(0, 0.0, (WORD, data))
-            self.notify()
+            self._say(data)
+            if interrupts.due:
+                interrupts.deliver()
+
+    @interrupts.section
+    def _say(self, data: bytes) -> None:
+        holding(self._putting, lambda: self._put(0, 0.0, WORD, data))
+        self.notify()
 
 
 def _nobody(number: int, reason: str) -> None:

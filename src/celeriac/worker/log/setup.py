@@ -15,7 +15,10 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from celeriac import interrupts
 from celeriac.config import TABLE
+from celeriac.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
+from celeriac.interrupts import Turn, holding
 from celeriac.log import NO_TASK, TASK, WORKER, JsonFormatter, TaskFormatter, add_task
 from celeriac.worker.log.pen import LONGEST
 from celeriac.worker.log.redirect import Redirected
@@ -27,6 +30,8 @@ JSON = "json"
 REDIRECTED = logging.getLogger("celeriac.redirected")
 _OF_TASKS = (TASK, REDIRECTED)
 _MESSAGE = "%(message)s"
+_LIMITS = (SoftTimeLimitExceeded, TimeLimitExceeded, TaskRevokedError)
+"""What comes from outside into a task that logs, and is no fault of what is logged."""
 
 
 AboutTask = tuple[str, str, str]
@@ -138,6 +143,19 @@ class PenHandler(logging.Handler):
         """What `processName` is to be, where nothing in the process has named it."""
         self._lost = 0
 
+    def handle(self, record: logging.LogRecord) -> Any:
+        """Write one record, if the filters let it pass; wherever an exception lands, others can write afterwards."""
+        passed: Any = self.filter(record)
+        if passed:
+            self._emit_alone(passed if isinstance(passed, logging.LogRecord) else record)
+            if interrupts.due:
+                interrupts.deliver()
+        return passed
+
+    @interrupts.section
+    def _emit_alone(self, record: logging.LogRecord) -> None:
+        holding(Turn(self.lock), lambda: self.emit(record))
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
         try:
@@ -145,6 +163,8 @@ class PenHandler(logging.Handler):
                 record.processName = self.process
             self._confess()
             self._lost += not self._pen.write(self.layout.format(record))
+        except _LIMITS:
+            raise
         except Exception:
             self.handleError(record)
 

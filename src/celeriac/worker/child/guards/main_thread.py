@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from types import FrameType
 from typing import Any
 
-from celeriac.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
+from celeriac import interrupts
 from celeriac.worker.child.attempt import Attempt
 from celeriac.worker.child.guards.running import NEVER, Running
+from celeriac.worker.child.guards.shield import holds_off
 from celeriac.worker.child.guards.watchdog import Watchdog
 
 monotonic = time.monotonic
@@ -20,8 +22,9 @@ class MainThreadGuard:
     """Raises in the main thread by SIGUSR1, as Celery does for soft limits; SIGALRM stays the user's.
 
     The handler raises only where it interrupts the task itself: not before it has begun, and not once it
-    has returned, so no limit can hit the next task. `alone` says that no other process ends what does not
-    obey (`solo`): then the hard limit and cancelling are raised here too.
+    has returned, so no limit can hit the next task. What must not be torn apart comes to its end before
+    (`shield`). `alone` says that no other process ends what does not obey (`solo`): then the hard limit and
+    cancelling are raised here too.
     """
 
     def __init__(self, watchdog: Watchdog, *, alone: bool = False) -> None:
@@ -56,6 +59,7 @@ class MainThreadGuard:
             return attempt.task.body(*attempt.args, **attempt.kwargs)
         finally:
             self.running = None
+            interrupts.due.pop(_MAIN, None)
             if running.sentence is not None:
                 raise running.sentence
 
@@ -73,21 +77,26 @@ class MainThreadGuard:
         running = self.running
         if running is not None:
             running.sentence = error
-            running.hard = 0.0
+            running.hard = monotonic()
             self._watchdog.expect(0.0)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         running = self.running
         if running is None or not running.inside or (frame is not None and frame.f_code is _CALL):
             return
-        now = monotonic()
-        if running.hard <= now:
-            running.hard = running.soft = NEVER
-            running.sentence = running.sentence or TimeLimitExceeded(running.limit)
-            raise running.sentence
-        if running.soft <= now:
-            running.soft = NEVER
-            raise SoftTimeLimitExceeded
+        passed = running.next
+        if passed > (now := monotonic()):
+            return
+        if holds_off(frame, _CALL, now - passed):
+            interrupts.due[_MAIN] = self._tell
+            return
+        error = running.take_due()
+        if error is not None:
+            raise error
+
+    def _tell(self) -> None:
+        """At the end of a section."""
+        self._on_signal(0, sys._getframe(1))
 
 
 _MAIN = threading.main_thread().ident or 0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 import time
+from functools import partial
 from typing import Any
 
-from celeriac.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
+from celeriac import interrupts
 from celeriac.worker.child.attempt import Attempt
 from celeriac.worker.child.guards.running import NEVER, Running
+from celeriac.worker.child.guards.shield import holds_off
 from celeriac.worker.child.guards.watchdog import Watchdog
 
 monotonic = time.monotonic
@@ -35,7 +38,8 @@ class ThreadGuard:
     """Raises in the thread that called `call`, with PyThreadState_SetAsyncExc.
 
     It takes effect when Python code runs there again: a call that blocks in C is not interrupted. What was
-    raised and has not arrived when the task returns is taken back, so it cannot hit the next task.
+    raised and has not arrived when the task returns is taken back, so it cannot hit the next task. What must not
+    be torn apart comes to its end before (`shield`).
     """
 
     cancels = True
@@ -62,21 +66,31 @@ class ThreadGuard:
             return _run(attempt, target)
         finally:
             self.running = None
+            interrupts.due.pop(threading.get_ident(), None)
             if target.sentence is not None:
                 raise target.sentence
 
     def ring(self, running: Running) -> None:
         """Raise what is due in the task, if it is inside; else the watchdog asks again."""
         assert isinstance(running, _Target)
-        if not running.thread.value:
+        thread = running.thread.value
+        if not thread:
             return
-        if running.hard <= monotonic():
-            running.hard = running.soft = NEVER
-            running.sentence = running.sentence or TimeLimitExceeded(running.limit)
-            _raise_in(running.thread, ctypes.py_object(type(running.sentence)))
-        elif running.soft <= monotonic():
-            running.soft = NEVER
-            _raise_in(running.thread, ctypes.py_object(SoftTimeLimitExceeded))
+        passed = running.next
+        if holds_off(sys._current_frames().get(thread), _CALL, monotonic() - passed):
+            interrupts.due[thread] = partial(self._tell, running)
+            return
+        error = running.take_due()
+        if error is not None:
+            _raise_in(running.thread, ctypes.py_object(type(error)))
+
+    def _tell(self, running: _Target) -> None:
+        """At the end of a section, in the thread itself."""
+        if not running.thread.value or holds_off(sys._getframe(1), _CALL, monotonic() - running.next):
+            return
+        error = running.take_due()
+        if error is not None:
+            raise error
 
     def end(self, error: BaseException) -> None:
         """End what was prepared, from another thread."""
@@ -84,7 +98,7 @@ class ThreadGuard:
         running = self.running
         if running is not None:
             running.sentence = error
-            running.hard = 0.0
+            running.hard = monotonic()
             self._watchdog.expect(0.0)
 
 
@@ -103,3 +117,6 @@ def _run(attempt: Attempt, target: _Target) -> Any:
             target.thread.value = 0
     finally:
         _raise_in(own, None)
+
+
+_CALL = _run.__code__

@@ -10,7 +10,9 @@ from celeriac.worker.child.guards.running import NEVER, Running
 
 monotonic = time.monotonic
 
-_AGAIN_SECONDS = 0.05
+_AGAIN_SECONDS = (0.002, 0.05)
+"""How soon it rings again for what has not been dealt with, at first and at last: most of what a limit waits for
+takes a fraction of a millisecond."""
 _LONGEST_SLEEP = 3600.0
 
 
@@ -67,6 +69,7 @@ class Watchdog:
             when = running.next
             if when <= now:
                 watched.ring(running)
-                when = now + _AGAIN_SECONDS
+                running.rings += 1
+                when = now + min(_AGAIN_SECONDS[0] * (1 + running.rings // 10), _AGAIN_SECONDS[1])
             earliest = min(earliest, when)
         return earliest
