@@ -200,7 +200,7 @@ class RedisStore:
                 done = self._wait_on(db, tasks, found, ends, enough)
                 pause = _PAUSES[0]
             except (LinkLost, ConnectionRefusedError) as error:
-                failure: Exception = error
+                failure = error
                 done = self._fetch(tasks, found, ends)
             if done or _left(ends) <= 0:
                 if failure is not None and not found:
