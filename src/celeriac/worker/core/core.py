@@ -187,7 +187,7 @@ class Core:
     @property
     def _empty(self) -> bool:
         """Whether nothing is held any more."""
-        return all(dispatcher.ledger.empty and not dispatcher.starting for dispatcher in self.dispatchers)
+        return all(dispatcher.ledger.empty for dispatcher in self.dispatchers)
 
     def _known(self) -> tuple[str, ...]:
         return tuple(claim for dispatcher in self.dispatchers for claim in dispatcher.ledger.known())
@@ -296,7 +296,7 @@ class Core:
         dispatcher.hand_out()
         if ledger.returns or ledger.deferrals:
             await self._give_back(session, ledger)
-        if dispatcher.starting or dispatcher.words:
+        if dispatcher.marking or dispatcher.words:
             await self._start(session, dispatcher)
         outcomes = ledger.send(_FINISH_MOST, _FINISH_BYTES)
         wanted = dispatcher.wanted()
@@ -329,11 +329,12 @@ class Core:
 
     async def _start(self, session: c.Session, dispatcher: Dispatcher) -> None:
         """Mark tasks in the store before user code sees them, and write what running ones say."""
-        starting = [held for held, _ in dispatcher.starting]
+        frames = len(dispatcher.marking)
+        starting = [held for _, items in dispatcher.marking for held in items if held.needs_start]
         words, dispatcher.words = dispatcher.words, {}
         begins = [c.Begin(held.claim, held.task_id, self._started(held), held.once) for held in starting]
         reply = await session.call(c.Start(self._lease, formatted((*begins, *words.values()), self.store.format)))
-        dispatcher.started(len(starting), reply.lost)
+        dispatcher.started(frames, reply.lost)
 
     def _started(self, held: Held) -> bytes | None:
         if not held.tracked:

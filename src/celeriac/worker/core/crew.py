@@ -106,7 +106,7 @@ class Child:
     @property
     def idle(self) -> bool:
         """Whether it has nothing before it."""
-        return not self.sync.out and not self.asynchronous.out
+        return not self.sync.given and not self.asynchronous.given
 
 
 class CrewEvents(Protocol):

@@ -1,8 +1,8 @@
 """The claims in this worker's hands: what is ready, what is out, what has ended and must be told. Pure.
 
-A claim is in exactly one place: `ready` (not handed to a child), `out` (a child has it), `ended` (its
-outcome waits to be sent), `sent` (told to the store, no reply yet), `returns` or `deferrals` (to be given
-back). Only the store's reply ends it. When a reply is lost everything sent is uncertain: it goes back to
+A claim is in exactly one place: `ready` (not handed to a child), `starting` (a child gets it once the store has
+marked it), `out` (a child has it), `ended` (its outcome waits to be sent), `sent` (told to the store, no reply yet),
+`returns` or `deferrals` (to be given back). What is compared with the store's own list has to have all of them. Only the store's reply ends it. When a reply is lost everything sent is uncertain: it goes back to
 `ended`, and `reconcile` drops what the store says it has no more.
 """
 
@@ -69,6 +69,8 @@ class Ledger:
     suspects: deque[Held] = field(default_factory=deque)
     failed: deque[Held] = field(default_factory=deque)
     """They have failed, and wait for a child to run what their task has for that."""
+    starting: dict[str, Held] = field(default_factory=dict)
+    """The store is to be told that they begin, and then their child is."""
     out: dict[str, Held] = field(default_factory=dict)
     ended: deque[Outcome] = field(default_factory=deque)
     sent: tuple[Outcome, ...] = ()
@@ -113,20 +115,26 @@ class Ledger:
         line.remove(held)
         return True
 
+    def start(self, items: Iterable[Held]) -> None:
+        """A child gets these as soon as the store has marked them."""
+        for held in items:
+            self.starting[held.claim] = held
+
     def hand_out(self, held: Held) -> None:
         """A child gets it."""
+        self.starting.pop(held.claim, None)
         self.out[held.claim] = held
 
     def take_back(self, items: Iterable[Held]) -> None:
-        """Children gave these back, unbegun; they are the next to be handed out."""
+        """Children gave these back, unbegun, or never had them; they are the next to be handed out."""
         for held in reversed(list(items)):
-            self.out.pop(held.claim, None)
+            self._leave(held)
             if not held.stale:
                 self._line_of(held).appendleft(held)
 
     def end(self, held: Held, outcome: Outcome) -> None:
         """A claim has ended as this. What was held under a lease that is over has no end that anybody wants."""
-        self.out.pop(held.claim, None)
+        self._leave(held)
         if held.stale:
             self.lost += 1
         else:
@@ -140,10 +148,15 @@ class Ledger:
         else:
             self.ended.append(Outcome(held.claim, held.task_id, document or None))
 
+    def _leave(self, held: Held) -> None:
+        """No child has it any more, or gets it."""
+        self.starting.pop(held.claim, None)
+        self.out.pop(held.claim, None)
+
     def give_back(self, items: Iterable[Held], raw: bytes | None = None) -> None:
         """These claims are to return to the store, changed to `raw` where that is given."""
         for held in items:
-            self.out.pop(held.claim, None)
+            self._leave(held)
             if not held.stale:
                 self.returns.append(Return(held.claim, raw))
 
@@ -161,7 +174,7 @@ class Ledger:
     @property
     def empty(self) -> bool:
         """Whether nothing is held any more."""
-        in_hand = self.waiting or self.failed or self.out
+        in_hand = self.waiting or self.failed or self.starting or self.out
         return not (in_hand or self.ended or self.sent or self.returns or self.deferrals)
 
     def send(self, most: int, most_bytes: int) -> tuple[Outcome, ...]:
@@ -192,6 +205,7 @@ class Ledger:
             *(held.claim for held in self.ready_async),
             *(held.claim for held in self.suspects),
             *(held.claim for held in self.failed),
+            *self.starting,
             *(held.claim for held in self.out.values() if not held.stale),
             *(outcome.claim for outcome in self.ended),
             *(item.claim for item in self.returns),
@@ -207,6 +221,8 @@ class Ledger:
             self.ready_async = deque(held for held in self.ready_async if held.claim not in missing)
             self.suspects = deque(held for held in self.suspects if held.claim not in missing)
             self.failed = deque(held for held in self.failed if held.claim not in missing)
+            for claim in missing & self.starting.keys():
+                del self.starting[claim]
             for claim in missing & self.out.keys():
                 self.out[claim].stale = True
         return reply.unknown
@@ -219,6 +235,7 @@ class Ledger:
         self.ready_async.clear()
         self.suspects.clear()
         self.failed.clear()
+        self.starting.clear()
         self.ended.clear()
         self.returns.clear()
         self.deferrals.clear()

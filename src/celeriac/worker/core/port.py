@@ -69,7 +69,8 @@ class Port:
         self._window = 0.0
         self._in_window = self._in_last_window = 0
         self.load = 0.0
-        self.reserved = False
+        self.coming: list[Held] = []
+        """Messages that the store is to mark first: then they are handed over."""
         self._sock = sock
         self._loop = loop
         self._next = 1
@@ -83,7 +84,12 @@ class Port:
 
     def room(self) -> int:
         """How many more messages the flags can tell apart."""
-        return SPAN - 1 - len(self.out)
+        return SPAN - 1 - self.given
+
+    @property
+    def given(self) -> int:
+        """How many messages it has, or is about to get."""
+        return len(self.out) + len(self.coming)
 
     def hand_over(self, items: list[Held]) -> None:
         """Give the child these messages, all of one queue."""
