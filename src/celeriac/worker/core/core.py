@@ -1,8 +1,9 @@
 """The core: claims, finishes, beats. Hot path: store -> here -> dispatcher -> child -> dispatcher -> here -> store.
 
-One event loop, no user code, nothing that blocks. Five activities share a session with the store:
+One event loop, no user code, nothing that blocks. Six activities share a session with the store:
 
 * `_exchange` sends what has ended and claims as much as the children can use, in one request;
+* `_mark` tells the store of tasks that are about to begin and may do so only once, and what running ones say;
 * `_listen` waits for messages while the children have nothing to do;
 * `_beat` keeps the lease, and takes over what dead workers held;
 * `_promote` brings delayed messages into their queues when they are due;
@@ -74,9 +75,10 @@ class Core:
         self.stopping = False
         self.on_lease: Callable[[], None] = _nothing
         self._news = asyncio.Event()
+        self._marks = asyncio.Event()
         shares = Shares.of(manifest)
         self.dispatchers = [
-            Dispatcher(options.name, index, pool, shares, clock, self._news.set)
+            Dispatcher(options.name, index, pool, shares, clock, self._news.set, self._marks.set)
             for index, pool in enumerate(options.pools)
         ]
         self._reception = Reception(self.dispatchers, manifest, clock, self._news.set)
@@ -218,6 +220,7 @@ class Core:
             await self._begin(session)
             await _until_first(
                 self._exchange(session),
+                self._mark(session),
                 self._listen(session),
                 self._beat(session),
                 self._promote(session),
@@ -258,6 +261,7 @@ class Core:
         for dispatcher in self.dispatchers:
             dispatcher.drained = False
         self._news.set()
+        self._marks.set()
 
     def _interrupted(self) -> None:
         for dispatcher in self.dispatchers:
@@ -296,8 +300,6 @@ class Core:
         dispatcher.hand_out()
         if ledger.returns or ledger.deferrals:
             await self._give_back(session, ledger)
-        if dispatcher.marking or dispatcher.words:
-            await self._start(session, dispatcher)
         outcomes = ledger.send(_FINISH_MOST, _FINISH_BYTES)
         wanted = dispatcher.wanted()
         if not outcomes and (not wanted or dispatcher.drained):
@@ -327,8 +329,17 @@ class Core:
             await session.call(c.Defer(self._lease, deferrals))
         ledger.given_back(len(returns), len(deferrals))
 
-    async def _start(self, session: c.Session, dispatcher: Dispatcher) -> None:
+    async def _mark(self, session: c.Session) -> None:
         """Mark tasks in the store before user code sees them, and write what running ones say."""
+        while True:
+            await self._marks.wait()
+            self._marks.clear()
+            for dispatcher in self.dispatchers:
+                if dispatcher.marking or dispatcher.words:
+                    await self._start(session, dispatcher)
+                    self._news.set()
+
+    async def _start(self, session: c.Session, dispatcher: Dispatcher) -> None:
         frames = len(dispatcher.marking)
         starting = [held for _, items in dispatcher.marking for held in items if held.needs_start]
         words, dispatcher.words = dispatcher.words, {}

@@ -50,6 +50,7 @@ class Dispatcher:
         shares: distribute.Shares,
         clock: Clock,
         news: Callable[[], None],
+        marks: Callable[[], None],
     ) -> None:
         self.worker = worker
         self.pool = pool
@@ -66,6 +67,8 @@ class Dispatcher:
         """Frames with tasks that the store is to mark before user code sees them, each with the port it is for."""
         self.shares = shares
         self.news = news
+        self._marks = marks
+        """To be called when there is something in `marking` or `words`."""
         self._pace = Pace()
         self._valid_until = 0.0
         self._ticking = False
@@ -113,7 +116,7 @@ class Dispatcher:
             self.ledger.start(items)
             port.coming += items
             self.marking.append((port, items))
-            self.news()
+            self._marks()
         else:
             self._hand_over(port, items)
 
@@ -217,7 +220,7 @@ class Dispatcher:
                     if held.task_id == word.task and each.has_begun(number):
                         self.words[held.claim] = c.Begin(held.claim, held.task_id, word.document)
         port.words.clear()
-        self.news()
+        self._marks()
 
     def _tick(self) -> None:
         """While children are busy: fetch what ended, and relieve those whose task turns out to be long."""
