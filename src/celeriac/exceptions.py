@@ -3,7 +3,8 @@
     CeleriacError                    something this library has to say; has a `code` and a `hint`
     ├── ImproperlyConfigured         settings contradict each other or name something that is not there
     ├── OperationalError             the store cannot be reached or refused; nothing was enqueued
-    │   └── EnqueueUncertain         the connection broke mid-way: the tasks may or may not be enqueued
+    │   ├── EnqueueUncertain         the connection broke mid-way: the tasks may or may not be enqueued
+    │   └── Refused                  the store is there, and said no to this request; it did nothing
     ├── LeaseLost                    another process owns what this worker held
     ├── NotRegistered                no task of that name is known here
     ├── MalformedMessage             bytes that are not a task message
@@ -17,6 +18,7 @@
         ├── WorkerLostError          the process that ran the task died
         ├── IncompleteStream         of results below each other one is not there yet
         ├── ResultTooLarge           the task returned more than may be stored
+        ├── OutcomeRefused           the store did not take what the task ended with
         └── RemoteError              the task raised a class that cannot be imported here
 
     SettingWarning                   a warning: a setting has no effect here
@@ -93,6 +95,16 @@ class EnqueueUncertain(OperationalError):
     def __init__(self, message: str, ids: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.ids = ids
+
+
+class Refused(OperationalError):
+    """The store is there and answered: it does not do this, and has done nothing of it; others it may do.
+
+    A store that refuses everything (out of memory, read-only, loading) raises plain `OperationalError`.
+    """
+
+    code = "C203"
+    hint = "read what the store says: a key of another kind, a right that is missing, a value that is too large"
 
 
 class LeaseLost(CeleriacError):
@@ -236,6 +248,13 @@ class ResultTooLarge(TaskError, ValueError):
     code = "C520"
     hint = "store the data elsewhere and return a reference, or raise the limit"
     tells_hint = True
+
+
+class OutcomeRefused(TaskError):
+    """The task ran to its end, and the store did not take what it ended with: its result, or what was to follow."""
+
+    code = "C521"
+    hint = "correct what the store says of it, and replay the dead letter"
 
 
 class RemoteError(TaskError):

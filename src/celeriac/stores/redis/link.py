@@ -14,13 +14,19 @@ from typing import Any, cast
 
 import hiredis
 
-from celeriac.exceptions import LeaseLost, OperationalError
+from celeriac.exceptions import LeaseLost, OperationalError, Refused
 from celeriac.stores.redis.address import Address
 from celeriac.stores.redis.scripts import by_digest
 
 CONNECT_SECONDS = 3.0
 _UNSENT_MILLISECONDS = 10_000
 """The kernel gives up on a connection whose data stayed unacknowledged for so long."""
+
+_REFUSES_EVERYTHING = (
+    *("OOM", "LOADING", "BUSY", "READONLY", "MISCONF", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN"),
+    *("NOAUTH", "WRONGPASS", "STALE", "NOSCRIPT", "UNBLOCKED"),
+)
+"""What a server says that takes nothing now, whatever it is asked; or of the one who asks, or of an earlier session."""
 
 Command = list[bytes]
 
@@ -53,7 +59,8 @@ def check(reply: Any) -> Any:
         text = str(reply)
         if text.startswith("LEASELOST"):
             raise LeaseLost(text.partition(" ")[2])
-        raise OperationalError(f"Redis refused: {text}")
+        kind = OperationalError if text.startswith(_REFUSES_EVERYTHING) else Refused
+        raise kind(f"Redis refused: {text}")
     return reply
 
 

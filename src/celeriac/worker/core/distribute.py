@@ -124,7 +124,7 @@ def _backlog(head: Held) -> tuple[float, int]:
 
     Of what is marked before it begins, a worker that is lost loses all: less of it lies ahead than of the rest.
     """
-    return (FRAME_SECONDS, 2 * MARKED_TASKS) if head.needs_start else (BACKLOG_SECONDS, 2 * FRAME_TASKS)
+    return (FRAME_SECONDS, MARKED_TASKS) if head.needs_start else (BACKLOG_SECONDS, 2 * FRAME_TASKS)
 
 
 def _next_frame(ready: deque[Held], most: int, pace: Pace, most_bytes: int) -> tuple[list[Held], float]:
@@ -136,8 +136,6 @@ def _next_frame(ready: deque[Held], most: int, pace: Pace, most_bytes: int) -> t
         head = ready[0]
         more, size = work + pace.estimate(head.name), size + len(head.raw)
         if more > FRAME_SECONDS or size > most_bytes or head.queue != queue:
-            break
-        if head.needs_start and len(frame) >= MARKED_TASKS:
             break
         frame.append(ready.popleft())
         work = more
