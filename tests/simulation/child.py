@@ -47,6 +47,10 @@ class SimulatedPort:
         """How many more messages the flags can tell apart."""
         return SPAN - 1 - (self._next - next(iter(self.out), self._next))
 
+    def deaf(self, now: float) -> bool:
+        """It hears all that it is told."""
+        return False
+
     @property
     def given(self) -> int:
         """How many messages it has, or is about to get."""

@@ -61,7 +61,7 @@ class SimulatedDispatcher:
 
     def has_idle_child(self) -> bool:
         """Whether a child has nothing before it."""
-        return distribute.any_idle(self._crew(), _SHARES)
+        return distribute.any_idle(self._crew(), _SHARES, self._world.loop.now)
 
     def wanted(self) -> int:
         """How many messages the children could use now."""

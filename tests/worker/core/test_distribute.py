@@ -276,9 +276,9 @@ def test_loops_claim_what_they_may_run(queue: Queue, new_child: NewChild) -> Non
 
 def test_child_is_idle_until_it_has_something(queue: Queue, new_child: NewChild) -> None:
     child = new_child()
-    assert distribute.any_idle([child], SYNC_ONLY)
+    assert distribute.any_idle([child], SYNC_ONLY, NOW)
     queue.add(1)
     child.sync.hand_over([queue.ledger.ready.popleft()])
-    assert not distribute.any_idle([child], SYNC_ONLY)
-    assert distribute.any_idle([child], SHARES)
-    assert not distribute.any_idle([], SHARES)
+    assert not distribute.any_idle([child], SYNC_ONLY, NOW)
+    assert distribute.any_idle([child], SHARES, NOW)
+    assert not distribute.any_idle([], SHARES, NOW)

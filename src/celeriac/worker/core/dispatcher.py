@@ -88,7 +88,7 @@ class Dispatcher:
 
     def has_idle_child(self) -> bool:
         """Whether a child has nothing before it, or room for one more coroutine."""
-        return distribute.any_idle(self.children.values(), self.shares)
+        return distribute.any_idle(self.children.values(), self.shares, monotonic())
 
     def wanted(self) -> int:
         """How many messages the children could use now."""
@@ -229,9 +229,11 @@ class Dispatcher:
         busy = False
         for child in list(self.children.values()):
             for port in child.ports:
-                if len(port.out) > port.width and port.stuck(now):
+                if port.attentive:
+                    self._relieve(port, now)
+                elif len(port.out) > port.width and port.stuck(now):
                     self.take_back(port)
-                busy = busy or bool(port.out)
+                busy = busy or bool(port.out) or port.deaf(now)
             self.warden.enforce(child, now)
         self.hand_out()
         self._release_what_waits(now)
@@ -240,6 +242,15 @@ class Dispatcher:
         self._ticking = busy or self.ledger.waiting or bool(self.ledger.failed)
         if self._ticking:
             asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+
+    def _relieve(self, port: Port, now: float) -> None:
+        """What waits in a child that does not even read begins elsewhere."""
+        if not port.waits():
+            return
+        if port.deaf(now):
+            self.take_back(port)
+        else:
+            port.knock(now)
 
     def take_back(self, port: Port) -> None:
         """What the child has not begun waits here again."""

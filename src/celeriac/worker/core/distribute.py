@@ -44,6 +44,8 @@ def load(port: Port, pace: Pace) -> float:
 
 def room(port: Port, now: float) -> int:
     """How many more messages a port that runs several side by side can use."""
+    if port.deaf(now):
+        return 0
     return max(0, min(port.width + port.ahead(now) - port.given, port.room() - 1, port.quota.left))
 
 
@@ -71,14 +73,15 @@ def _wanted_plain(ports: list[Port], waiting: int, pace: Pace, now: float) -> in
     return min(claims, sum([port.quota.left for port in free]))
 
 
-def any_idle(children: Iterable[Child], shares: Shares) -> bool:
+def any_idle(children: Iterable[Child], shares: Shares, now: float) -> bool:
     """Whether a message that comes now could begin now."""
     for child in children:
         if not child.open:
             continue
-        if shares.has_sync and child.sync.given < child.sync.width:
+        if shares.has_sync and child.sync.given < child.sync.width and not child.sync.deaf(now):
             return True
-        if shares.has_async and child.asynchronous.given < child.asynchronous.width:
+        port = child.asynchronous
+        if shares.has_async and port.given < port.width and not port.deaf(now):
             return True
     return False
 
