@@ -12,7 +12,7 @@ import os
 import sqlite3
 from weakref import WeakSet
 
-from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError
+from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError, Refused
 from celeriac.interrupts import Turn, holding
 from celeriac.stores.sqlite.statements import SCHEMA, UPGRADES
 
@@ -83,6 +83,8 @@ def translated(error: sqlite3.Error, path: str) -> CeleriacError:
         return OperationalError(f"no space is left on the disk for {path}")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return OperationalError(f"another program keeps {path} locked: {error}")
+    if code in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE):
+        return Refused(f"{path}: {error}")
     return OperationalError(f"{path}: {error}")
 
 
