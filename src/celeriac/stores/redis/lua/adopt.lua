@@ -18,7 +18,7 @@ for i = 2, #ARGV, 3 do
     drop_field(KEYS[1], ARGV[i])
     if taken then
       redis.call('ZREM', KEYS[2], ARGV[i])
-      back({'ZADD', KEYS[2], taken, ARGV[i]})
+      back({'ZINCRBY', KEYS[2], taken, ARGV[i]})
     end
     adopted = adopted + 1
   end

@@ -13,7 +13,8 @@ local hints = {}
 local heeds_memory = false
 
 -- A command that takes the write before it back: one that was used before, or is not used for anything else, so that
--- a right that is missing is missed while nothing is written. What was dropped from a hash comes back by HMSET.
+-- a right that is missing is missed while nothing is written. So what was dropped from a hash comes back by HMSET, and
+-- what was dropped from a sorted set by ZINCRBY.
 local function back(command)
   undo[#undo + 1] = command
 end

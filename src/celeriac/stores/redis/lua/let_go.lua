@@ -8,9 +8,9 @@ local function let_go(at, id)
   redis.call('HDEL', KEYS[at + 1], id)
   back({'HMSET', KEYS[at + 1], id, value})
   redis.call('ZREM', KEYS[at], id)
-  back({'ZADD', KEYS[at], due, id})
+  back({'ZINCRBY', KEYS[at], due, id})
   redis.call('ZREM', KEYS[at + 3], id)
-  back({'ZADD', KEYS[at + 3], 0, id})
+  back({'ZINCRBY', KEYS[at + 3], 0, id})
   count(KEYS[at + 2], list, -1)
   return list, raw
 end

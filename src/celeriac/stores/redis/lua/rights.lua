@@ -24,7 +24,8 @@ for _, words in ipairs({
   {'HGETALL', hash}, {'HDEL', hash, 'a'},
   {'SADD', set, 'a'}, {'SISMEMBER', set, 'a'}, {'SMISMEMBER', set, 'a', 'b'}, {'SREM', set, 'a'},
   {'ZADD', zset, 1, 'a'}, {'ZRANGE', zset, 0, -1}, {'ZSCORE', zset, 'a'}, {'ZRANK', zset, 'a'},
-  {'ZCOUNT', zset, 0, 1}, {'ZCARD', zset}, {'ZREM', zset, 'a'},
+  {'ZCOUNT', zset, 0, 1}, {'ZCARD', zset}, {'ZINCRBY', zset, 1, 'a'}, {'ZREM', zset, 'a'},
+  {'ZREMRANGEBYSCORE', zset, 0, 1},
   {'EXISTS', text, list}, {'DEL', list}, {'UNLINK', text, list, hash, set, zset, other},
 }) do
   try(words[1], unpack(words))
