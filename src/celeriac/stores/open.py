@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.message.format import Format
-from celeriac.store.contract import DEAD_LETTER_LIMIT, DEAD_LETTER_SECONDS, Store
+from celeriac.store.contract import DEAD_LETTER_LIMIT, DEAD_LETTER_SECONDS, FAILED_LIMIT, FAILED_SECONDS, Store
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _REDIS = ("redis", "rediss", "unix", "redis+socket", "redis+unix")
 _OURS = frozenset({"memory", "sqlite", *_REDIS})
 _BACKENDS = _OURS | {"cache+memory"}
+_FOR_EVER = 100 * 365 * 86400.0
 _ROOT_MARKS = ("pyproject.toml", "manage.py", ".git")
 
 
@@ -28,6 +29,9 @@ class Named(Protocol):
 
 def open_named(settings: Named, broker_url: str) -> Store:
     """The store that settings name, with the broker's URL as the app sees it."""
+    failed_expires = settings["failed_expires"]
+    if failed_expires is None:
+        failed_expires = settings["result_expires"] or _FOR_EVER
     store = open_store(
         broker_url,
         settings["result_backend"],
@@ -35,6 +39,8 @@ def open_named(settings: Named, broker_url: str) -> Store:
         result_seconds=ceil(settings["result_expires"] or 0),
         dead_limit=settings["dead_letter_limit"],
         dead_seconds=settings["dead_letter_expires"],
+        failed_limit=settings["failed_limit"],
+        failed_seconds=failed_expires,
         use_tls=settings["broker_use_ssl"] or settings["redis_backend_use_ssl"],
     )
     store.format = Format.of(settings)
@@ -49,6 +55,8 @@ def open_store(
     result_seconds: int = 86400,
     dead_limit: int = DEAD_LETTER_LIMIT,
     dead_seconds: float = DEAD_LETTER_SECONDS,
+    failed_limit: int = FAILED_LIMIT,
+    failed_seconds: float = FAILED_SECONDS,
     use_tls: bool | Mapping[str, Any] | None = None,
 ) -> Store:
     """The store that holds the queues of `broker_url` and the results of `result_backend`.
@@ -61,13 +69,17 @@ def open_store(
     scheme = broker_url.partition("://")[0]
     if scheme in _OURS and result_backend is not None and result_backend.partition("://")[0] not in _BACKENDS:
         raise _not_a_store(result_backend)
-    kept: dict[str, Any] = {"result_seconds": result_seconds, "dead_limit": dead_limit, "dead_seconds": dead_seconds}
+    letters: dict[str, Any] = {
+        **{"dead_limit": dead_limit, "dead_seconds": dead_seconds},
+        **{"failed_limit": failed_limit, "failed_seconds": failed_seconds},
+    }
+    kept: dict[str, Any] = {"result_seconds": result_seconds, **letters}
     if scheme == "memory":
         if result_backend not in (None, broker_url, "cache+memory://"):
             raise ImproperlyConfigured("with queues in memory, results are kept there as well: unset result_backend")
         from celeriac.stores.memory import MemoryStore
 
-        return MemoryStore(broker_url, dead_limit=dead_limit, dead_seconds=dead_seconds)
+        return MemoryStore(broker_url, **letters)
     if scheme == "sqlite":
         if result_backend not in (None, broker_url):
             raise ImproperlyConfigured("with queues in SQLite, results are kept in the same file: unset result_backend")

@@ -16,7 +16,7 @@ from weakref import WeakSet
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError
 from celeriac.stores.sqlite.statements import SCHEMA, UPGRADES
 
-VERSION = 4
+VERSION = 5
 PAGE_BYTES = 4096
 _APPLICATION = 0x43454C59
 _BUSY_SECONDS = 5.0

@@ -7,6 +7,7 @@
 --       11 number of outcomes, then for each outcome:
 --       claim id, result key ('' = none), document, number of extras, and for each extra five words:
 --         E list delay-ms id raw | S chord-key index size value | D id queue known raw | C chord-key '' '' ''
+--         F<most> <ms> id queue known raw (a failed task, kept as dead letters are, so many for so long)
 -- Returns {lost claim ids}, {list, raw, list, raw, ... of the new claims, numbered from `first`}, ms to the
 --       next due, revision, the lists of paused queues between line feeds
 -- An outcome whose claim is not held any more does nothing at all: that is the fence.
@@ -32,6 +33,9 @@ local function take(list, raw)
   number = number + 1
 end
 
+-- No keys of the caller: requests without a failure are not to carry their names.
+local failed = {'celeriac:failed', 'celeriac:failed:letters', 'celeriac:failed:counts'}
+
 local function extra(kind, a, b, c, d)
   if kind == 'E' then
     local delay = tonumber(b)
@@ -48,9 +52,13 @@ local function extra(kind, a, b, c, d)
       take(KEYS[10], string.sub(a, #'celeriac:chord:' + 1))
     end
   elseif kind == 'D' then
-    bury(7, a, b, c, d, now_ms(), tonumber(ARGV[9]), tonumber(ARGV[10]))
-  else
+    bury({KEYS[7], KEYS[8], KEYS[9]}, a, b, c, d, now_ms(), tonumber(ARGV[9]), tonumber(ARGV[10]))
+  elseif kind == 'C' then
     redis.call('UNLINK', a)
+  else
+    local most, ms = string.match(kind, '^F(%d+) (%d+)$')
+    bury(failed, a, b, c, d, now_ms(), tonumber(most), tonumber(ms))
+    for _, key in ipairs(failed) do redis.call('PEXPIRE', key, ms) end
   end
 end
 

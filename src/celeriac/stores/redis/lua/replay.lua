@@ -8,7 +8,7 @@
 
 local replayed, results = {}, {}
 for i = 3, #ARGV, 5 do
-  if forget_letter(1, ARGV[i]) then
+  if forget_letter(KEYS, ARGV[i]) then
     redis.call('LPUSH', ARGV[i + 1], ARGV[i + 3])
     redis.call('HSETNX', KEYS[4], ARGV[i + 2], '')
     call_for(ARGV[i + 1])
