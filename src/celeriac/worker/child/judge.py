@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from celeriac import states
 from celeriac.app import Celeriac
 from celeriac.exceptions import (
@@ -33,6 +35,7 @@ from celeriac.worker.lane.outcome import DOCUMENT, Judged, ignored, named_error,
 from celeriac.worker.log import tasklog
 
 _REQUEUE_SECONDS = (0.5, 30.0)
+_TRACE_LENGTH = 4000
 
 
 class Judge:
@@ -43,6 +46,7 @@ class Judge:
         self._clock = app.clock
         self._most_bytes: int = app.conf.result_max_bytes
         self._format = Format.of(app.conf)
+        self._failed_bytes: int = app.conf.failed_max_bytes if app.conf.failed_limit else 0
         self._followups = Followups(app.tasks, app.sender)
 
     def value(self, attempt: Attempt, value: Any) -> Judged:
@@ -83,7 +87,8 @@ class Judge:
         try:
             return self._error(attempt, error)
         except BaseException as worse:
-            return DOCUMENT, document.write_failure(attempt.id, worse, self._clock.now())
+            kept = self._kept(attempt, worse, "")
+            return report(attempt.id, document.write_failure(attempt.id, worse, self._clock.now()), dead=kept)
 
     def verdict(self, attempt: Attempt, verdict: Verdict) -> Judged:
         """What becomes of a task that could not say so itself; see `frame.Verdict`."""
@@ -121,7 +126,10 @@ class Judge:
         return f"failed: {type(error).__name__}: {values.short_repr(error)}" if keeps else ""
 
     def _failed(self, attempt: Attempt, error: BaseException, reason: str) -> Judged:
-        """A failure: its result, what follows it, and a dead letter where there is a reason for one."""
+        """A failure: its result, what follows it, and a dead letter where there is a reason for one.
+
+        Without a reason its message is kept all the same, for who wants to run it again.
+        """
         trace = failure.trace(error)
         result = None
         if not attempt.context.ignore_result or keeps_errors(attempt.task, self._app.conf):
@@ -131,8 +139,15 @@ class Judge:
             successors = self._followups.after_failure(attempt, error, trace)
         if attempt.task.hooks:
             hooks.failed(attempt.task, attempt.context, error)
-        letter = _dead(attempt, error, reason, trace, self._clock.now()) if reason else None
+        letter = _dead(attempt, error, reason, trace, self._clock.now()) if reason else self._kept(attempt, error, trace)
         return report(attempt.id, result, successors, letter)
+
+    def _kept(self, attempt: Attempt, error: BaseException, trace: str) -> DeadLetter | None:
+        """What is kept of a failed task; of its traceback the end, for its result has all of it."""
+        if len(attempt.raw) > self._failed_bytes:
+            return None
+        reason = values.short_repr(error)
+        return replace(_dead(attempt, error, reason, trace[-_TRACE_LENGTH:], self._clock.now()), failed=True)
 
     def _revoked(self, attempt: Attempt, error: TaskRevokedError) -> Judged:
         """Cancelled: no failure, so neither hooks nor errbacks are called, as in Celery."""
