@@ -6,7 +6,8 @@ from collections import deque
 
 import msgspec
 
-from celeriac.control.overview import Overview, QueueView, WorkerView
+from celeriac.control.overview import Overview, QueueView
+from celeriac.control.workers import WorkerView
 
 WINDOW_SECONDS = 15.0
 """Over how long rates are taken. Workers tell what they have counted every few seconds."""

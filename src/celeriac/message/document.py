@@ -35,6 +35,10 @@ class Document(Struct):
     worker: str | None = None
     retries: int | None = None
     queue: str | None = None
+    started: float | None = None
+    """When it began to run, in seconds since 1970; Celery has no such field."""
+    sent: float | None = None
+    """When its message was sent."""
 
 
 class Family(Struct, frozen=True):

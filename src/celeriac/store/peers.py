@@ -43,10 +43,14 @@ class Peer(Struct, frozen=True):
 
 
 class Tally(Struct, frozen=True, omit_defaults=True):
-    """What a worker has counted under its lease: tasks that ended, and messages claimed of each queue."""
+    """What a worker has counted under its lease: tasks that ended, and messages claimed of each queue.
+
+    `slots`: how many plain tasks it runs at once by now, where that is not what its record says.
+    """
 
     done: int = 0
     taken: dict[str, int] = {}
+    slots: int = 0
 
 
 class WorkerSight(Struct, frozen=True):
