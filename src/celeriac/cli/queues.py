@@ -11,7 +11,6 @@ from celeriac.cli.completing import queue_names
 from celeriac.cli.loading import load_app
 from celeriac.cli.progress import progress
 
-
 _COUNTS = ("ready", "delayed", "claimed", "dead", "failed", "workers")
 
 

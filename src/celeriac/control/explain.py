@@ -90,7 +90,7 @@ def _look(store: c.Store, id: str, depth: int, app: str) -> Explanation | None:
             attempt=len(letter.attempts),
             reason=letter.reason,
         )
-    return _ended(store, id, found, located) if data is not None or located.revoked else None
+    return _ended(store, id, found, located, app) if data is not None or located.revoked else None
 
 
 class _Service(Struct, frozen=True):
@@ -161,7 +161,7 @@ def _waiting(
     )
 
 
-def _ended(store: c.Store, id: str, found: document.Document, located: c.Located) -> Explanation:
+def _ended(store: c.Store, id: str, found: document.Document, located: c.Located, app: str) -> Explanation:
     """No message of it is anywhere."""
     done = document.instant(found.date_done)
     when = f" at {_text(done)}" if done else ""
@@ -171,13 +171,13 @@ def _ended(store: c.Store, id: str, found: document.Document, located: c.Located
         return Explanation(id, "revoked", f"revoked{when}", states.REVOKED, found.name or "", since=done, reason=reason)
     reason = values.short_repr(found.result, _SHORT)
     if found.status in states.READY_STATES:
-        return _finished(store, id, found, done, reason)
+        return _finished(store, id, found, done, reason, app)
     sentence = f"its last word was {found.status}: {reason}; no message of it is here: a worker of Celery may have it"
     return Explanation(id, "elsewhere", sentence, found.status, found.name or "", worker=worker, reason=reason)
 
 
 def _finished(
-    store: c.Store, id: str, found: document.Document, done: datetime | None, shown: str
+    store: c.Store, id: str, found: document.Document, done: datetime | None, shown: str, app: str
 ) -> Explanation:
     """The life of a task that has ended, as far as its result tells it, and what is kept if it failed."""
     kept = None if found.status == states.SUCCESS else store.run(c.ReadDead(id, failed=True))
@@ -195,7 +195,10 @@ def _finished(
     times.append(f"ran for {length_text(seconds)}" if seconds is not None else "")
     when = f" at {_text(done)}" if done else ""
     life = [f"finished{when}: {found.status}: {shown}", " ".join(filter(None, [task, *places]))]
-    life += [", ".join(filter(None, times)), "it can be run again: celeriac failed replay" if kept else ""]
+    life += [
+        ", ".join(filter(None, times)),
+        f"it can be run again: celeriac -A {app} failed replay {id}" if kept else "",
+    ]
     return Explanation(
         *(id, "finished", "; ".join(filter(None, life)), found.status, task, queue, worker, done),
         attempt=(found.retries or 0) + 1 if found.name else 0,

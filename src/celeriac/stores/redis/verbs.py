@@ -264,7 +264,14 @@ def _read_slots(request: c.ReadSlots, place: Place) -> Command:
 
 
 def _stats(request: c.Stats, place: Place) -> Command:
-    keys = (layout.QUEUES, layout.LEASES, layout.DELAYED_COUNTS, layout.DEAD_COUNTS, layout.FLOORS, layout.FAILED_COUNTS)
+    keys = (
+        layout.QUEUES,
+        layout.LEASES,
+        layout.DELAYED_COUNTS,
+        layout.DEAD_COUNTS,
+        layout.FLOORS,
+        layout.FAILED_COUNTS,
+    )
     return script("stats").call(keys, [queue.encode() for queue in request.queues])
 
 

@@ -139,7 +139,9 @@ class Judge:
             successors = self._followups.after_failure(attempt, error, trace)
         if attempt.task.hooks:
             hooks.failed(attempt.task, attempt.context, error)
-        letter = _dead(attempt, error, reason, trace, self._clock.now()) if reason else self._kept(attempt, error, trace)
+        letter = (
+            _dead(attempt, error, reason, trace, self._clock.now()) if reason else self._kept(attempt, error, trace)
+        )
         return report(attempt.id, result, successors, letter)
 
     def _kept(self, attempt: Attempt, error: BaseException, trace: str) -> DeadLetter | None:
