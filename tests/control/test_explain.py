@@ -66,8 +66,7 @@ def test_the_life_of_one_that_has_ended(app, hand):
     result = app.send_task("t.add")
     (claim,) = hand.claim(1, "celery")
     call = document.Family(
-        call=document.extended("t.add", (), {}, "w1@here", 2, "celery") + b'"sent":1900000000.0,'
-        b'"started":1900000000.002,'
+        call=document.write_run(document.begin_run("t.add", "w1@here", "celery", 2), 1_900_000_000.002, 1.9e9),
     )
     data = document.write(result.id, "SUCCESS", b'"a value"', 1_900_000_003.102, family=call)
     hand.finish(c.Outcome(claim.id, result.id, data))

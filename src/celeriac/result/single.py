@@ -238,7 +238,7 @@ class AsyncResult(ResultBase, Generic[R_co]):
 
     @property
     def name(self) -> str | None:
-        """The name of the task, with `result_extended`; that of the call where it was made here."""
+        """The name of the task; that of the call where it was made here."""
         return self._read().name or self.task_name
 
     @property
@@ -253,17 +253,17 @@ class AsyncResult(ResultBase, Generic[R_co]):
 
     @property
     def worker(self) -> str | None:
-        """The worker that ran it, with `result_extended`."""
+        """The worker that ran it; of Celery's with `result_extended`."""
         return self._read().worker
 
     @property
     def retries(self) -> int | None:
-        """How many retries there were, with `result_extended`."""
+        """How many retries there were; of Celery's with `result_extended`."""
         return self._read().retries
 
     @property
     def queue(self) -> str | None:
-        """The queue it came from, with `result_extended`."""
+        """The queue it came from; of Celery's with `result_extended`."""
         return self._read().queue
 
     @property

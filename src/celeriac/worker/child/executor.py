@@ -145,7 +145,8 @@ class Executor:
         context.args, context.kwargs, context.embed = args, kwargs, embed
         if to_run and headers.expires is not None and self._clock.now() > _instant(headers.expires, self._zone):
             raise TaskRevokedError("expired")
-        return Attempt(context, task, args, kwargs, raw, limits_of(headers.timelimit, task, self._limits))
+        started = self._clock.now() if to_run else 0.0
+        return Attempt(context, task, args, kwargs, raw, limits_of(headers.timelimit, task, self._limits), started)
 
     def _read_again(self, message: wire.TaskMessage) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
         if sys.getrecursionlimit() < _RECURSION:

@@ -35,6 +35,7 @@ from celeriac.worker.lane.outcome import DOCUMENT, Judged, ignored, named_error,
 from celeriac.worker.log import tasklog
 
 _REQUEUE_SECONDS = (0.5, 30.0)
+_RUNS = 1000
 _TRACE_LENGTH = 4000
 
 
@@ -46,6 +47,9 @@ class Judge:
         self._clock = app.clock
         self._most_bytes: int = app.conf.result_max_bytes
         self._format = Format.of(app.conf)
+        self._extended: bool = app.conf.result_extended
+        self._runs: dict[tuple[str, str, int], bytes] = {}
+        """What documents tell of runs, by task, queue and retries."""
         self._failed_bytes: int = app.conf.failed_max_bytes if app.conf.failed_limit else 0
         self._followups = Followups(app.tasks, app.sender)
 
@@ -160,18 +164,29 @@ class Judge:
     def _write(
         self, attempt: Attempt, status: str, result: bytes, trace: str | None = None, *, as_json: bool = False
     ) -> bytes:
-        context = attempt.context
+        context, now = attempt.context, self._clock.now()
         group, parent = context.group, context.parent_id
-        call = self._extension(attempt) if self._app.conf.result_extended else b""
-        family = document.Family(group, parent, call) if group or parent or call else document.NO_FAMILY
-        written = document.write(attempt.id, status, result, self._clock.now(), trace, family)
+        call = self._extension(attempt) if self._extended else self._run(attempt)
+        if status == states.SUCCESS and not group and not parent:
+            written = document.write_success(attempt.id, result, now, call)
+        else:
+            written = document.write(attempt.id, status, result, now, trace, document.Family(group, parent, call))
         return written if as_json or self._format is PLAIN else self._format.put(written)
 
-    def _extension(self, attempt: Attempt) -> bytes:
+    def _run(self, attempt: Attempt) -> bytes:
+        """What a document tells of the run: which task, where, and when."""
         context = attempt.context
-        return document.extended(
-            str(context.task), attempt.args, attempt.kwargs, context.hostname, context.retries, context.queue
-        )
+        key = str(context.task), context.queue, context.retries
+        known = self._runs.get(key)
+        if known is None:
+            if len(self._runs) >= _RUNS:
+                self._runs.clear()
+            known = self._runs[key] = document.begin_run(key[0], context.hostname, context.queue, context.retries)
+        return document.write_run(known, attempt.started, wire.sent_at(attempt.raw))
+
+    def _extension(self, attempt: Attempt) -> bytes:
+        """The same with the arguments; those that are no JSON are written as text."""
+        return document.extended(attempt.args, attempt.kwargs) + self._run(attempt)
 
     def _asked_again(self, attempt: Attempt, error: BaseException) -> BaseException:
         """What `Task.retry` raises for an error that is retried by itself: a `Retry`, or the end of them."""
