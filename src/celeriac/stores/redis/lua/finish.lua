@@ -35,6 +35,7 @@ end
 
 -- No keys of the caller: requests without a failure are not to carry their names.
 local failed = {'celeriac:failed', 'celeriac:failed:letters', 'celeriac:failed:counts'}
+local failed_ms
 
 local function extra(kind, a, b, c, d)
   if kind == 'E' then
@@ -58,7 +59,7 @@ local function extra(kind, a, b, c, d)
   else
     local most, ms = string.match(kind, '^F(%d+) (%d+)$')
     bury(failed, a, b, c, d, now_ms(), tonumber(most), tonumber(ms))
-    for _, key in ipairs(failed) do redis.call('PEXPIRE', key, ms) end
+    failed_ms = ms
   end
 end
 
@@ -74,6 +75,10 @@ for _ = 1, tonumber(ARGV[11]) do
     lost[#lost + 1] = ARGV[at]
   end
   at = at + 4 + extras * 5
+end
+-- When none has failed for so long, none is kept.
+if failed_ms then
+  for _, key in ipairs(failed) do redis.call('PEXPIRE', key, failed_ms) end
 end
 for queue in pairs(fed) do redis.call('HSETNX', KEYS[12], queue, '') end
 if #results > 0 then
