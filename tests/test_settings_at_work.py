@@ -87,7 +87,7 @@ def test_extended_results_show_arguments_that_are_no_json():
     value = object()
     with pytest.raises(UnencodableValue):
         values.encode(value)
-    fields = document.extended("t", [value], {}, "w", 1, "q")
+    fields = document.extended([value], {}) + document.write_run(document.begin_run("t", "w", "q", 1), 0.0, 0.0)
     found = document.read(document.write("i", "SUCCESS", b"1", 0.0, family=document.Family(call=fields)))
     assert (found.result, found.retries, found.task_id) == (1, 1, "i")
     assert "object" in found.args

@@ -169,6 +169,13 @@ class Celeriac:
         return Dead(self._open_store, self.clock)
 
     @cached_property
+    def failed(self) -> Dead:
+        """The tasks that failed and can be run again."""
+        from celeriac.control.dead import Dead
+
+        return Dead(self._open_store, self.clock, failed=True)
+
+    @cached_property
     def delayed(self) -> Delayed:
         """The tasks that wait for their time."""
         from celeriac.control.delayed import Delayed

@@ -9,8 +9,11 @@ import click
 from celeriac.cli.main import cli
 
 _OPTIONS = {
+    ("call",): ("--force",),
     ("dead", "drop"): ("--all", "--yes"),
     ("dead", "replay"): ("--all", "--yes"),
+    ("failed", "drop"): ("--all", "--yes"),
+    ("failed", "replay"): ("--all", "--yes"),
     ("delayed", "cancel"): ("--all", "--yes"),
     ("delayed", "change"): ("--countdown", "1"),
     ("purge",): ("--force",),

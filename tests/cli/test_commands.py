@@ -54,7 +54,7 @@ def test_call_has_the_options_of_a_call(project):
     )
     by_key = routed.stdout.strip()
     with app_of(project) as app, served(app):
-        project.prints("call", "proj.add", "--eta", "2131-01-01")
+        project.prints("call", "proj.add", "-a", "[1, 1]", "--eta", "2131-01-01")
     peeked = json.loads(project.prints("queues", "peek", "aside", "--json"))
     assert [(task["id"], task["args"]) for task in peeked] == [(first, "[1, 1]"), (by_key, "[2, 2]")]
     (late,) = json.loads(project.prints("delayed", "list", "--json"))
@@ -78,13 +78,18 @@ def test_queues_are_counted_for_people_and_for_programs(project):
     project.prints("call", "proj.add", "-a", "[1, 1]", "-q", "other")
     rows = {row.pop("queue"): row for row in json.loads(project.prints("queues", "--json"))}
     assert all(0 <= row.pop("oldest") < 60 for row in rows.values())
+    nothing = {"delayed": 0, "claimed": 0, "dead": 0, "paused": False, "failed": 0, "workers": 0}
     assert rows == {
-        "celery": {"ready": 2, "delayed": 0, "claimed": 0, "dead": 0, "paused": False},
-        "other": {"ready": 1, "delayed": 0, "claimed": 0, "dead": 0, "paused": False},
+        "celery": {"ready": 2, **nothing},
+        "other": {"ready": 1, **nothing},
     }
     heading, *lines = project.prints("queues").splitlines()
-    assert heading.split() == ["queue", "ready", "delayed", "claimed", "dead", "oldest"]
-    assert [line.split()[:5] for line in lines] == [["celery", "2", "0", "0", "0"], ["other", "1", "0", "0", "0"]]
+    assert heading.split() == ["queue", "ready", "delayed", "claimed", "dead", "failed", "workers", "oldest"]
+    assert [line.split()[:7] for line in lines] == [["celery", "2", *"00000"], ["other", "1", *"00000"]]
+    with app_of(project) as app, served(app):
+        app.queues.purge("celery", "other")
+        rows = {row["queue"]: row for row in json.loads(project.prints("queues", "--json"))}
+        assert (rows["celery"]["ready"], rows["celery"]["workers"]) == (0, 1)
 
 
 def test_call_goes_to_the_queue_of_the_task_unless_another_is_named(project):

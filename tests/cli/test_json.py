@@ -18,6 +18,7 @@ WITHOUT = {"worker", "multi", "shell", *LATER}
 """Those that run on, or talk with a person."""
 
 UNAVAILABLE = 69
+_ABOUT_FAILED = {"drop": "--all --yes", "export": "", "list": "", "replay": "--all --yes", "show": "FAILED"}
 EXAMPLES: dict[str, str] = {
     "adopt": "",
     "call": "proj.add -a [1,2]",
@@ -32,6 +33,7 @@ EXAMPLES: dict[str, str] = {
     "delayed list": "",
     "delayed show": "DELAYED",
     "explain": "DELAYED",
+    **{f"failed {name}": f"{options}" for name, options in _ABOUT_FAILED.items()},
     "hand-back": "",
     "health": "",
     "init": "plain fresh",
@@ -87,6 +89,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, st
     with app_of(project) as app, served(app):
         words = {"DELAYED": app.send_task("proj.add", (1, 2), countdown=3600).id}
         (words["DEAD"],) = bury(app, Call(task="proj.add", args=(1, 2)))
+        (words["FAILED"],) = bury(app, Call(task="proj.add", args=(1, 2)), failed=True)
         app.send_task("proj.add", (3, 4))
         found = {}
         for name in sorted(EXAMPLES, key=lambda name: name.split()[-1] in ("drop", "cancel", "purge", "replay")):

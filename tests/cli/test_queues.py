@@ -26,7 +26,7 @@ def test_a_queue_is_paused_looked_into_and_emptied(project):
     shown = json.loads(project.prints("queues", "peek", "celery", "-n", "2", "--json"))
     assert [(each["id"], each["args"]) for each in shown] == [(ids[0], "(0, 1)"), (ids[1], "(1, 1)")]
     assert [line.split()[0] for line in project.prints("queues", "peek", "celery").splitlines()] == ids
-    assert project.prints("explain", ids[1]).startswith("waiting in the paused queue celery, 1 messages")
+    assert project.prints("explain", ids[1]).startswith("waiting in the paused queue celery, 1 message is")
     assert json.loads(project.prints("explain", ids[1], "--json"))["ahead"] == 1
     refused = project.run("queues", "purge", "celery")
     assert (refused.returncode, "Say --yes" in refused.stderr) == (USAGE, True)

@@ -128,7 +128,7 @@ def test_a_database_that_another_program_has_locked(tmp_path):
     assert project.run("queues").returncode == 0
     with sqlite3.connect(path, isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
-        done = project.run("call", "proj.add")
+        done = project.run("call", "proj.whoami")
         other.execute("ROLLBACK")
     other.close()
     assert done.returncode == UNAVAILABLE
@@ -151,7 +151,7 @@ def test_a_database_that_cannot_be_one_or_be_written(tmp_path, kind):
     if kind == "of somebody else":
         # A folder of the kernel's, in which not even root can make a file.
         path = Path("/proc/self/tasks.db")
-    only = [("queues",), ("call", "proj.add"), ("worker", "-c", "1")]
+    only = [("queues",), ("call", "proj.whoami"), ("worker", "-c", "1")]
     for words, stderr in run_all(Project.make(tmp_path, f"sqlite:///{path}"), only=only):
         assert words.endswith(f": {FAILED}")
         assert str(path) in one_line(stderr)

@@ -8,7 +8,7 @@ import celeriac
 
 USAGE, FAILED, UNAVAILABLE = 2, 1, 69
 COMMANDS = [
-    *[("worker",), ("call", "proj.add"), ("result", "some-id"), ("queues",)],
+    *[("worker",), ("call", "proj.whoami"), ("result", "some-id"), ("queues",)],
     *[("dead", "list"), ("delayed", "list"), ("adopt",), ("hand-back",)],
 ]
 ONE_OF_EACH_KIND = [("worker",), ("queues",)]
@@ -19,6 +19,7 @@ ONE_OF_EACH_KIND = [("worker",), ("queues",)]
     ("arguments", "complaint"),
     [
         (("nonsense",), "No such command"),
+        (("wroker",), "No such command 'wroker'. Did you mean 'worker'?"),
         (("worker", "--nonsense"), "No such option"),
         (("worker", "-c", "many"), "--concurrency"),
         (("worker", "-l", "LOUD"), "LOUD"),
@@ -51,7 +52,11 @@ ONE_OF_EACH_KIND = [("worker",), ("queues",)]
         (("call", "proj.add", "--eta", "soon"), "'soon' is no instant"),
         (("call", "proj.add", "--expires", "soon"), "'soon' is no instant"),
         (("call", "proj.add", "--countdown", "1", "--eta", "2031-01-01"), "not both"),
-        (("call", "proj.add", "--countdown", "nan"), "C405"),
+        (("call", "proj.add", "-a", "[1, 2]", "--countdown", "nan"), "C405"),
+        (("call", "proj.ad"), "proj.ad is not known here; did you mean proj.add?"),
+        (("call", "nothing.like.it"), "nothing.like.it is not known here (--force sends it all the same)"),
+        (("call", "proj.add", "-a", "[1]"), "missing 1 required positional argument: 'y'"),
+        (("call", "proj.add", "-a", "[1, 2]", "-k", '{"z": 1}'), "unexpected keyword argument 'z'"),
         (("result",), "ID"),
         (("result", "some-id", "--timeout", "long"), "--timeout"),
     ],

@@ -163,7 +163,7 @@ def test_what_waits_is_dropped_first_if_that_is_asked_for(project):
 def test_further_modules_are_imported(idle_project, start):
     (idle_project.folder / "more.py").write_text("from proj import app\n\n\n@app.task\ndef one():\n    return 1\n")
     with idle_project.worker("-I", "more", *start):
-        task = idle_project.prints("call", "more.one")
+        task = idle_project.prints("call", "more.one", "--force")
         assert idle_project.prints("result", task, "--timeout", "20") == "1"
 
 

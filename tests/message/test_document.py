@@ -47,3 +47,22 @@ def test_final_is_seen_in_the_first_bytes(state, space):
 def test_a_started_document_says_where():
     found = document.read(document.write_started("i", 7, "w@h", NOW))
     assert (found.status, found.result) == ("STARTED", {"pid": 7, "hostname": "w@h"})
+
+
+def test_the_document_of_a_success_tells_of_its_run():
+    begun = document.begin_run("shop.pay", "celery@vm", "celery", 2)
+    written = document.write_success("i", b"7", 1_900_000_003.25, document.write_run(begun, 1_900_000_000.5, 1.9e9))
+    found = document.read(written)
+    assert (found.status, found.result, found.task_id) == ("SUCCESS", 7, "i")
+    assert (found.name, found.worker, found.queue, found.retries) == ("shop.pay", "celery@vm", "celery", 2)
+    assert (found.started, found.sent, found.date_done) == (1_900_000_000.5, 1.9e9, "2030-03-17T17:46:43.250000+00:00")
+    assert document.read(document.write_success("i", b"7", 0.0, document.write_run(begun, 0.0, 0.0))).started is None
+    assert is_final(written)
+
+
+@pytest.mark.parametrize("now", [0.0, 0.9999999, 1.5, 1_900_000_000.123456, 1_900_000_000.999999])
+def test_times_are_those_given(now):
+    for _ in range(2):
+        when = document.instant(document.read(document.write("i", "SUCCESS", b"1", now)).date_done)
+        assert when is not None
+        assert abs(when.timestamp() - now) < 2e-6

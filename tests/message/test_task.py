@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from celeriac import ids
 from celeriac.exceptions import MalformedMessage
 from celeriac.message import task as wire
 
@@ -141,3 +142,10 @@ def test_a_bare_message_needs_no_properties():
 def test_a_header_of_a_name_in_surrogates_survives_a_rewrite():
     raw = envelope(headers={"id": "i", "task": "t", "argsrepr": "\ud800"})
     assert json.loads(wire.rewrite(raw, mine=1))["headers"] == {"id": "i", "task": "t", "argsrepr": "\ud800", "mine": 1}
+
+
+def test_when_a_message_was_sent_is_in_its_stamp():
+    tag = ids.stamped_id(1_900_000_000.25)
+    assert wire.sent_at(b'{"body":"","properties":{"delivery_tag":"%b"}}' % tag.encode()) == 1_900_000_000.25
+    for other in (b"", b'{"delivery_tag":"x"}', b'{"delivery_tag":"zzzzzzzz-zzzz-7zzz"}', b'"delivery_tag":"' + b"7" * 14):
+        assert wire.sent_at(other) == 0.0

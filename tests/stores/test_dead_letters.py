@@ -38,38 +38,47 @@ def make_store(request, tmp_path):
         store.close()
 
 
-def bury(store, *ids):
+KINDS = pytest.mark.parametrize(("failed", "kind"), [(False, "dead"), (True, "failed")])
+
+
+def bury(store, *ids, failed=False):
     hand = Hand(store)
     for id in ids:
         put(store, b"x")
         [claim] = hand.claim()
-        hand.finish(c.Outcome(claim.id, dead=c.DeadLetter(id, f"queue of {id}", b"x", "why")))
+        hand.finish(c.Outcome(claim.id, dead=c.DeadLetter(id, f"queue of {id}", b"x", "why", failed=failed)))
     hand.close()
 
 
-def ids(store):
-    return [letter.id for letter in store.run(c.DeadLetters())]
+def ids(store, failed=False):
+    return [letter.id for letter in store.run(c.DeadLetters(failed=failed))]
 
 
-def test_the_oldest_fall_out(make_store):
-    store = make_store(dead_limit=3)
-    bury(store, "a", "b", "c", "d", "e")
-    assert ids(store) == ["e", "d", "c"]
-    assert store.run(c.ReadDead("a")) is None
+@KINDS
+def test_the_oldest_fall_out(make_store, failed, kind):
+    store = make_store(**{f"{kind}_limit": 3})
+    bury(store, "other", failed=not failed)
+    bury(store, "a", "b", "c", "d", "e", failed=failed)
+    assert ids(store, failed) == ["e", "d", "c"]
+    assert store.run(c.ReadDead("a", failed)) is None
     counted = store.run(c.Stats(tuple(f"queue of {id}" for id in "abcde")))
-    assert [stats.dead for stats in counted] == [0, 0, 1, 1, 1]
+    assert [getattr(stats, kind) for stats in counted] == [0, 0, 1, 1, 1]
+    assert ids(store, not failed) == ["other"]
 
 
-def test_letters_are_kept_for_a_time(make_store):
-    store = make_store(dead_seconds=0.3)
-    bury(store, "a")
+@KINDS
+def test_letters_are_kept_for_a_time(make_store, failed, kind):
+    store = make_store(**{f"{kind}_seconds": 0.3})
+    bury(store, "other", failed=not failed)
+    bury(store, "a", failed=failed)
     ends = time.monotonic() + 10
-    while ids(store) and time.monotonic() < ends:
+    while ids(store, failed) and time.monotonic() < ends:
         time.sleep(0.02)
-    assert ids(store) == []
-    assert store.run(c.ReadDead("a")) is None
-    bury(store, "b")
+    assert ids(store, failed) == []
+    assert store.run(c.ReadDead("a", failed)) is None
+    bury(store, "b", failed=failed)
     assert store.run(c.Stats(("queue of a",))) == (c.QueueStats("queue of a"),)
+    assert ids(store, not failed) == ["other"]
 
 
 def test_letters_of_the_first_version_on_redis(redis_url):
@@ -120,6 +129,20 @@ def test_a_file_of_the_second_version_is_brought_up_to_date(tmp_path):
     assert store.run(c.Stats(("q",))) == (c.QueueStats("q", claimed=1, paused=True),)
     store.run(c.SaveGroup("g", b"document"))
     assert store.run(c.ReadGroup("g")) == b"document"
+    store.close()
+
+
+def test_a_file_of_the_fourth_version_is_brought_up_to_date(tmp_path):
+    path = tmp_path / "tasks.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(SCHEMA + UPGRADES[2] + UPGRADES[3] + UPGRADES[4])
+        database.execute("INSERT INTO dead (id, queue, raw, reason, buried) VALUES ('a', 'q', 'x', 'why', 4e12)")
+        database.execute("PRAGMA user_version = 4")
+        database.commit()
+    store = SQLiteStore(path)
+    assert (ids(store), ids(store, failed=True)) == (["a"], [])
+    bury(store, "a", failed=True)
+    assert (ids(store), ids(store, failed=True)) == (["a"], ["a"])
     store.close()
 
 

@@ -23,6 +23,9 @@ from celeriac.cli.loading import load_app
 @click.option("-q", "--queue", shell_complete=queue_names, help="Queue, instead of the task's own.")
 @click.option("--exchange", help="Exchange, instead of the task's own.")
 @click.option("--routing-key", help="Routing key, instead of the task's own.")
+@click.option(
+    "--force", is_flag=True, help="Also a task that the app does not know, or with arguments it does not take."
+)
 @forms.json_option
 @click.pass_context
 def call(
@@ -33,12 +36,37 @@ def call(
     kwargs: dict[str, Any],
     eta: datetime | None,
     countdown: float | None,
+    force: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Enqueue a task by name and print its id."""
+    """Enqueue a task by name and print its id.
+
+    The app has to know the task, which has to take the arguments; --force sends them all the same.
+    """
     if eta is not None and countdown is not None:
         raise click.UsageError("--eta or --countdown, not both")
     said = {option: value for option, value in options.items() if value is not None}
-    task = load_app(context).send_task(name, args, kwargs, eta=eta, countdown=countdown, **said)
+    app = load_app(context)
+    if not force:
+        _check(app, name, args, kwargs)
+    task = app.send_task(name, args, kwargs, eta=eta, countdown=countdown, **said)
     forms.say_json({"id": task.id}) if as_json else click.echo(task.id)
+
+
+def _check(app: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+    """Refuse a task that the app does not know, and arguments that its function does not take."""
+    from celeriac.sending.arguments import checker
+
+    task = app.tasks.get(name)
+    if task is None:
+        import difflib
+
+        near = difflib.get_close_matches(name, app.tasks, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise click.UsageError(f"{name} is not known here{meant} (--force sends it all the same)")
+    if app.strict_typing if task.typing is None else task.typing:
+        try:
+            checker(task.__wrapped__, skip=int(task.bind))(*args, **kwargs)
+        except TypeError as error:
+            raise click.UsageError(f"{error} (--force sends it all the same)") from None

@@ -1,4 +1,4 @@
-"""`celeriac dead`: dead letters."""
+"""`celeriac dead` and `celeriac failed`: dead letters, and tasks that failed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,41 @@ from celeriac.cli.loading import load_app
 from celeriac.cli.progress import progress
 
 if TYPE_CHECKING:
-    from celeriac.control.dead import Matching
+    from celeriac.control.dead import Dead, Matching
     from celeriac.store.contract import DeadLetter
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group()
+@click.group(cls=forms.Listing)
 def dead() -> None:
-    """Look at messages that were set aside, put them back, drop them."""
+    """Look at messages that were set aside, put them back, drop them.
+
+    Without a command: list them.
+    """
+
+
+@click.group(cls=forms.Listing)
+def failed() -> None:
+    """Look at tasks that failed, run them again.
+
+    They are kept as long as results are. Without a command: list them.
+    """
+
+
+_ONE = {"dead": "dead letter", "failed": "failed task"}
+
+
+def _kind(context: click.Context) -> str:
+    """In which of the two groups a command was called."""
+    assert context.parent is not None
+    return str(context.parent.command.name)
+
+
+def _door(context: click.Context) -> Dead:
+    """What the commands of that group act on."""
+    door: Dead = getattr(load_app(context), _kind(context))
+    return door
 
 
 def _matching_options(function: F) -> F:
@@ -48,15 +74,15 @@ def _matching(filters: dict[str, Any]) -> Matching:
     return Matching(**filters)
 
 
-@dead.command("list")
+@click.command("list")
 @click.option("-n", "--limit", type=click.IntRange(1), default=100, show_default=True, help="How many, the newest.")
 @click.option("--group", is_flag=True, help="One line an error: letters of the same task, class and place.")
 @forms.json_option
 @_matching_options
 @click.pass_context
 def list_(context: click.Context, /, limit: int, group: bool, as_json: bool, **filters: Any) -> None:
-    """List dead letters, the newest first."""
-    matching, door = _matching(filters), load_app(context).dead
+    """List them, the newest first."""
+    matching, door = _matching(filters), _door(context)
     if group:
         return _list_groups(door.groups(matching)[:limit], as_json)
     letters = door.list(matching, limit)
@@ -90,6 +116,7 @@ def _shown(letter: DeadLetter) -> dict[str, Any]:
 
     fields: dict[str, Any] = msgspec.to_builtins(letter, builtin_types=(bytes,))
     plain = {name: getattr(letter, name) for name in letter.__struct_fields__ if name not in ("raw", "attempts")}
+    plain.pop("failed")
     return plain | {"attempts": fields.get("attempts", []), "fingerprint": letter.fingerprint}
 
 
@@ -103,18 +130,20 @@ def _whole(letter: DeadLetter) -> dict[str, Any]:
         return _shown(letter) | {"raw_base64": base64.b64encode(letter.raw).decode()}
 
 
-@dead.command()
+@click.command()
 @click.argument("letter_id", metavar="ID")
 @forms.json_option
 @click.pass_context
 def show(context: click.Context, letter_id: str, as_json: bool) -> None:
-    """Show one dead letter with all its attempts; exit code 1 when it is not there."""
-    letter = load_app(context).dead.get(letter_id)
+    """Show one with all its attempts; exit code 1 when it is not there."""
+    letter = _door(context).get(letter_id)
     if letter is None:
-        return forms.fail(f"no dead letter {letter_id}")
+        return forms.fail(f"no {_ONE[_kind(context)]} {letter_id}")
     if as_json:
         return forms.say_json(_whole(letter))
     for name, value in _shown(letter).items():
+        if name == "memory" and value:
+            value = f"{value / (1 << 20):.1f} MiB"
         if name not in ("attempts", "when", "number") and value not in ("", 0):
             click.echo(f"{name:12} {value}")
     click.echo(f"{'when':12} {forms.time_text(letter.when)} UTC")
@@ -137,7 +166,7 @@ def _arguments(letter: DeadLetter) -> str:
     return f"{values.short_repr(args)} {values.short_repr(kwargs)}"
 
 
-@dead.command()
+@click.command()
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All that match the filters.")
 @click.option("--to", metavar="QUEUE", help="Into this queue instead of its own.")
@@ -158,21 +187,19 @@ def replay(
     as_json: bool,
     **filters: Any,
 ) -> None:
-    """Put dead letters back into their queues: those named, or all that match."""
-    matching = _chosen(ids, everything, filters)
-    app = load_app(context)
-    door = app.dead
+    """Put them back into their queues: those named, or all that match."""
+    matching, door = _chosen(ids, everything, filters), _door(context)
     changed = {"args": args, "kwargs": kwargs, "queue": to}
     if ids:
-        count = _each(ids, lambda id: door.replay(id, **changed))
+        count = _each(context, ids, lambda id: door.replay(id, **changed))
     else:
-        forms.confirm(yes, f"Replay all dead letters{_described(filters)}?")
-        with progress("replaying", _known(app), as_json) as reach:
+        forms.confirm(yes, f"Replay all {_ONE[_kind(context)]}s{_described(filters)}?")
+        with progress("replaying", _known(context), as_json) as reach:
             count = door.replay_all(matching, **changed, progress=reach)
     forms.say_count("replayed", count, as_json)
 
 
-@dead.command()
+@click.command()
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All that match the filters.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -182,29 +209,27 @@ def replay(
 def drop(
     context: click.Context, /, ids: tuple[str, ...], everything: bool, yes: bool, as_json: bool, **filters: Any
 ) -> None:
-    """Delete dead letters for good: those named, or all that match."""
-    matching = _chosen(ids, everything, filters)
-    app = load_app(context)
-    door = app.dead
+    """Delete them for good: those named, or all that match."""
+    matching, door = _chosen(ids, everything, filters), _door(context)
     if ids:
-        count = _each(ids, door.drop)
+        count = _each(context, ids, door.drop)
     else:
-        forms.confirm(yes, f"Delete all dead letters{_described(filters)} for good?")
-        with progress("dropping", _known(app), as_json) as reach:
+        forms.confirm(yes, f"Delete all {_ONE[_kind(context)]}s{_described(filters)} for good?")
+        with progress("dropping", _known(context), as_json) as reach:
             count = door.drop_all(matching, progress=reach)
     forms.say_count("dropped", count, as_json)
 
 
-def _known(app: Any) -> int:
-    """How many dead letters there are."""
-    return sum(row.dead for row in app.queues.list())
+def _known(context: click.Context) -> int:
+    """How many there are."""
+    return sum(getattr(row, _kind(context)) for row in load_app(context).queues.list())
 
 
-def _each(ids: tuple[str, ...], act: Callable[[str], bool]) -> int:
+def _each(context: click.Context, ids: tuple[str, ...], act: Callable[[str], bool]) -> int:
     """Do it for each; what is not there ends the command when the others are done."""
     missing = [id for id in ids if not act(id)]
     if missing:
-        forms.fail(f"no dead letter {', '.join(missing)}; {len(ids) - len(missing)} done")
+        forms.fail(f"no {_ONE[_kind(context)]} {', '.join(missing)}; {len(ids) - len(missing)} done")
     return len(ids)
 
 
@@ -222,15 +247,20 @@ def _described(filters: dict[str, Any]) -> str:
     return f" of {', '.join(given)}" if given else ""
 
 
-@dead.command()
+@click.command()
 @forms.json_option
 @_matching_options
 @click.pass_context
 def export(context: click.Context, /, as_json: bool, **filters: Any) -> None:
-    """Print dead letters with their messages, one a line as JSON; `--json` makes one list of them."""
-    found = load_app(context).dead.iterate(_matching(filters))
+    """Print them with their messages, one a line as JSON; `--json` makes one list of them."""
+    found = _door(context).iterate(_matching(filters))
     if as_json:
         return forms.say_json([_whole(letter) for letter in found])
     for letter in found:
         forms.say_json(_whole(letter))
     return None
+
+
+for _command in (list_, show, replay, drop, export):
+    dead.add_command(_command)
+    failed.add_command(_command)

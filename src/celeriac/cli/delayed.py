@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group()
+@click.group(cls=forms.Listing)
 def delayed() -> None:
-    """Look at tasks that wait for their time, change them, cancel them."""
+    """Look at tasks that wait for their time, change them, cancel them.
+
+    Without a command: list them.
+    """
 
 
 def _filter_options(function: F) -> F:

@@ -17,6 +17,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
+class Listing(click.Group):
+    """A group whose command `list` is meant where none is named: `dead --json` is `dead list --json`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        named = args and (not args[0].startswith("-") or args[0] in self.get_help_option_names(ctx))
+        return super().parse_args(ctx, args if named or ctx.resilient_parsing else ["list", *args])
+
+
 def json_option(function: F) -> F:
     """`--json`, the same for every command."""
     return click.option("-j", "--json", "as_json", is_flag=True, help="As JSON.")(function)

@@ -24,14 +24,14 @@ _ANSWER_BYTES = 1 << 16
 def health(context: click.Context, hostname: str | None, ready: bool, as_json: bool, timeout: float) -> None:
     """Ask the workers of this user and machine how they are: exit code 0 well, 1 not, 69 nobody answers.
 
-    With -A only the workers of that app are asked.
+    With -A only those of the app's project are asked: who else works on this machine does not matter.
     """
     from celeriac.worker.core.runtime_directory import sockets
     from celeriac.worker.log.nodename import worker_name
 
     name = hostname and worker_name(hostname)
     answers, silent = [], 0
-    for worker, path in sockets():
+    for worker, path in sockets(context.obj or None):
         if name and not name.startswith(worker):
             continue
         try:
@@ -44,7 +44,7 @@ def health(context: click.Context, hostname: str | None, ready: bool, as_json: b
             silent += 1
             click.echo(f"{worker}: no answer", err=True)
         else:
-            if name in (None, answer["worker"]) and context.obj in (None, answer["app"]):
+            if name in (None, answer["worker"]):
                 answers.append(answer)
     for answer in answers:
         click.echo(json.dumps(answer) if as_json else _line(answer))

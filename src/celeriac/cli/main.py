@@ -22,7 +22,8 @@ COMMANDS = {
     "completion": ("celeriac.cli.completion", "completion"),
     "dead": ("celeriac.cli.dead", "dead"),
     "delayed": ("celeriac.cli.delayed", "delayed"),
-    "explain": ("celeriac.cli.tasks", "explain"),
+    "explain": ("celeriac.cli.tasks", "explain_"),
+    "failed": ("celeriac.cli.dead", "failed"),
     "hand-back": ("celeriac.cli.fleets", "hand_back"),
     "health": ("celeriac.cli.health", "health"),
     "init": ("celeriac.cli.init", "init"),
@@ -58,6 +59,20 @@ class _Commands(click.Group):
         module, attribute = COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if not name.startswith("-") and not ctx.resilient_parsing and name not in COMMANDS:
+            known = self.list_commands(ctx)
+            if name in known:
+                return super().resolve_command(ctx, args)
+            import difflib
+
+            near = difflib.get_close_matches(name, known, n=1)
+            ctx.fail(f"No such command {name!r}.{f' Did you mean {near[0]!r}?' if near else ''}")
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -11,6 +11,8 @@ from celeriac.cli.completing import queue_names
 from celeriac.cli.loading import load_app
 from celeriac.cli.progress import progress
 
+_COUNTS = ("ready", "delayed", "claimed", "dead", "failed", "workers")
+
 
 @click.group(invoke_without_command=True)
 @forms.json_option
@@ -22,14 +24,21 @@ def queues(context: click.Context, as_json: bool) -> None:
 
 
 def _list(context: click.Context, as_json: bool) -> None:
-    rows = load_app(context).queues.list()
+    from celeriac.control.workers import celery_may_serve
+
+    app = load_app(context)
+    rows = app.queues.list()
     if as_json:
         return forms.say_json([{name: getattr(row, name) for name in row.__struct_fields__} for row in rows])
-    click.echo(f"{'queue':30} {'ready':>9} {'delayed':>9} {'claimed':>9} {'dead':>9} {'oldest':>9}")
+    click.echo("".join([f"{'queue':24}", *(f" {name:>8}" for name in _COUNTS), f" {'oldest':>8}"]))
     for row in rows:
         oldest = "" if row.oldest is None else f"{row.oldest:.0f} s"
         paused = "  paused" if row.paused else ""
-        click.echo(f"{row.queue:30} {row.ready:>9} {row.delayed:>9} {row.claimed:>9} {row.dead:>9} {oldest:>9}{paused}")
+        counts = [f" {getattr(row, name):>8}" for name in _COUNTS[:-1]]
+        counts.append(f" {click.style(f'{row.workers:>8}', fg=None if row.workers else 'red', bold=not row.workers)}")
+        click.echo(f"{row.queue:24}{''.join(counts)} {oldest:>8}{paused}")
+    if any(row.ready and not row.workers for row in rows) and celery_may_serve(app.store):
+        click.echo("workers of Celery are connected, or may be; they are not counted", err=True)
     return None
 
 

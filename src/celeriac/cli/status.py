@@ -32,41 +32,46 @@ def status(context: click.Context, timeout: float, destination: str, as_json: bo
     ends = SYSTEM_CLOCK.monotonic() + timeout
     while not (workers := _look(app, names)) and SYSTEM_CLOCK.monotonic() < ends:
         time.sleep(_LOOK_AGAIN_SECONDS)
+    from celeriac.control.workers import progress_of
+
+    reached = progress_of(app.store, (run.id for worker in workers for run in worker.runs[: worker.slots] if run.id))
     if as_json:
-        forms.say_json(_by_name(workers))
+        forms.say_json(_by_name(workers, reached))
     if not workers:
         click.echo("celeriac: no worker is there", err=True)
         sys.exit(EXIT_UNAVAILABLE)
     if not as_json:
-        _print(workers, SYSTEM_CLOCK.now())
+        _print(workers, reached, SYSTEM_CLOCK.now())
 
 
 def _look(app: Any, names: set[str]) -> list[Any]:
-    from celeriac.control.overview import look_at_workers
+    from celeriac.control.workers import look_at_workers
 
     living = (worker for worker in look_at_workers(app.store) if worker.alive)
     return [worker for worker in living if not names or worker.name in names]
 
 
-def _by_name(workers: list[Any]) -> dict[str, Any]:
+def _by_name(workers: list[Any], reached: dict[str, str]) -> dict[str, Any]:
     """As Celery's answer, with more in it; a second worker of one name stands under the name of its lease."""
     import msgspec
 
     answer: dict[str, Any] = {}
     for worker in workers:
         fields: dict[str, Any] = msgspec.to_builtins(worker)
+        fields["runs"] = [run | {"progress": reached.get(run["id"], "")} for run in fields["runs"]]
         answer[worker.lease if worker.name in answer else worker.name] = {"ok": "pong", **fields}
     return answer
 
 
-def _print(workers: list[Any], now: float) -> None:
+def _print(workers: list[Any], reached: dict[str, str], now: float) -> None:
     for worker in workers:
         beat = "" if worker.quiet is None else f", last beat {worker.quiet:.1f} s ago"
         click.echo(
-            f"->  {worker.name}: OK  {worker.held} in hand, {worker.slots} slots, {worker.done} done, "
-            f"queues {', '.join(worker.queues)}, up {forms.length_text(now - worker.since)}{beat}"
+            f"->  {worker.name}: OK  {worker.held} in hand, {worker.slots} {'slot' if worker.slots == 1 else 'slots'}, "
+            f"{worker.done} done, queues {', '.join(worker.queues)}, up {forms.length_text(now - worker.since)}{beat}"
         )
         for run in worker.runs[: worker.slots]:
             since = "" if run.since is None else f" for {forms.length_text(now - run.since)}"
-            click.echo(f"        {run.task or 'no task message'}[{run.id}]{since}")
+            far = f", {reached[run.id]}" if run.id in reached else ""
+            click.echo(f"        {run.task or 'no task message'}[{run.id}]{since}{far}")
     click.echo(f"\n{len(workers)} {'node' if len(workers) == 1 else 'nodes'} online.")

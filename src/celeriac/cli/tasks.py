@@ -7,7 +7,7 @@ import sys
 import click
 
 from celeriac.cli import forms
-from celeriac.cli.loading import EXIT_FAILED, load_app
+from celeriac.cli.loading import EXIT_FAILED, app_name, load_app
 
 
 @click.command()
@@ -35,9 +35,12 @@ def result(
     try:
         value = found.get(timeout=timeout, propagate=False)
     except TimeoutError:
+        from celeriac.control.workers import progress_of
+
+        far = progress_of(app.store, (task_id,)).get(task_id, "")
         if as_json:
-            forms.say_json({"id": task_id, "state": found.state, "ready": False})
-        click.echo(f"no result yet; state {found.state}", err=True)
+            forms.say_json({"id": task_id, "state": found.state, "ready": False, "progress": far})
+        click.echo(f"no result yet; state {found.state}{f', {far}' if far else ''}", err=True)
         sys.exit(EXIT_FAILED)
     good = found.successful()
     if as_json:
@@ -54,13 +57,15 @@ def result(
         sys.exit(EXIT_FAILED)
 
 
-@click.command()
+@click.command("explain")
 @click.argument("task_id", metavar="ID")
 @forms.json_option
 @click.pass_context
-def explain(context: click.Context, task_id: str, as_json: bool) -> None:
+def explain_(context: click.Context, task_id: str, as_json: bool) -> None:
     """Say where a task is and why, in one line; exit code 1 when nothing is known of it."""
-    found = load_app(context).AsyncResult(task_id).explain()
+    from celeriac.control.explain import explain
+
+    found = explain(load_app(context).store, task_id, app=app_name(context))
     if as_json:
         forms.say_fields(found)
     else:

@@ -1,4 +1,4 @@
-"""`app.dead`: the messages that were set aside for a person."""
+"""`app.dead`: the messages that were set aside for a person. `app.failed`: the tasks that failed, to be run again."""
 
 from __future__ import annotations
 
@@ -58,12 +58,14 @@ class Group(Struct, frozen=True):
 class Dead:
     """Dead letters: read, put back into their queues, dropped.
 
+    With `failed` it is what is kept of tasks that failed: their result is there, and so is their message.
     Every method raises `OperationalError` when the store cannot be reached.
     """
 
-    def __init__(self, store: Callable[[], Store], clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, store: Callable[[], Store], clock: Clock = SYSTEM_CLOCK, *, failed: bool = False) -> None:
         self._store = store
         self._clock = clock
+        self._failed = failed
 
     def list(self, matching: Matching = EVERY, limit: int = 100) -> list[DeadLetter]:
         """The newest letters, at most `limit` of them."""
@@ -72,13 +74,13 @@ class Dead:
     def iterate(self, matching: Matching = EVERY) -> Iterator[DeadLetter]:
         """All letters, the newest first, a page at a time; what comes meanwhile is not among them."""
         after, now = 0, self._clock.now()
-        while page := self._store().run(DeadLetters(_PAGE, after)):
+        while page := self._store().run(DeadLetters(_PAGE, after, failed=self._failed)):
             yield from (letter for letter in page if matching.includes(letter, now))
             after = page[-1].number
 
     def get(self, id: str) -> DeadLetter | None:
         """One letter, or None."""
-        return self._store().run(ReadDead(id))
+        return self._store().run(ReadDead(id, self._failed))
 
     def groups(self, matching: Matching = EVERY) -> tuple[Group, ...]:
         """Letters by their fingerprints, the most frequent first."""
@@ -140,16 +142,16 @@ class Dead:
             )
             for letter in letters
         )
-        return len(self._store().run(Replay(tuple(revivals))))
+        return len(self._store().run(Replay(tuple(revivals), self._failed)))
 
     def drop(self, id: str) -> bool:
         """Delete a letter; whether it was there."""
-        return bool(self._store().run(DropDead((id,))))
+        return bool(self._store().run(DropDead((id,), self._failed)))
 
     def drop_all(self, matching: Matching = EVERY, progress: Callable[[int], None] | None = None) -> int:
         """Delete all letters that match; how many that were. `progress` is called with the count so far."""
         found = _some(self.iterate(matching))
-        drops = (len(self._store().run(DropDead(tuple(letter.id for letter in some)))) for some in found)
+        drops = (len(self._store().run(DropDead(tuple(letter.id for letter in some), self._failed))) for some in found)
         return _count(drops, progress)
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from celeriac import states
 from celeriac.clock import utc_datetime
+from celeriac.control.workers import celery_may_serve, look_who_serves, progress_text
 from celeriac.exceptions import MalformedMessage
 from celeriac.message import document, values
 from celeriac.message import task as wire
@@ -27,6 +28,10 @@ class Explanation(Struct, frozen=True):
     its last word is here), `unknown`. `sentence` says it to a person; `state` is Celery's word. `since`: when a worker
     claimed it, or it ended; `due`: until when it is held back; `ahead`: how many messages are served before it;
     `attempt` counts from 1. `unseen`: queues too long to be looked through, where it may still be.
+
+    Of a task that waits, `served_by` are the workers that serve its queue. Of one that runs, `progress` is what it said
+    last. Of one that has ended, `started` and `sent` say when, `seconds` how long it ran, `value` what it gave, in
+    short, and `replayable` that it failed and is kept to be run again; what its result does not tell is None.
     """
 
     id: str
@@ -42,24 +47,32 @@ class Explanation(Struct, frozen=True):
     ahead: int | None = None
     reason: str = ""
     unseen: tuple[str, ...] = ()
+    served_by: tuple[str, ...] = ()
+    progress: str = ""
+    sent: datetime | None = None
+    started: datetime | None = None
+    seconds: float | None = None
+    value: str = ""
+    replayable: bool = False
 
 
-def explain(store: c.Store, id: str, depth: int = DEPTH) -> Explanation:
+def explain(store: c.Store, id: str, depth: int = DEPTH, app: str = "APP") -> Explanation:
     """Look for a task in queues, workers' hands, delayed messages, dead letters and results, in this order.
 
     The store is asked several times, and a task that moves meanwhile is looked for again; that it is `unknown`
     means that no place had it in two rounds: it never came, its result has expired or was not kept, or it is in
-    one of the `unseen` queues. Of each queue the first `depth` messages are looked at. Raises `OperationalError`.
+    one of the `unseen` queues. Of each queue the first `depth` messages are looked at. `app` is what -A names in
+    commands that are proposed. Raises `OperationalError`.
     """
-    return _look(store, id, depth) or _look(store, id, depth) or _unknown(store, id, depth)
+    return _look(store, id, depth, app) or _look(store, id, depth, app) or _unknown(store, id, depth)
 
 
-def _look(store: c.Store, id: str, depth: int) -> Explanation | None:
+def _look(store: c.Store, id: str, depth: int, app: str) -> Explanation | None:
     (data,) = store.run(c.ReadResults((id,)))
     found = document.Document() if data is None else store.format.read(data)
     held_back = find_delayed(store.run, id)
     if held_back is not None:
-        return _delayed(id, held_back, found)
+        return _delayed(id, held_back, found, _service(store, held_back.queue, app))
     located = store.run(c.Locate(id, depth))
     holding = next((each for each in located.held if wire.read_id(each.raw) == id), None)
     if holding is not None:
@@ -67,7 +80,7 @@ def _look(store: c.Store, id: str, depth: int) -> Explanation | None:
     sighting = next((each for each in located.ready if wire.read_id(each.raw) == id), None)
     if sighting is not None:
         (stats,) = store.run(c.Stats((sighting.queue,)))
-        return _waiting(id, sighting, stats, found)
+        return _waiting(id, sighting, stats, found, _service(store, sighting.queue, app))
     letter = store.run(c.ReadDead(id))
     if letter is not None:
         when = utc_datetime(letter.when)
@@ -77,10 +90,28 @@ def _look(store: c.Store, id: str, depth: int) -> Explanation | None:
             attempt=len(letter.attempts),
             reason=letter.reason,
         )
-    return _ended(id, found, located) if data is not None or located.revoked else None
+    return _ended(store, id, found, located, app) if data is not None or located.revoked else None
 
 
-def _delayed(id: str, message: c.DelayedMessage, found: document.Document) -> Explanation:
+class _Service(Struct, frozen=True):
+    """Which workers serve a queue, and what to say where none does."""
+
+    workers: tuple[str, ...]
+    lack: str
+
+
+def _service(store: c.Store, queue: str, app: str) -> _Service:
+    served = look_who_serves(store)
+    names = served.queues.get(queue, ())
+    if names:
+        return _Service(names, "")
+    if celery_may_serve(store):
+        return _Service((), ": no worker of Celeriac serves it; one of Celery may")
+    start = f"celeriac -A {app} worker -Q {queue}"
+    return _Service((), f": NO WORKER SERVES IT ({served.others}). Start one: {start}")
+
+
+def _delayed(id: str, message: c.DelayedMessage, found: document.Document, service: _Service) -> Explanation:
     due, (task, attempt, parked) = utc_datetime(message.due / 1000), _named(message.raw)
     if parked:
         sentence = (
@@ -92,8 +123,13 @@ def _delayed(id: str, message: c.DelayedMessage, found: document.Document) -> Ex
             id, "parked", sentence, found.status, task, message.queue, "", utc_datetime(parked), due, attempt
         )
     what = f"attempt {attempt}" if attempt > 1 else "it"
-    sentence = f"delayed: {what} goes into queue {message.queue} at {_text(due)}"
-    return Explanation(id, "delayed", sentence, found.status, task, message.queue, due=due, attempt=attempt)
+    sentence = f"delayed: {what} goes into queue {message.queue} at {_text(due)}{service.lack}"
+    return Explanation(
+        *(id, "delayed", sentence, found.status, task, message.queue),
+        due=due,
+        attempt=attempt,
+        served_by=service.workers,
+    )
 
 
 def _running(id: str, holding: c.Holding, found: document.Document, located: c.Located) -> Explanation:
@@ -101,43 +137,86 @@ def _running(id: str, holding: c.Holding, found: document.Document, located: c.L
     task, attempt, _ = _named(holding.raw)
     when = f" since {_text(since)}" if since else ""
     also = "; it is revoked" if located.revoked else ""
-    sentence = f"running on {holding.worker}{when} (attempt {attempt}){also}"
+    reached = progress_text(found)
+    at = f", {reached}" if reached else ""
+    sentence = f"running on {holding.worker}{when} (attempt {attempt}){at}{also}"
     return Explanation(
-        id, "running", sentence, found.status, task, holding.queue, holding.worker, since, attempt=attempt
+        *(id, "running", sentence, found.status, task, holding.queue, holding.worker, since),
+        attempt=attempt,
+        progress=reached,
     )
 
 
-def _waiting(id: str, sighting: c.Sighting, stats: c.QueueStats, found: document.Document) -> Explanation:
+def _waiting(
+    id: str, sighting: c.Sighting, stats: c.QueueStats, found: document.Document, service: _Service
+) -> Explanation:
     task, attempt, _ = _named(sighting.raw)
     where = f"in the paused queue {sighting.queue}" if stats.paused else f"in queue {sighting.queue}"
-    sentence = f"waiting {where}, {sighting.ahead} messages are served before it"
+    ahead = f"{sighting.ahead} message is" if sighting.ahead == 1 else f"{sighting.ahead} messages are"
+    sentence = f"waiting {where}, {ahead} served before it{service.lack}"
     return Explanation(
-        id, "waiting", sentence, found.status, task, sighting.queue, attempt=attempt, ahead=sighting.ahead
+        *(id, "waiting", sentence, found.status, task, sighting.queue),
+        attempt=attempt,
+        ahead=sighting.ahead,
+        served_by=service.workers,
     )
 
 
-def _ended(id: str, found: document.Document, located: c.Located) -> Explanation:
+def _ended(store: c.Store, id: str, found: document.Document, located: c.Located, app: str) -> Explanation:
     """No message of it is anywhere."""
     done = document.instant(found.date_done)
     when = f" at {_text(done)}" if done else ""
     worker = found.worker or ""
-    if found.status == states.SUCCESS:
-        return Explanation(
-            id, "finished", f"finished{when}: SUCCESS", found.status, found.name or "", worker=worker, since=done
-        )
     if found.status == states.REVOKED or (found.status == states.PENDING and located.revoked):
         reason = str(found.result or "revoked")
         return Explanation(id, "revoked", f"revoked{when}", states.REVOKED, found.name or "", since=done, reason=reason)
     reason = values.short_repr(found.result, _SHORT)
     if found.status in states.READY_STATES:
-        return Explanation(
-            *(id, "finished", f"finished{when}: {found.status}: {reason}", found.status, found.name or ""),
-            worker=worker,
-            since=done,
-            reason=reason,
-        )
+        return _finished(store, id, found, done, reason, app)
     sentence = f"its last word was {found.status}: {reason}; no message of it is here: a worker of Celery may have it"
     return Explanation(id, "elsewhere", sentence, found.status, found.name or "", worker=worker, reason=reason)
+
+
+def _finished(
+    store: c.Store, id: str, found: document.Document, done: datetime | None, shown: str, app: str
+) -> Explanation:
+    """The life of a task that has ended, as far as its result tells it, and what is kept if it failed."""
+    kept = None if found.status == states.SUCCESS else store.run(c.ReadDead(id, failed=True))
+    task = found.name or (kept.task if kept else "")
+    queue, worker = found.queue or (kept.queue if kept else ""), found.worker or (kept.worker if kept else "")
+    sent, started = (None if at is None else utc_datetime(at) for at in (found.sent, found.started))
+    seconds = None if done is None or started is None else max(0.0, (done - started).total_seconds())
+    places = [f"on {worker}" if worker else "", f"from queue {queue}" if queue else ""]
+    if found.retries:
+        places.append(f"after {found.retries} {'retry' if found.retries == 1 else 'retries'}")
+    times = [f"sent {_text(sent)}" if sent else ""]
+    if started:
+        waited = f" {length_text((started - sent).total_seconds())} later" if sent else f" {_text(started)}"
+        times.append(f"started{waited}")
+    times.append(f"ran for {length_text(seconds)}" if seconds is not None else "")
+    when = f" at {_text(done)}" if done else ""
+    life = [f"finished{when}: {found.status}: {shown}", " ".join(filter(None, [task, *places]))]
+    life += [
+        ", ".join(filter(None, times)),
+        f"it can be run again: celeriac -A {app} failed replay {id}" if kept else "",
+    ]
+    return Explanation(
+        *(id, "finished", "; ".join(filter(None, life)), found.status, task, queue, worker, done),
+        attempt=(found.retries or 0) + 1 if found.name else 0,
+        reason="" if found.status == states.SUCCESS else shown,
+        value=shown if found.status == states.SUCCESS else "",
+        sent=sent,
+        started=started,
+        seconds=seconds,
+        replayable=kept is not None,
+    )
+
+
+def length_text(seconds: float) -> str:
+    """A length of time, to three digits or the second."""
+    if seconds < 0.9995:
+        return f"{max(0.0, seconds) * 1000:.3g} ms"
+    return f"{seconds:.3g} s" if seconds < 100 else f"{seconds:.0f} s"
 
 
 def _unknown(store: c.Store, id: str, depth: int) -> Explanation:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from celeriac.clock import SYSTEM_CLOCK, Clock
+from celeriac.control.workers import look_who_serves
 from celeriac.exceptions import MalformedMessage
 from celeriac.message import task as wire
 from celeriac.store import contract as c
@@ -19,7 +20,8 @@ class QueueState(Struct, frozen=True):
     """A queue: its messages by where they are, whether it is paused, and how old the oldest that is ready is.
 
     `oldest` is in seconds, since it was sent or became due; None where nothing is ready, or nobody can tell: messages
-    of Celery do not say when they were sent.
+    of Celery do not say when they were sent. `failed`: tasks of it that failed and can be run again. `workers`: how
+    many serve it, those of Celery not counted.
     """
 
     queue: str
@@ -29,6 +31,8 @@ class QueueState(Struct, frozen=True):
     dead: int
     paused: bool
     oldest: float | None = None
+    failed: int = 0
+    workers: int = 0
 
 
 class WaitingTask(Struct, frozen=True):
@@ -51,15 +55,20 @@ class Queues:
         self._clock = clock
 
     def list(self, *names: str) -> list[QueueState]:
-        """The queues of these names; with none, all that the store knows."""
-        return [self._state(row) for row in self._store().run(c.Stats(names))]
+        """The queues of these names; with none, all that the store knows or a worker serves."""
+        served = look_who_serves(self._store()).queues
+        rows = {row.queue: row for row in self._store().run(c.Stats(names))}
+        for queue in () if names else served.keys() - rows.keys():
+            rows[queue] = c.QueueStats(queue)
+        return [self._state(rows[name], len(served.get(name, ()))) for name in names or sorted(rows)]
 
-    def _state(self, row: c.QueueStats) -> QueueState:
+    def _state(self, row: c.QueueStats, workers: int) -> QueueState:
         oldest = None
         if row.ready:
             heads = self._store().run(c.Peek(row.queue, 16, heads=True))
             oldest = max((age for head in heads if (age := self._age(head.raw)) is not None), default=None)
-        return QueueState(row.queue, row.ready, row.delayed, row.claimed, row.dead, row.paused, oldest)
+        counts = row.ready, row.delayed, row.claimed, row.dead
+        return QueueState(row.queue, *counts, row.paused, oldest, row.failed, workers)
 
     def _age(self, raw: bytes) -> float | None:
         since = wire.waiting_since(raw)

@@ -6,7 +6,8 @@ from collections import deque
 
 import msgspec
 
-from celeriac.control.overview import Overview, QueueView, TaskView, WorkerView, timed
+from celeriac.control.overview import Overview, QueueView, TaskView, timed
+from celeriac.control.workers import WorkerView
 from celeriac.store.runtimes import added
 
 WINDOW_SECONDS = 15.0

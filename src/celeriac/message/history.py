@@ -15,8 +15,13 @@ MOST = 5
 LENGTH = 2000
 
 
+_MARK = wire.ATTEMPTS.encode()
+
+
 def recall(raw: bytes) -> list[tuple[float, str, str, str]]:
     """The earlier runs that a message tells of; what does not look like one is left out."""
+    if _MARK not in raw:
+        return []
     try:
         entries = wire.open_envelope(raw)["headers"].get(wire.ATTEMPTS)
     except MalformedMessage:

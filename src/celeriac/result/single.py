@@ -99,8 +99,9 @@ class AsyncResult(ResultBase, Generic[R_co]):
 
         Raises the task's own exception if it failed (a `RemoteError` where its class is not to be had
         here), unless `propagate` is false: then the exception is returned. Raises `TimeoutError` after
-        `timeout` seconds; the default waits for ever. `callback` gets the id and the value. `on_message` gets
-        each new document (a dict, progress included), `on_interval` nothing, both every `interval` seconds.
+        `timeout` seconds; the default waits for ever, with a warning after 5 s where no worker serves the queue.
+        `callback` gets the id and the value. `on_message` gets each new document (a dict, progress included),
+        `on_interval` nothing, both every `interval` seconds.
         With `follow_parents`, an error of a task that this one followed is raised as soon as it is known.
 
         In a task it raises `RuntimeError`, unless `disable_sync_subtasks` is false or `allow_join_result()`
@@ -113,7 +114,7 @@ class AsyncResult(ResultBase, Generic[R_co]):
         if self._final is None:
             watch = follow_parents and propagate and self.parent is not None
             hooks = waiting.Hooks(interval, on_message, on_interval, self._raise_parents if watch else None)
-            self._note(waiting.wait_one(self._store(), self.id, timeout, hooks))
+            self._note(waiting.wait_one(self._store(), self.id, timeout, hooks, self.task_name))
         return self._give(propagate, callback, PROPAGATE_STATES)
 
     wait = get
@@ -132,8 +133,7 @@ class AsyncResult(ResultBase, Generic[R_co]):
         if disable_sync_subtasks:
             assert_will_not_block()
         if self._final is None:
-            (data,) = await self._store().await_results((self.id,), timeout)
-            self._note(waiting.present(self._store(), self.id, data, timeout))
+            self._note(await waiting.await_one(self._store(), self.id, timeout, self.task_name))
         return self._give(propagate, callback, states.PROPAGATE_STATES)
 
     def __await__(self) -> Generator[Any, None, R_co]:
@@ -238,7 +238,7 @@ class AsyncResult(ResultBase, Generic[R_co]):
 
     @property
     def name(self) -> str | None:
-        """The name of the task, with `result_extended`; that of the call where it was made here."""
+        """The name of the task; that of the call where it was made here."""
         return self._read().name or self.task_name
 
     @property
@@ -253,17 +253,17 @@ class AsyncResult(ResultBase, Generic[R_co]):
 
     @property
     def worker(self) -> str | None:
-        """The worker that ran it, with `result_extended`."""
+        """The worker that ran it; of Celery's with `result_extended`."""
         return self._read().worker
 
     @property
     def retries(self) -> int | None:
-        """How many retries there were, with `result_extended`."""
+        """How many retries there were; of Celery's with `result_extended`."""
         return self._read().retries
 
     @property
     def queue(self) -> str | None:
-        """The queue it came from, with `result_extended`."""
+        """The queue it came from; of Celery's with `result_extended`."""
         return self._read().queue
 
     @property

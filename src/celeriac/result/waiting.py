@@ -1,8 +1,14 @@
-"""Waiting for one result or many: one connection, and looks in between where somebody wants to hear."""
+"""Waiting for one result or many: one connection, and looks in between where somebody wants to hear.
+
+Who waits in vain is told so: that no worker serves the queue, in the `TimeoutError`, and where there is no timeout in
+a warning after a while.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,6 +16,13 @@ from typing import Any, NamedTuple
 from celeriac.exceptions import TimeoutError
 from celeriac.message import document
 from celeriac.store.contract import ReadResults, Store
+
+logger = logging.getLogger("celeriac")
+
+PATIENCE_SECONDS = 5.0
+"""After how long without a result, and without a timeout, somebody is asked whether a worker is there."""
+_WORTH_SECONDS = 1.0
+"""With a shorter timeout somebody polls: the store is not asked for the reason, each time anew."""
 
 
 class Hooks(NamedTuple):
@@ -27,11 +40,18 @@ class Hooks(NamedTuple):
         return self.on_message is None and self.on_interval is None and self.check is None
 
 
-def wait_one(store: Store, id: str, timeout: float | None, hooks: Hooks) -> document.Document:
-    """The final document of a task; raises `TimeoutError`."""
+def wait_one(store: Store, id: str, timeout: float | None, hooks: Hooks, name: str | None = None) -> document.Document:
+    """The final document of a task; raises `TimeoutError`. `name` is the task's, for a warning."""
     if hooks.idle:
-        return present(store, id, store.wait_results((id,), timeout)[0], timeout)
-    ends = None if timeout is None else time.monotonic() + timeout
+        data: bytes | None = None
+        if timeout is None:
+            (data,) = store.wait_results((id,), PATIENCE_SECONDS)
+            if data is None:
+                warn(store, id, name)
+        return present(store, id, data or store.wait_results((id,), timeout)[0], timeout)
+    begun = time.monotonic()
+    ends = None if timeout is None else begun + timeout
+    warns_at = begun + PATIENCE_SECONDS if timeout is None else None
     last: bytes | None = None
     while True:
         left = hooks.interval if ends is None else max(0.0, min(hooks.interval, ends - time.monotonic()))
@@ -43,16 +63,50 @@ def wait_one(store: Store, id: str, timeout: float | None, hooks: Hooks) -> docu
             last = seen
         if data is not None or (ends is not None and time.monotonic() >= ends):
             return present(store, id, data, timeout)
+        if warns_at is not None and time.monotonic() >= warns_at:
+            warns_at = None
+            warn(store, id, name)
         for hook in (hooks.check, hooks.on_interval):
             if hook is not None:
                 hook()
 
 
+async def await_one(store: Store, id: str, timeout: float | None, name: str | None = None) -> document.Document:
+    """The same from an event loop."""
+    data: bytes | None = None
+    if timeout is None:
+        (data,) = await store.await_results((id,), PATIENCE_SECONDS)
+        if data is None:
+            await asyncio.to_thread(warn, store, id, name)
+    if data is None:
+        (data,) = await store.await_results((id,), timeout)
+    if data is None:
+        why = await asyncio.to_thread(_why, store, id, timeout)
+        raise TimeoutError(f"no result of {id} within {timeout} s{why}")
+    return store.format.read(data)
+
+
 def present(store: Store, id: str, data: bytes | None, timeout: float | None) -> document.Document:
     """The document, or `TimeoutError`."""
     if data is None:
-        raise TimeoutError(f"no result of {id} within {timeout} s")
+        raise TimeoutError(f"no result of {id} within {timeout} s{_why(store, id, timeout)}")
     return store.format.read(data)
+
+
+def _why(store: Store, id: str, timeout: float | None) -> str:
+    from celeriac.control.workers import nobody_serves
+
+    reason = nobody_serves(store, id) if timeout is None or timeout >= _WORTH_SECONDS else ""
+    return f": {reason}" if reason else ""
+
+
+def warn(store: Store, id: str, name: str | None) -> None:
+    """Say that somebody waits in vain, if so it is."""
+    from celeriac.control.workers import nobody_serves
+
+    reason = nobody_serves(store, id)
+    if reason:
+        logger.warning("waiting for %s[%s] since %g s: %s", name or "task", id, PATIENCE_SECONDS, reason)
 
 
 def error_of(final: document.Document) -> BaseException:

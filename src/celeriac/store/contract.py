@@ -119,6 +119,12 @@ DEAD_LETTER_LIMIT = 10_000
 DEAD_LETTER_SECONDS = 30 * 86_400.0
 """And for how long."""
 
+FAILED_LIMIT = 10_000
+"""How many failed tasks a store keeps for being run again, unless it is told otherwise."""
+
+FAILED_SECONDS = 86_400.0
+"""And for how long."""
+
 ENQUEUE_MEMORY_SECONDS = 300
 """A store remembers an accepted message id at least this long, and at most twice as long."""
 
@@ -432,7 +438,10 @@ class ReadSlots(Request[tuple[bytes | None, ...]], frozen=True):
 
 
 class QueueStats(Struct, frozen=True):
-    """How many messages a queue holds: ready, held back, in workers' hands, set aside; whether it is paused."""
+    """How many messages a queue holds: ready, held back, in workers' hands, set aside; whether it is paused.
+
+    `failed`: how many tasks that came from it have failed and are kept.
+    """
 
     queue: str
     ready: int = 0
@@ -440,6 +449,7 @@ class QueueStats(Struct, frozen=True):
     claimed: int = 0
     dead: int = 0
     paused: bool = False
+    failed: int = 0
 
 
 class Stats(Request[tuple[QueueStats, ...]], frozen=True):

@@ -3,6 +3,9 @@
 Part of the contract (`celeriac.store.contract`). A letter is kept under the id of its message, and under that
 with `#2`, `#3` ... behind it where another has that word: none replaces another. No more than `dead_letter_limit`
 are kept, and none for longer than `dead_letter_expires`; the oldest go first.
+
+What is kept of a task that failed, so that it can be run again, is a letter with `failed` set. Those are kept apart:
+under ids, bounds (`failed_limit`, `failed_expires`) and counts of their own, and asked for with `failed`.
 """
 
 from __future__ import annotations
@@ -51,8 +54,8 @@ class DeadLetter(Struct, frozen=True, omit_defaults=True):
     """A message set aside for a person: why, and the bytes as they were.
 
     `error` is the class that was raised, `place` where: `file:line in function`. `signal` and `memory` (bytes)
-    are those of a process at its death. `when` (seconds since 1970) and `number` (a larger one is newer) are the
-    store's: it fills them in.
+    are those of a process at its death. `failed`: the message has come to its end, a failure. `when` (seconds since
+    1970) and `number` (a larger one is newer) are the store's: it fills them in.
     """
 
     id: str
@@ -68,6 +71,7 @@ class DeadLetter(Struct, frozen=True, omit_defaults=True):
     error: str = ""
     place: str = ""
     attempts: tuple[Attempt, ...] = ()
+    failed: bool = False
     when: float = 0.0
     number: int = 0
 
@@ -124,12 +128,14 @@ class DeadLetters(Request[tuple[DeadLetter, ...]], frozen=True):
     limit: int = 100
     after: int = 0
     max_bytes: int = 1 << 24
+    failed: bool = False
 
 
 class ReadDead(Request[DeadLetter | None], frozen=True):
     """One letter."""
 
     id: str
+    failed: bool = False
 
 
 class Revival(Struct, frozen=True):
@@ -149,9 +155,11 @@ class Replay(Change[tuple[str, ...]], frozen=True):
     """
 
     revivals: tuple[Revival, ...]
+    failed: bool = False
 
 
 class DropDead(Change[tuple[str, ...]], frozen=True):
     """Delete letters; those that were there."""
 
     ids: tuple[str, ...]
+    failed: bool = False

@@ -51,11 +51,15 @@ class TaskTally(Struct, frozen=True, omit_defaults=True):
 
 
 class Tally(Struct, frozen=True, omit_defaults=True):
-    """What a worker has counted under its lease: tasks that ended, in all and by name; messages claimed, by queue."""
+    """What a worker has counted under its lease: tasks that ended, in all and by name; messages claimed, by queue.
+
+    `slots`: how many plain tasks it runs at once by now, where that is not what its record says.
+    """
 
     done: int = 0
     taken: dict[str, int] = {}
     tasks: dict[str, TaskTally] = {}
+    slots: int = 0
 
 
 class WorkerSight(Struct, frozen=True):

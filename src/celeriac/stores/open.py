@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from celeriac.config.rows.broker import DEFAULT_URL
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.message.format import Format
-from celeriac.store.contract import DEAD_LETTER_LIMIT, DEAD_LETTER_SECONDS, Store
+from celeriac.store.contract import DEAD_LETTER_LIMIT, DEAD_LETTER_SECONDS, FAILED_LIMIT, FAILED_SECONDS, Store
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _REDIS = ("redis", "rediss", "unix", "redis+socket", "redis+unix")
 _OURS = frozenset({"memory", "sqlite", *_REDIS})
 _BACKENDS = _OURS | {"cache+memory"}
+_FOR_EVER = 100 * 365 * 86400.0
 _ROOT_MARKS = ("pyproject.toml", "manage.py", ".git")
 
 
@@ -29,6 +30,9 @@ class Named(Protocol):
 
 def open_named(settings: Named, broker_url: str) -> Store:
     """The store that settings name, with the broker's URL as the app sees it."""
+    failed_expires = settings["failed_expires"]
+    if failed_expires is None:
+        failed_expires = settings["result_expires"] or _FOR_EVER
     store = open_store(
         broker_url,
         settings["result_backend"],
@@ -36,6 +40,8 @@ def open_named(settings: Named, broker_url: str) -> Store:
         result_seconds=ceil(settings["result_expires"] or 0),
         dead_limit=settings["dead_letter_limit"],
         dead_seconds=settings["dead_letter_expires"],
+        failed_limit=settings["failed_limit"],
+        failed_seconds=failed_expires,
         use_tls=settings["broker_use_ssl"] or settings["redis_backend_use_ssl"],
         key_prefix=_prefix(settings["broker_transport_options"]),
         results_prefix=_prefix(settings["result_backend_transport_options"]),
@@ -56,6 +62,8 @@ def open_store(
     result_seconds: int = 86400,
     dead_limit: int = DEAD_LETTER_LIMIT,
     dead_seconds: float = DEAD_LETTER_SECONDS,
+    failed_limit: int = FAILED_LIMIT,
+    failed_seconds: float = FAILED_SECONDS,
     use_tls: bool | Mapping[str, Any] | None = None,
     key_prefix: str = "",
     results_prefix: str = "",
@@ -72,13 +80,17 @@ def open_store(
     scheme = broker_url.partition("://")[0]
     if scheme in _OURS and result_backend is not None and result_backend.partition("://")[0] not in _BACKENDS:
         raise _not_a_store(result_backend)
-    kept: dict[str, Any] = {"result_seconds": result_seconds, "dead_limit": dead_limit, "dead_seconds": dead_seconds}
+    letters: dict[str, Any] = {
+        "dead_limit": dead_limit, "dead_seconds": dead_seconds,
+        "failed_limit": failed_limit, "failed_seconds": failed_seconds,
+    }
+    kept: dict[str, Any] = {"result_seconds": result_seconds, **letters}
     if scheme == "memory":
         if result_backend not in (None, broker_url, "cache+memory://"):
             raise ImproperlyConfigured("with queues in memory, results are kept there as well: unset result_backend")
         from celeriac.stores.memory import MemoryStore
 
-        return MemoryStore(broker_url, dead_limit=dead_limit, dead_seconds=dead_seconds)
+        return MemoryStore(broker_url, **letters)
     if scheme == "sqlite":
         if result_backend not in (None, broker_url):
             raise ImproperlyConfigured("with queues in SQLite, results are kept in the same file: unset result_backend")

@@ -84,6 +84,7 @@ class Comparison:
         self._both(c.Stats(_QUEUES))
         self._both(c.Stats())
         self._both(c.DeadLetters(limit=1000))
+        self._both(c.DeadLetters(limit=1000, failed=True))
         self._both(c.Delayed(limit=1000))
         self._both(c.ReadResults(_TASKS))
         self._both(c.Revocations())
@@ -168,8 +169,8 @@ class Comparison:
         """Of an id that another may have."""
         choice, draw = self._random.choice, self._random.randrange
         attempts = tuple(c.Attempt(float(number), "w1", "E", "line\nline") for number in range(draw(3)))
-        cause = choice(tuple(c.Cause))
-        return c.DeadLetter(f"m{draw(8)}", choice(_QUEUES), raw, "why\nso", draw(9), cause, "task", attempts=attempts)
+        about = {"cause": choice(tuple(c.Cause)), "task": "task", "attempts": attempts, "failed": draw(2) == 0}
+        return c.DeadLetter(f"m{draw(8)}", choice(_QUEUES), raw, "why\nso", draw(9), **about)
 
     def _release(self) -> None:
         lease = self._some_lease()
@@ -224,13 +225,14 @@ class Comparison:
 
     def _change_dead(self) -> None:
         choice, draw = self._random.choice, self._random.randrange
-        ids = [choice([*self._model.dead, "stranger"]) for _ in range(draw(1, 4))]
-        self._both(c.ReadDead(ids[0]))
+        failed = draw(2) == 0
+        ids = [choice([*self._model.dead, *self._model.failed, "stranger"]) for _ in range(draw(1, 4))]
+        self._both(c.ReadDead(ids[0], failed))
         if draw(2):
-            self._both(c.Replay(tuple(self._revival(id) for id in ids)))
+            self._both(c.Replay(tuple(self._revival(id) for id in ids), failed))
         else:
-            self._both(c.DropDead(tuple(ids)))
-        self._both(c.DeadLetters(limit=draw(1, 20)))
+            self._both(c.DropDead(tuple(ids), failed))
+        self._both(c.DeadLetters(limit=draw(1, 20), failed=failed))
 
     def _revival(self, id: str) -> c.Revival:
         choice = self._random.choice

@@ -260,14 +260,42 @@ def test_a_retry_keeps_its_callbacks_and_calls_none(app, bench):
 def test_a_failure_leaves_a_dead_letter_where_asked_to(app, bench, options, kept):
     outcome = bench.outcome(GUARD, app.task(**options)(fail))
     assert document.read(outcome.result).status == "FAILURE"
-    assert (outcome.dead is not None) == kept
+    assert outcome.dead.failed == (not kept)
 
 
 def test_the_setting_counts_where_the_task_says_nothing():
     with Celeriac("judge", broker="memory://", task_acks_on_failure=False) as app:
         bench = BenchOfOne(app)
-        assert bench.outcome(GUARD, app.task(name="a")(fail)).dead is not None
-        assert bench.outcome(GUARD, app.task(name="b", acks_on_failure=True)(fail)).dead is None
+        assert not bench.outcome(GUARD, app.task(name="a")(fail)).dead.failed
+        assert bench.outcome(GUARD, app.task(name="b", acks_on_failure=True)(fail)).dead.failed
+
+
+def test_a_failed_task_is_kept_with_all_that_is_known_of_it(app, bench):
+    task = app.task(name="shop.pay", ignore_result=True)(fail)
+    raw = bench.message(task, "arg", priority=3)
+    letter = read_outcome(bench.executor.execute(raw, "celery", GUARD)).dead
+    assert (letter.failed, letter.raw, letter.task, letter.cause) == (True, raw, "shop.pay", "failed")
+    assert (letter.error, letter.reason, letter.priority) == ("ValueError", "ValueError('arg')", 3)
+    assert letter.place.endswith(" in fail")
+    assert "in fail" in letter.attempts[-1].traceback
+    judged = read_outcome(verdict(bench, task, "TimeLimitExceeded", "3"))
+    assert (judged.dead.failed, judged.dead.cause) == (True, "time limit")
+
+
+@pytest.mark.parametrize("settings", [{"failed_limit": 0}, {"failed_max_bytes": 20}])
+def test_failed_tasks_are_not_kept_where_nobody_wants_them(settings):
+    with Celeriac("judge", broker="memory://", **settings) as app:
+        assert BenchOfOne(app).outcome(GUARD, app.task(fail)).dead is None
+
+
+@pytest.mark.parametrize("value", ["success", Ignore(), Reject("again", requeue=True), TaskRevokedError("terminated")])
+def test_nothing_is_kept_of_what_has_not_failed(app, bench, value):
+    @app.task
+    def run():
+        if isinstance(value, BaseException):
+            raise value
+
+    assert bench.outcome(GUARD, run).dead is None
 
 
 def test_rejected_for_good(app, bench):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import NoneType
 
-from celeriac.config.setting import NUMBER, OPTIONAL_TEXT, TEXT, WHOLE, Setting, later, refused
+from celeriac.config.setting import NUMBER, OPTIONAL_NUMBER, OPTIONAL_TEXT, TEXT, WHOLE, Setting, later, refused
 
 _ONLY_JSON = "only JSON is written and read so far"
 _SIGNED = "signed messages come later, and whoever asks for them must not get unsigned ones"
@@ -84,6 +84,32 @@ ROWS = (
     ),
     Setting(
         "dead_letter_expires", NUMBER, 2592000, "How long a dead letter is kept.", unit="seconds", least=0, celery=False
+    ),
+    Setting(
+        "failed_limit",
+        WHOLE,
+        10000,
+        "How many failed tasks are kept to be run again; the oldest fall out, 0 keeps none.",
+        least=0,
+        celery=False,
+    ),
+    Setting(
+        "failed_expires",
+        OPTIONAL_NUMBER,
+        None,
+        "How long a failed task is kept to be run again; None, as long as results are.",
+        unit="seconds",
+        least=0,
+        celery=False,
+    ),
+    Setting(
+        "failed_max_bytes",
+        WHOLE,
+        65536,
+        "The largest message of a failed task that is kept.",
+        unit="bytes",
+        least=0,
+        celery=False,
     ),
     refused(
         "security_key",

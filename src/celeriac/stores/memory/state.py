@@ -68,7 +68,13 @@ class SharedCall(NamedTuple):
 class State:
     """All that a store knows, and one method per request."""
 
-    def __init__(self, dead_limit: int = c.DEAD_LETTER_LIMIT, dead_seconds: float = c.DEAD_LETTER_SECONDS) -> None:
+    def __init__(
+        self,
+        dead_limit: int = c.DEAD_LETTER_LIMIT,
+        dead_seconds: float = c.DEAD_LETTER_SECONDS,
+        failed_limit: int = c.FAILED_LIMIT,
+        failed_seconds: float = c.FAILED_SECONDS,
+    ) -> None:
         self.queues: dict[str, dict[int, deque[bytes]]] = defaultdict(lambda: defaultdict(deque))
         self.leases: dict[str, OpenedLease] = {}
         self.delayed: list[tuple[int, int, c.Message]] = []
@@ -76,8 +82,9 @@ class State:
         self.results: dict[str, bytes] = {}
         self.chords: dict[str, Chord] = defaultdict(Chord)
         self.dead: dict[str, c.DeadLetter] = {}
-        self._dead_limit = dead_limit
-        self._dead_seconds = dead_seconds
+        self.failed: dict[str, c.DeadLetter] = {}
+        self._dead_bounds = (dead_limit, dead_seconds)
+        self._failed_bounds = (failed_limit, failed_seconds)
         self._buried = 0
         self.paused: set[str] = set()
         self.shared: dict[str, SharedCall] = {}
@@ -350,7 +357,8 @@ class State:
         delayed = [message.queue for _, _, message in self.delayed]
         dead = [letter.queue for letter in self.dead.values()]
         ready = {name: sum(map(len, levels.values())) for name, levels in self.queues.items()}
-        known = {name for name, count in ready.items() if count} | {*claimed, *delayed, *dead, *self.paused}
+        failed = [letter.queue for letter in self.failed.values()]
+        known = {name for name, count in ready.items() if count} | {*claimed, *delayed, *dead, *failed, *self.paused}
         names = request.queues or tuple(sorted(known - {c.ADVANCE_QUEUE}))
         return tuple(
             c.QueueStats(
@@ -360,6 +368,7 @@ class State:
                 claimed.count(name),
                 dead.count(name),
                 name in self.paused,
+                failed.count(name),
             )
             for name in names
         )
@@ -409,20 +418,22 @@ class State:
 
     def _bury(self, letter: c.DeadLetter, now: int) -> None:
         self._buried += 1
-        name = free_name(letter.id, self.dead)
-        self.dead[name] = msgspec.structs.replace(letter, id=name, when=now / 1000, number=self._buried)
-        self._forget_dead(now)
+        kept = self._letters(letter.failed, now)
+        name = free_name(letter.id, kept)
+        kept[name] = msgspec.structs.replace(letter, id=name, when=now / 1000, number=self._buried)
+        self._letters(letter.failed, now)
 
-    def _forget_dead(self, now: int) -> None:
-        """Let the oldest fall out."""
-        oldest = now / 1000 - self._dead_seconds
-        while self.dead and (len(self.dead) > self._dead_limit or next(iter(self.dead.values())).when <= oldest):
-            del self.dead[next(iter(self.dead))]
+    def _letters(self, failed: bool, now: int) -> dict[str, c.DeadLetter]:
+        """Those of failed tasks, or the dead ones; the oldest have fallen out."""
+        kept, (limit, seconds) = (self.failed, self._failed_bounds) if failed else (self.dead, self._dead_bounds)
+        oldest = now / 1000 - seconds
+        while kept and (len(kept) > limit or next(iter(kept.values())).when <= oldest):
+            del kept[next(iter(kept))]
+        return kept
 
     def _DeadLetters(self, request: c.DeadLetters, now: int) -> tuple[c.DeadLetter, ...]:
-        self._forget_dead(now)
         page: list[c.DeadLetter] = []
-        for letter in reversed(self.dead.values()):
+        for letter in reversed(self._letters(request.failed, now).values()):
             if len(page) >= request.limit or sum(len(other.raw) for other in page) >= request.max_bytes:
                 break
             if not request.after or letter.number < request.after:
@@ -430,20 +441,20 @@ class State:
         return tuple(page)
 
     def _ReadDead(self, request: c.ReadDead, now: int) -> c.DeadLetter | None:
-        self._forget_dead(now)
-        return self.dead.get(request.id)
+        return self._letters(request.failed, now).get(request.id)
 
     def _Replay(self, request: c.Replay, now: int) -> tuple[str, ...]:
-        replayed = []
+        replayed, kept = [], self._letters(request.failed, now)
         for item in request.revivals:
-            if self.dead.pop(item.id, None) is not None:
+            if kept.pop(item.id, None) is not None:
                 self.queues[item.queue][item.priority].append(item.raw)
                 self.results.pop(item.task, None)
                 replayed.append(item.id)
         return tuple(replayed)
 
     def _DropDead(self, request: c.DropDead, now: int) -> tuple[str, ...]:
-        return tuple(id for id in request.ids if self.dead.pop(id, None) is not None)
+        kept = self._letters(request.failed, now)
+        return tuple(id for id in request.ids if kept.pop(id, None) is not None)
 
     def _Delayed(self, request: c.Delayed, now: int) -> c.DelayedPage:
         """The mark of a page is where the last message looked at stands in the order."""

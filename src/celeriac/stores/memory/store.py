@@ -36,9 +36,11 @@ class MemoryStore:
         *,
         dead_limit: int = c.DEAD_LETTER_LIMIT,
         dead_seconds: float = c.DEAD_LETTER_SECONDS,
+        failed_limit: int = c.FAILED_LIMIT,
+        failed_seconds: float = c.FAILED_SECONDS,
     ) -> None:
         self.url = url
-        self.state = State(dead_limit, dead_seconds)
+        self.state = State(dead_limit, dead_seconds, failed_limit, failed_seconds)
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._waiting: set[MemorySession] = set()

@@ -41,6 +41,10 @@ REVOKED_ENTRIES = b"celeriac:revoked:entries"
 DEAD = b"celeriac:dead"
 DEAD_LETTERS = b"celeriac:dead:letters"
 DEAD_COUNTS = b"celeriac:dead:counts"
+FAILED = b"celeriac:failed"
+"""`finish.lua` knows these three by their names."""
+FAILED_LETTERS = b"celeriac:failed:letters"
+FAILED_COUNTS = b"celeriac:failed:counts"
 SENT = (b"celeriac:sent:0", b"celeriac:sent:1", b"celeriac:sent:now")
 
 

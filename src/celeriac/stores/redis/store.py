@@ -56,6 +56,8 @@ class RedisStore:
         result_seconds: int = 86400,
         dead_limit: int = c.DEAD_LETTER_LIMIT,
         dead_seconds: float = c.DEAD_LETTER_SECONDS,
+        failed_limit: int = c.FAILED_LIMIT,
+        failed_seconds: float = c.FAILED_SECONDS,
         use_tls: UseTls = None,
         key_prefix: str = "",
         results_prefix: str = "",
@@ -72,8 +74,9 @@ class RedisStore:
             raise ImproperlyConfigured("queues and results on two different servers: not supported yet")
         results_db = None if results.db == self._address.db else results.db
         kept = result_seconds or _FOR_EVER
+        bounds = dead_limit, dead_seconds, failed_limit, failed_seconds
         prefix = Prefix(key_prefix, results_prefix)
-        self._place = verbs.Place(self._address.db, results_db, kept, dead_limit, dead_seconds, prefix)
+        self._place = verbs.Place(self._address.db, results_db, kept, *bounds, prefix)
         self._links: dict[int, deque[BlockingLink]] = defaultdict(deque)
         self._results_address = results
         self._for_loops: LoopDoor | None = None

@@ -30,6 +30,8 @@ class Place(Struct, frozen=True):
     result_seconds: int = 86400
     dead_limit: int = c.DEAD_LETTER_LIMIT
     dead_seconds: float = c.DEAD_LETTER_SECONDS
+    failed_limit: int = c.FAILED_LIMIT
+    failed_seconds: float = c.FAILED_SECONDS
     prefix: Prefix = Prefix()
 
     @property
@@ -45,6 +47,11 @@ class Place(Struct, frozen=True):
     def dead_bounds(self) -> tuple[bytes, bytes]:
         """How many dead letters are kept, and for how long."""
         return b"%d" % self.dead_limit, self.dead_ms
+
+    @property
+    def failed_ms(self) -> bytes:
+        """How long failed tasks are kept."""
+        return b"%d" % (self.failed_seconds * 1000)
 
     @property
     def other_db(self) -> bytes:
@@ -95,6 +102,7 @@ _LEASE_KEYS = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.QUEUES, layou
 _DELAYED_KEYS = (layout.DELAYED, layout.DELAYED_MESSAGES, layout.DELAYED_COUNTS, layout.DELAYED_IDS)
 _INTAKE_KEYS = (*layout.SENT, *_DELAYED_KEYS, layout.QUEUES)
 _DEAD_KEYS = (layout.DEAD, layout.DEAD_LETTERS, layout.DEAD_COUNTS)
+_FAILED_KEYS = (layout.FAILED, layout.FAILED_LETTERS, layout.FAILED_COUNTS)
 
 
 def _finish(request: c.Finish, place: Place) -> Command:
@@ -118,13 +126,13 @@ def _finish(request: c.Finish, place: Place) -> Command:
     for outcome in request.outcomes:
         document = outcome.result
         key = b"" if document is None else layout.result_key(outcome.task)
-        extras = _extras(outcome)
+        extras = _extras(outcome, place)
         arguments += (outcome.claim.encode(), key, document or b"", b"%d" % (len(extras) // 5))
         arguments += extras
     return script("finish").call(keys, arguments)
 
 
-def _extras(outcome: c.Outcome) -> Command:
+def _extras(outcome: c.Outcome, place: Place) -> Command:
     words: Command = []
     for message in outcome.successors:
         key = layout.list_key(message.queue, message.priority)
@@ -134,7 +142,8 @@ def _extras(outcome: c.Outcome) -> Command:
         words += (b"S", layout.chord_key(slot.chord), b"%d" % slot.index, b"%d" % slot.size, slot.value)
     if outcome.dead is not None:
         dead = outcome.dead
-        words += (b"D", dead.id.encode(), dead.queue.encode(), letters.pack(dead), dead.raw)
+        kind = b"F%d %b" % (place.failed_limit, place.failed_ms) if dead.failed else b"D"
+        words += (kind, dead.id.encode(), dead.queue.encode(), letters.pack(dead), dead.raw)
     if outcome.clears:
         words += (b"C", layout.chord_key(outcome.clears), b"", b"", b"")
     return words
@@ -266,18 +275,36 @@ def _read_slots(request: c.ReadSlots, place: Place) -> Command:
 
 
 def _stats(request: c.Stats, place: Place) -> Command:
-    keys = (layout.QUEUES, layout.LEASES, layout.DELAYED_COUNTS, layout.DEAD_COUNTS, layout.FLOORS)
+    keys = (
+        layout.QUEUES,
+        layout.LEASES,
+        layout.DELAYED_COUNTS,
+        layout.DEAD_COUNTS,
+        layout.FLOORS,
+        layout.FAILED_COUNTS,
+    )
     return script("stats").call(keys, [queue.encode() for queue in request.queues])
 
 
 def _dead_letters(request: c.DeadLetters, place: Place) -> Command:
     after = b"%d" % request.after if request.after else b""
-    arguments = [b"%d" % request.limit, after, b"%d" % request.max_bytes, place.dead_ms]
-    return script("letters").call(_DEAD_KEYS[:2], arguments)
+    arguments = [b"%d" % request.limit, after, b"%d" % request.max_bytes, _letter_ms(request, place)]
+    return script("letters").call(_letter_keys(request)[:2], arguments)
+
+
+_AboutLetters = c.DeadLetters | c.ReadDead | c.Replay | c.DropDead
+
+
+def _letter_keys(request: _AboutLetters) -> tuple[bytes, ...]:
+    return _FAILED_KEYS if request.failed else _DEAD_KEYS
+
+
+def _letter_ms(request: _AboutLetters, place: Place) -> bytes:
+    return place.failed_ms if request.failed else place.dead_ms
 
 
 def _read_dead(request: c.ReadDead, place: Place) -> Command:
-    return script("letter").call(_DEAD_KEYS[:2], [request.id.encode(), place.dead_ms])
+    return script("letter").call(_letter_keys(request)[:2], [request.id.encode(), _letter_ms(request, place)])
 
 
 def _replay(request: c.Replay, place: Place) -> Command:
@@ -286,11 +313,11 @@ def _replay(request: c.Replay, place: Place) -> Command:
         key = layout.list_key(item.queue, item.priority)
         arguments += (item.id.encode(), key, item.queue.encode(), item.raw)
         arguments.append(layout.result_key(item.task))
-    return script("replay").call((*_DEAD_KEYS, layout.QUEUES), arguments)
+    return script("replay").call((*_letter_keys(request), layout.QUEUES), arguments)
 
 
 def _drop_dead(request: c.DropDead, place: Place) -> Command:
-    return script("drop_dead").call(_DEAD_KEYS, [id.encode() for id in request.ids])
+    return script("drop_dead").call(_letter_keys(request), [id.encode() for id in request.ids])
 
 
 def _delayed(request: c.Delayed, place: Place) -> Command:
@@ -429,8 +456,9 @@ def _read_stats(request: c.Stats, reply: Any) -> tuple[c.QueueStats, ...]:
     return tuple(_stats_of(*row) for row in reply)
 
 
-def _stats_of(queue: bytes, ready: int, delayed: int, claimed: int, dead: int, paused: int) -> c.QueueStats:
-    return c.QueueStats(queue.decode(), int(ready), int(delayed), int(claimed), int(dead), paused == 1)
+def _stats_of(queue: bytes, *counts: int) -> c.QueueStats:
+    ready, delayed, claimed, dead, paused, failed = map(int, counts)
+    return c.QueueStats(queue.decode(), ready, delayed, claimed, dead, paused == 1, failed)
 
 
 def paused_lists(reply: Any) -> frozenset[bytes]:

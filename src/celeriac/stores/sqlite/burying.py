@@ -15,21 +15,22 @@ from celeriac.stores.sqlite.transaction import Transaction, array
 def bury(tx: Transaction, dead: Iterable[c.DeadLetter]) -> None:
     """Keep letters, and let the oldest fall out."""
     dead = list(dead)
-    if not dead:
-        return
-    names = free_names(tx, "dead_ids", [letter.id for letter in dead])
-    rows = [
-        (name, letter.queue, letter.raw, letters.pack(letter), tx.now) for letter, name in zip(dead, names, strict=True)
-    ]
-    tx.do_each("bury", rows)
-    tx.do("expire_dead", oldest=tx.oldest_letter, limit=tx.keeping.dead_limit)
+    for failed in {letter.failed for letter in dead}:
+        some = [letter for letter in dead if letter.failed == failed]
+        names = free_names(tx, "failed_ids" if failed else "dead_ids", [letter.id for letter in some])
+        rows = [
+            (failed, name, letter.queue, letter.raw, letters.pack(letter), tx.now)
+            for letter, name in zip(some, names, strict=True)
+        ]
+        tx.do_each("bury", rows)
+        tx.expire_letters(failed)
 
 
 def page(tx: Transaction, request: c.DeadLetters) -> tuple[c.DeadLetter, ...]:
     """The newest first, no further one after so many bytes."""
     found: list[c.DeadLetter] = []
     room = request.max_bytes
-    for row in tx.rows("dead", after=request.after, oldest=tx.oldest_letter, limit=request.limit):
+    for row in _rows(tx, "dead", request, after=request.after, limit=request.limit):
         if room <= 0:
             break
         found.append(_letter(*row))
@@ -39,8 +40,12 @@ def page(tx: Transaction, request: c.DeadLetters) -> tuple[c.DeadLetter, ...]:
 
 def read(tx: Transaction, request: c.ReadDead) -> c.DeadLetter | None:
     """One letter."""
-    rows = tx.rows("read_dead", id=request.id, oldest=tx.oldest_letter)
+    rows = _rows(tx, "read_dead", request, id=request.id)
     return _letter(*rows[0]) if rows else None
+
+
+def _rows(tx: Transaction, name: str, request: c.DeadLetters | c.ReadDead, **more: Any) -> list[tuple[Any, ...]]:
+    return tx.rows(name, failed=request.failed, oldest=tx.oldest_letter(request.failed), **more)
 
 
 def _letter(id: str, queue: str, raw: bytes, known: Any, buried: int, number: int) -> c.DeadLetter:
@@ -50,7 +55,7 @@ def _letter(id: str, queue: str, raw: bytes, known: Any, buried: int, number: in
 
 def replay(tx: Transaction, request: c.Replay) -> tuple[str, ...]:
     """Put letters back into queues, each once, and forget the results."""
-    revived = [item for item in request.revivals if tx.do("drop_dead", id=item.id)]
+    revived = [item for item in request.revivals if tx.do("drop_dead", id=item.id, failed=request.failed)]
     put(tx, [c.Message(item.id, item.queue, item.raw, item.priority) for item in revived])
     tx.do("forget_results", tasks=array(item.task for item in revived))
     return tuple(item.id for item in revived)
@@ -58,4 +63,4 @@ def replay(tx: Transaction, request: c.Replay) -> tuple[str, ...]:
 
 def drop(tx: Transaction, request: c.DropDead) -> tuple[str, ...]:
     """Delete letters."""
-    return tuple(id for id in request.ids if tx.do("drop_dead", id=id))
+    return tuple(id for id in request.ids if tx.do("drop_dead", id=id, failed=request.failed))

@@ -162,7 +162,8 @@ class Committer:
                 if tx.do("expire_results", now=now // 1000, limit=_RESULT_SLICE) < _RESULT_SLICE:
                     break
             tx.do("expire_kept", now=now, limit=_RESULT_SLICE)
-            tx.do("expire_dead", oldest=tx.oldest_letter, limit=self._keeping.dead_limit)
+            tx.expire_letters(failed=False)
+            tx.expire_letters(failed=True)
             tx.do("forget_accepted", oldest=now // (c.ENQUEUE_MEMORY_SECONDS * 1000) - 1, limit=_ACCEPTED_SLICE)
 
     def _explained(self, error: Exception, request: c.Request[Any]) -> Exception:

@@ -56,13 +56,15 @@ class SQLiteStore:
         result_seconds: int = 86400,
         dead_limit: int = c.DEAD_LETTER_LIMIT,
         dead_seconds: float = c.DEAD_LETTER_SECONDS,
+        failed_limit: int = c.FAILED_LIMIT,
+        failed_seconds: float = c.FAILED_SECONDS,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         if os.fspath(path) in ("", ":memory:"):
             raise ImproperlyConfigured("the SQLite store needs a file; for a store in memory use memory://")
         self.path = os.path.abspath(path)
         self.url = f"sqlite:///{self.path}"
-        self._keeping = Keeping(result_seconds, dead_limit, dead_seconds)
+        self._keeping = Keeping(result_seconds, dead_limit, dead_seconds, failed_limit, failed_seconds)
         self._clock = clock
         self._open: Engine | None = None
         self._was_open = False

@@ -18,11 +18,13 @@ _WIDTHS = (128, 16, 1)
 
 
 class Keeping(NamedTuple):
-    """How long, in seconds, and how many: results (0 is for ever) and dead letters."""
+    """How long, in seconds, and how many: results (0 is for ever), dead letters, and tasks that failed."""
 
     result_seconds: int = 86400
     dead_limit: int = c.DEAD_LETTER_LIMIT
     dead_seconds: float = c.DEAD_LETTER_SECONDS
+    failed_limit: int = c.FAILED_LIMIT
+    failed_seconds: float = c.FAILED_SECONDS
 
 
 class Transaction(msgspec.Struct):
@@ -82,10 +84,14 @@ class Transaction(msgspec.Struct):
         rows = self.rows("lease", worker=worker)
         return (rows[0][0], rows[0][1]) if rows else None
 
-    @property
-    def oldest_letter(self) -> int:
-        """When the dead letters came that are forgotten now."""
-        return self.now - int(self.keeping.dead_seconds * 1000)
+    def oldest_letter(self, failed: bool) -> int:
+        """When the dead letters came that are forgotten now, or the letters of failed tasks."""
+        return self.now - int((self.keeping.failed_seconds if failed else self.keeping.dead_seconds) * 1000)
+
+    def expire_letters(self, failed: bool) -> None:
+        """Let the oldest of either kind fall out."""
+        limit = self.keeping.failed_limit if failed else self.keeping.dead_limit
+        self.do("expire_dead", failed=failed, oldest=self.oldest_letter(failed), limit=limit)
 
     def next_due(self) -> int:
         """Milliseconds until a delayed message is due, or -1."""

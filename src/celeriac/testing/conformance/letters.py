@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from celeriac.store import contract as c
 from celeriac.testing.conformance.hand import Hand, all_raws, document, put
 
@@ -99,6 +101,28 @@ class Letters:
         assert store.run(c.DropDead(("a", "nobody", "c", "a"))) == ("a", "c")
         assert [letter.id for letter in store.run(c.DeadLetters())] == ["b"]
         assert store.run(c.Stats(("q",))) == (c.QueueStats("q", dead=1),)
+
+    def test_letters_of_failed_tasks_are_kept_apart(self, store: c.Store) -> None:
+        failed = msgspec.structs.replace(FULL, raw=b"of the failed one", failed=True)
+        _bury(store, FULL, failed)
+        [dead], [kept] = store.run(c.DeadLetters()), store.run(c.DeadLetters(failed=True))
+        assert (_bare(dead), _bare(kept)) == (FULL, failed)
+        assert store.run(c.ReadDead("full", failed=True)) == kept
+        assert store.run(c.Stats(("q",))) == (c.QueueStats("q", dead=1, failed=1),)
+        assert store.run(c.DropDead(("full",))) == ("full",)
+        assert store.run(c.Replay((c.Revival("full", b"x", "q"),))) == ()
+        assert store.run(c.DeadLetters(failed=True)) == (kept,)
+
+    def test_a_failed_task_is_replayed_once_and_its_result_forgotten(self, store: c.Store) -> None:
+        failed = msgspec.structs.replace(FULL, failed=True)
+        _bury(store, failed, failed, result=document("FAILURE"))
+        revival = c.Revival("full", FULL.raw, "q", 3, "task of full")
+        assert store.run(c.Replay((revival, revival), failed=True)) == ("full",)
+        assert store.run(c.Replay((revival,), failed=True)) == ()
+        assert store.run(c.ReadResults(("task of full",))) == (None,)
+        assert [letter.id for letter in store.run(c.DeadLetters(failed=True))] == ["full#2"]
+        assert store.run(c.Stats(("q",))) == (c.QueueStats("q", ready=1, failed=1),)
+        assert all_raws(store) == [FULL.raw]
 
 
 def _bury(store: c.Store, *letters: c.DeadLetter, result: bytes | None = None) -> None:

@@ -20,6 +20,8 @@ class Attempt(Struct):
     kwargs: dict[str, Any]
     raw: bytes
     limits: Limits | None = None
+    started: float = 0.0
+    """When it began to run, in seconds since 1970."""
 
     @property
     def id(self) -> str:

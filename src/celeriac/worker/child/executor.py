@@ -157,7 +157,8 @@ class Executor:
             raise TaskRevokedError("expired")
         if to_run and embed.get("chord"):
             raise PartOfChord(f"the chord of {headers.task}")
-        return Attempt(context, task, args, kwargs, raw, limits_of(headers.timelimit, task, self._limits))
+        started = self._clock.now() if to_run else 0.0
+        return Attempt(context, task, args, kwargs, raw, limits_of(headers.timelimit, task, self._limits), started)
 
     def _read_again(self, message: wire.TaskMessage) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
         if sys.getrecursionlimit() < _RECURSION:

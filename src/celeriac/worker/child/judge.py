@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from celeriac import states
 from celeriac.app import Celeriac
 from celeriac.exceptions import (
@@ -33,6 +35,8 @@ from celeriac.worker.lane.outcome import DOCUMENT, Judged, ignored, named_error,
 from celeriac.worker.log import tasklog
 
 _REQUEUE_SECONDS = (0.5, 30.0)
+_RUNS = 1000
+_TRACE_LENGTH = 4000
 
 
 class Judge:
@@ -43,6 +47,10 @@ class Judge:
         self._clock = app.clock
         self._most_bytes: int = app.conf.result_max_bytes
         self._format = Format.of(app.conf)
+        self._extended: bool = app.conf.result_extended
+        self._runs: dict[tuple[str, str, int], bytes] = {}
+        """What documents tell of runs, by task, queue and retries."""
+        self._failed_bytes: int = app.conf.failed_max_bytes if app.conf.failed_limit else 0
         self._followups = Followups(app.tasks, app.sender)
 
     def value(self, attempt: Attempt, value: Any) -> Judged:
@@ -83,7 +91,8 @@ class Judge:
         try:
             return self._error(attempt, error)
         except BaseException as worse:
-            return DOCUMENT, document.write_failure(attempt.id, worse, self._clock.now())
+            kept = self._kept(attempt, worse, "")
+            return report(attempt.id, document.write_failure(attempt.id, worse, self._clock.now()), dead=kept)
 
     def verdict(self, attempt: Attempt, verdict: Verdict) -> Judged:
         """What becomes of a task that could not say so itself; see `frame.Verdict`."""
@@ -121,7 +130,10 @@ class Judge:
         return f"failed: {type(error).__name__}: {values.short_repr(error)}" if keeps else ""
 
     def _failed(self, attempt: Attempt, error: BaseException, reason: str) -> Judged:
-        """A failure: its result, what follows it, and a dead letter where there is a reason for one."""
+        """A failure: its result, what follows it, and a dead letter where there is a reason for one.
+
+        Without a reason its message is kept all the same, for who wants to run it again.
+        """
         trace = failure.trace(error)
         result = None
         if not attempt.context.ignore_result or keeps_errors(attempt.task, self._app.conf):
@@ -131,8 +143,17 @@ class Judge:
             successors = self._followups.after_failure(attempt, error, trace)
         if attempt.task.hooks:
             hooks.failed(attempt.task, attempt.context, error)
-        letter = _dead(attempt, error, reason, trace, self._clock.now()) if reason else None
+        letter = (
+            _dead(attempt, error, reason, trace, self._clock.now()) if reason else self._kept(attempt, error, trace)
+        )
         return report(attempt.id, result, successors, letter)
+
+    def _kept(self, attempt: Attempt, error: BaseException, trace: str) -> DeadLetter | None:
+        """What is kept of a failed task; of its traceback the end, for its result has all of it."""
+        if len(attempt.raw) > self._failed_bytes:
+            return None
+        reason = values.short_repr(error)
+        return replace(_dead(attempt, error, reason, trace[-_TRACE_LENGTH:], self._clock.now()), failed=True)
 
     def _revoked(self, attempt: Attempt, error: TaskRevokedError) -> Judged:
         """Cancelled: no failure, so neither hooks nor errbacks are called, as in Celery."""
@@ -143,18 +164,29 @@ class Judge:
     def _write(
         self, attempt: Attempt, status: str, result: bytes, trace: str | None = None, *, as_json: bool = False
     ) -> bytes:
-        context = attempt.context
+        context, now = attempt.context, self._clock.now()
         group, parent = context.group, context.parent_id
-        call = self._extension(attempt) if self._app.conf.result_extended else b""
-        family = document.Family(group, parent, call) if group or parent or call else document.NO_FAMILY
-        written = document.write(attempt.id, status, result, self._clock.now(), trace, family)
+        call = self._extension(attempt) if self._extended else self._run(attempt)
+        if status == states.SUCCESS and not group and not parent:
+            written = document.write_success(attempt.id, result, now, call)
+        else:
+            written = document.write(attempt.id, status, result, now, trace, document.Family(group, parent, call))
         return written if as_json or self._format is PLAIN else self._format.put(written)
 
-    def _extension(self, attempt: Attempt) -> bytes:
+    def _run(self, attempt: Attempt) -> bytes:
+        """What a document tells of the run: which task, where, and when."""
         context = attempt.context
-        return document.extended(
-            str(context.task), attempt.args, attempt.kwargs, context.hostname, context.retries, context.queue
-        )
+        key = str(context.task), context.queue, context.retries
+        known = self._runs.get(key)
+        if known is None:
+            if len(self._runs) >= _RUNS:
+                self._runs.clear()
+            known = self._runs[key] = document.begin_run(key[0], context.hostname, context.queue, context.retries)
+        return document.write_run(known, attempt.started, wire.sent_at(attempt.raw))
+
+    def _extension(self, attempt: Attempt) -> bytes:
+        """The same with the arguments; those that are no JSON are written as text."""
+        return document.extended(attempt.args, attempt.kwargs) + self._run(attempt)
 
     def _asked_again(self, attempt: Attempt, error: BaseException) -> BaseException:
         """What `Task.retry` raises for an error that is retried by itself: a `Retry`, or the end of them."""

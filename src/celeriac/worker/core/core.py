@@ -139,7 +139,8 @@ class Core:
         health.running = sum([dispatcher.running() for dispatcher in self.dispatchers])
         health.answered = round(now - self._last_beat, 3) if self._last_beat else None
         health.stalls = self.stats.stalls
-        lease = self._opened and self.dispatchers[0].lease_valid(now)
+        heard = self._session is not None and now - self._last_beat < max(3.0, 2 * self.store.beat_seconds)
+        lease = heard and self._opened and self.dispatchers[0].lease_valid(now)
         return judge(health, lease=lease, stalls_in_a_row=self._lookout.in_a_row)
 
     def renew(self, manifest: Manifest) -> None:
@@ -458,7 +459,8 @@ class Core:
     def _tally(self) -> c.Tally:
         """What those who watch are told."""
         done = sum([each.stats.done for each in self.dispatchers])
-        return c.Tally(done, dict(self._reception.taken), self._tasks.tell())
+        slots = sum([child.sync.width for each in self.dispatchers for child in each.children.values()])
+        return c.Tally(done, dict(self._reception.taken), self._tasks.tell(), slots)
 
     def _lease_holds_from(self, sent: float) -> None:
         """The store has answered what was sent then: nothing may begin later than the lease allows."""

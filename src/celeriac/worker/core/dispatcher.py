@@ -78,7 +78,7 @@ class Dispatcher:
         self._starved_since = 0.0
         self.words: dict[str, c.Begin] = {}
         """What running tasks have said and the store has not heard."""
-        self.warden = Warden(self, shares.crash_limit, clock)
+        self.warden = Warden(self, shares.crash_limit, shares.failed_bytes, clock)
 
     def admit(self, held: Held) -> None:
         """A claim that can run has come in."""
@@ -124,6 +124,8 @@ class Dispatcher:
             self._hand_over(port, items)
 
     def _hand_over(self, port: Port, items: list[Held]) -> None:
+        # What a child says of a task stands behind the word that it came.
+        self.log.flush()
         for held in items:
             self.ledger.hand_out(held)
         port.hand_over(items)

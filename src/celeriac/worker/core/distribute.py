@@ -23,6 +23,8 @@ class Shares(Struct, frozen=True):
     has_sync: bool
     has_async: bool
     crash_limit: int = 3
+    failed_bytes: int = 0
+    """The largest message of a failed task that is kept."""
 
     @classmethod
     def of(cls, manifest: Manifest) -> Shares:
@@ -31,7 +33,11 @@ class Shares(Struct, frozen=True):
         kinds = {spec.asynchronous for spec in manifest.tasks.values()} or {False}
         settings = manifest.settings
         return cls(
-            int(settings["worker_frame_bytes"]), False in kinds, True in kinds, int(settings["worker_crash_limit"])
+            int(settings["worker_frame_bytes"]),
+            False in kinds,
+            True in kinds,
+            int(settings["worker_crash_limit"]),
+            int(settings["failed_max_bytes"]) if settings["failed_limit"] else 0,
         )
 
 

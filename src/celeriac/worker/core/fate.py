@@ -78,10 +78,14 @@ def timed_out(held: Held) -> Failure:
     return Failure("TimeLimitExceeded", f"{held.time_limit:g}", held.spec.keeps_timeouts, cause=TIME_LIMIT)
 
 
-def end(held: Held, failed: Failure, now: float, worker: str = "") -> c.Outcome:
-    """The end of a message that failed, without any code of its task."""
+def end(held: Held, failed: Failure, now: float, worker: str = "", failed_bytes: int = 0) -> c.Outcome:
+    """The end of a message that failed, without any code of its task.
+
+    One that leaves no dead letter is kept as a failed task, if its message is no longer than `failed_bytes`.
+    """
     error = named_error(failed.error, failed.reason)
-    dead = dead_letter(held, failed, now, worker) if failed.dead else None
+    kept = failed.dead or len(held.raw) <= failed_bytes
+    dead = dead_letter(held, failed, now, worker) if kept else None
     return c.Outcome("", held.task_id, document.write_failure(held.task_id, error, now), dead=dead)
 
 
@@ -100,6 +104,7 @@ def dead_letter(held: Held, failed: Failure, now: float, worker: str = "") -> c.
         failed.memory,
         failed.error,
         attempts=(*(c.Attempt(*run) for run in history.recall(held.raw)), c.Attempt(now, worker, reason)),
+        failed=not failed.dead,
     )
     return legible(letter)
 

@@ -143,7 +143,7 @@ class CoreProcess:
     async def _open_socket(self) -> None:
         try:
             sweep()
-            await self._health.listen_here(new_socket(self._options.name))
+            await self._health.listen_here(new_socket(self._options.name, self._options.app))
         except OSError as error:
             logger.warning("`celeriac health` will not find this worker: %s", error)
 

@@ -7,11 +7,12 @@ import os
 import re
 import socket
 import stat
+import sys
 from collections.abc import Iterator
 
 from celeriac import ids
 
-_NAME_LENGTH = 48
+_NAME_LENGTH = 39
 """Of a worker's name that goes into the name of its socket; the path of one holds 107 bytes (unix(7))."""
 
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_.~@-]")
@@ -42,10 +43,25 @@ def own() -> str:
     return folder
 
 
-def new_socket(worker: str) -> str:
+def project(app: str) -> str:
+    """A short word for the project that `-A` means, from where its topmost module lies: nothing is imported.
+
+    The same for every way to name an app of it, and another for a project elsewhere, whatever its modules are called.
+    """
+    from hashlib import blake2b
+    from importlib.machinery import PathFinder
+
+    module = app.partition(":")[0].partition(".")[0]
+    found = PathFinder.find_spec(module, [os.getcwd(), *sys.path]) if module else None
+    places = [] if found is None else [found.origin or "", *(found.submodule_search_locations or ())]
+    place = next((os.path.realpath(each) for each in places if each), f"{os.getcwd()}\n{app}")
+    return blake2b(place.encode(errors="surrogateescape"), digest_size=4).hexdigest()
+
+
+def new_socket(worker: str, app: str) -> str:
     """A path that no other worker uses."""
     name = _UNSAFE.sub(lambda found: b"%%%02X" % found[0][0], worker.encode())[:_NAME_LENGTH]
-    return os.path.join(own(), f"{name.decode()}.{ids.new_epoch()[:12]}.sock")
+    return os.path.join(own(), f"{name.decode()}.{project(app)}.{ids.new_epoch()[:12]}.sock")
 
 
 def sweep() -> None:
@@ -59,17 +75,20 @@ def sweep() -> None:
                 os.unlink(path)
 
 
-def sockets() -> Iterator[tuple[str, str]]:
-    """The workers that there may be, by name and socket; those that are dead included."""
+def sockets(app: str | None = None) -> Iterator[tuple[str, str]]:
+    """The workers that there may be, by name and socket, of this app's project alone; dead ones included."""
     from urllib.parse import unquote
 
+    wanted = None if app is None else project(app)
     for folder in candidates():
         try:
             _check(folder)
         except OSError:
             continue
         for path in sorted(_sockets_in(folder)):
-            yield unquote(os.path.basename(path).rsplit(".", 2)[0]), path
+            worker, its_project, *_ = os.path.basename(path).rsplit(".", 3)
+            if wanted in (None, its_project):
+                yield unquote(worker), path
 
 
 def _sockets_in(folder: str) -> list[str]:

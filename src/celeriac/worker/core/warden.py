@@ -77,11 +77,12 @@ class Desk(Protocol):
 class Warden:
     """Watches over the children of one dispatcher. Without a `keeper` nobody can be killed or replaced."""
 
-    def __init__(self, desk: Desk, crash_limit: int, clock: Clock) -> None:
+    def __init__(self, desk: Desk, crash_limit: int, failed_bytes: int, clock: Clock) -> None:
         self.keeper: Keeper | None = None
         self.on_stuck: Callable[[], None] = _nothing
         self._desk = desk
         self._crash_limit = crash_limit
+        self._failed_bytes = failed_bytes
         self._clock = clock
         self._doomed: dict[Child, float] = {}
         """Children with a task that did not obey, and until when they are kept."""
@@ -170,7 +171,8 @@ class Warden:
 
     def _end_plainly(self, held: Held) -> None:
         assert held.failure is not None
-        self._desk.end(held, fate.end(held, held.failure, self._clock.now(), self._desk.worker))
+        now, worker = self._clock.now(), self._desk.worker
+        self._desk.end(held, fate.end(held, held.failure, now, worker, self._failed_bytes))
 
     def complete(self, held: Held, outcome: Outcome) -> Outcome:
         """A verdict with what its child could not know of the first one's end."""

@@ -7,6 +7,7 @@
 --       11 number of outcomes, then for each outcome:
 --       claim id, result key ('' = none), document, number of extras, and for each extra five words:
 --         E list delay-ms id raw | S chord-key index size value | D id queue known raw | C chord-key '' '' ''
+--         F<most> <ms> id queue known raw (a failed task, kept as dead letters are, so many for so long)
 -- Returns {lost claim ids}, {list, raw, list, raw, ... of the new claims, numbered from `first`}, ms to the
 --       next due, revision, the lists of which nothing is claimed between line feeds: of paused queues, and those
 --       whose keys are no lists
@@ -43,6 +44,8 @@ local function rare(kind, a, b, c, d)
 -- include: bury
 -- include: deliver
   local letters, most, ms = {KEYS[7], KEYS[8], KEYS[9]}, tonumber(ARGV[9]), tonumber(ARGV[10])
+  -- No keys of the caller: requests without a failure are not to carry their names.
+  local failed = {'celeriac:failed', 'celeriac:failed:letters', 'celeriac:failed:counts'}
   if kind == 'E' then
     hold_back(3, a, now_ms() + b, c, d)
   elseif kind == 'D' then
@@ -54,6 +57,11 @@ local function rare(kind, a, b, c, d)
     back({'RENAME', cleared[#cleared], a})
   elseif kind == 'no list' then
     set_aside(letters, a, c, d, most, ms)
+  elseif string.byte(kind) == 70 then
+    most, ms = string.match(kind, '^F(%d+) (%d+)$')
+    bury(failed, a, b, c, d, now_ms(), tonumber(most), tonumber(ms))
+    -- When none has failed for so long, none is kept.
+    for _, key in ipairs(failed) do redis.call('PEXPIRE', key, ms) end
   end
 end
 

@@ -1,7 +1,7 @@
 -- Count what is in queues. Keys of workers' claims are computed here: for people, not for hot paths.
--- KEYS  1 queues  2 leases  3 delayed counts  4 dead counts  5 floors
+-- KEYS  1 queues  2 leases  3 delayed counts  4 dead counts  5 floors  6 failed counts
 -- ARGV  the queues asked for; none = all known
--- Returns for each queue: name, ready, delayed, claimed, dead, 1 where it is paused
+-- Returns for each queue: name, ready, delayed, claimed, dead, 1 where it is paused, failed
 -- include: lengths
 
 local steps = {'', '\6\0223', '\6\0226', '\6\0229'}
@@ -34,5 +34,6 @@ for _, name in ipairs(names) do
   end
   reply[#reply + 1] = {name, ready, delayed, held, tonumber(redis.call('HGET', KEYS[4], name) or 0)}
   reply[#reply][6] = string.find(paused, '\n' .. name .. '\n', 1, true) and 1 or 0
+  reply[#reply][7] = tonumber(redis.call('HGET', KEYS[6], name) or 0)
 end
 return reply

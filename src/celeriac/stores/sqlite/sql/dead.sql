@@ -1,22 +1,25 @@
--- Dead letters. Times are in milliseconds since 1970.
+-- Dead letters, and those of failed tasks (failed = 1). Times are in milliseconds since 1970.
 
 -- name: bury
-INSERT INTO dead (id, queue, raw, reason, buried) VALUES (?, ?, ?, ?, ?);
+INSERT INTO dead (failed, id, queue, raw, reason, buried) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: dead_ids
 -- Those of the ids that letters have.
-SELECT id FROM dead WHERE id IN (SELECT value FROM json_each(:ids));
+SELECT id FROM dead WHERE failed = 0 AND id IN (SELECT value FROM json_each(:ids));
+
+-- name: failed_ids
+SELECT id FROM dead WHERE failed = 1 AND id IN (SELECT value FROM json_each(:ids));
 
 -- name: expire_dead
-DELETE FROM dead WHERE buried <= :oldest
-OR number <= (SELECT number FROM dead ORDER BY number DESC LIMIT 1 OFFSET :limit);
+DELETE FROM dead WHERE failed = :failed AND (buried <= :oldest
+OR number <= (SELECT number FROM dead WHERE failed = :failed ORDER BY number DESC LIMIT 1 OFFSET :limit));
 
 -- name: dead
 SELECT id, queue, raw, reason, buried, number FROM dead
-WHERE (:after = 0 OR number < :after) AND buried > :oldest ORDER BY number DESC LIMIT :limit;
+WHERE failed = :failed AND (:after = 0 OR number < :after) AND buried > :oldest ORDER BY number DESC LIMIT :limit;
 
 -- name: read_dead
-SELECT id, queue, raw, reason, buried, number FROM dead WHERE id = :id AND buried > :oldest;
+SELECT id, queue, raw, reason, buried, number FROM dead WHERE failed = :failed AND id = :id AND buried > :oldest;
 
 -- name: drop_dead
-DELETE FROM dead WHERE id = :id;
+DELETE FROM dead WHERE failed = :failed AND id = :id;

@@ -47,11 +47,11 @@ ORDER BY ready.priority, ready.position LIMIT :limit;
 DELETE FROM ready WHERE queue = :queue AND (priority, position) <= (:priority, :position);
 
 -- name: stats
-SELECT queue, sum(ready), sum(delayed), sum(claimed), sum(dead) FROM (
-    SELECT queue, count(*) AS ready, 0 AS delayed, 0 AS claimed, 0 AS dead FROM ready GROUP BY queue
-    UNION ALL SELECT queue, 0, count(*), 0, 0 FROM delayed GROUP BY queue
-    UNION ALL SELECT queue, 0, 0, count(*), 0 FROM claim GROUP BY queue
-    UNION ALL SELECT queue, 0, 0, 0, count(*) FROM dead GROUP BY queue
+SELECT queue, sum(ready), sum(delayed), sum(claimed), sum(dead), 0, sum(failed) FROM (
+    SELECT queue, count(*) AS ready, 0 AS delayed, 0 AS claimed, 0 AS dead, 0 AS failed FROM ready GROUP BY queue
+    UNION ALL SELECT queue, 0, count(*), 0, 0, 0 FROM delayed GROUP BY queue
+    UNION ALL SELECT queue, 0, 0, count(*), 0, 0 FROM claim GROUP BY queue
+    UNION ALL SELECT queue, 0, 0, 0, count(*) - sum(failed), sum(failed) FROM dead GROUP BY queue
 ) GROUP BY queue ORDER BY queue;
 
 -- name: forget_accepted

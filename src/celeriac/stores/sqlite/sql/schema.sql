@@ -100,10 +100,12 @@ CREATE TABLE dead (
     queue TEXT NOT NULL,
     raw BLOB NOT NULL,
     reason BLOB NOT NULL,           -- all that is known, as JSON; version 1 kept plain text
-    buried INTEGER NOT NULL         -- milliseconds since 1970
+    buried INTEGER NOT NULL,        -- milliseconds since 1970
+    failed INTEGER NOT NULL DEFAULT 0   -- 1 in what is kept of a failed task
 );
-CREATE UNIQUE INDEX dead_id ON dead (id);
-CREATE INDEX dead_buried ON dead (buried);
+CREATE UNIQUE INDEX dead_id ON dead (failed, id);
+CREATE INDEX dead_buried ON dead (failed, buried);
+CREATE INDEX dead_number ON dead (failed, number);
 
 -- The ids of accepted messages, by the period of ENQUEUE_MEMORY_SECONDS in which they came.
 CREATE TABLE accepted (
