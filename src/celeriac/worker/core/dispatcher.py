@@ -117,6 +117,8 @@ class Dispatcher:
             self._hand_over(port, items)
 
     def _hand_over(self, port: Port, items: list[Held]) -> None:
+        # What a child says of a task stands behind the word that it came.
+        self.log.flush()
         for held in items:
             self.ledger.hand_out(held)
         port.hand_over(items)

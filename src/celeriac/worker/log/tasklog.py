@@ -30,6 +30,7 @@ class TaskLog:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lines: list[AboutTask] = []
+        self._due = False
         self.enabled = logger.isEnabledFor(logging.INFO)
 
     def received(self, name: str, task_id: str) -> None:
@@ -38,9 +39,14 @@ class TaskLog:
 
     def _add(self, line: AboutTask) -> None:
         """Keep a line until what is under way has been sent: nobody waits for a log."""
-        if not self._lines:
-            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self._flush_due)
         self._lines.append(line)
+
+    def _flush_due(self) -> None:
+        self._due = False
+        self.flush()
 
     def ended(self, name: str, task_id: str, seconds: float, document: bytes) -> None:
         """A task has ended with this document, or kept none; of all but success the child has spoken."""
@@ -54,10 +60,10 @@ class TaskLog:
             shown = "..."
         else:
             return
-        self._add((name, task_id, f"succeeded in {seconds:.9g}s: {shown}"))
+        self._add((name, task_id, f"succeeded in {seconds:.{6 if seconds < 1 else 3}f}s: {shown}"))
 
     def flush(self) -> None:
-        """Write what was collected."""
+        """Write what was collected: now, for what follows must stand behind it."""
         if not self._lines:
             return
         lines, self._lines = self._lines, []
