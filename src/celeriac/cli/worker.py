@@ -6,12 +6,13 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from celeriac.cli.celerys_options import celerys_options
-from celeriac.cli.global_options import note
+from celeriac.cli.global_options import QUIET, note
 from celeriac.cli.loading import app_name, load_app
 from celeriac.cli.pool_options import name_list, pool_options
 
@@ -63,6 +64,7 @@ def worker(
         _run_by(executable)
     name = _name(hostname)
     log = _log_options(name, log_format, logfile)
+    shown = not (context.meta.get(QUIET) or daemon["detach"])
     options = WorkerOptions(
         app_name(context),
         name,
@@ -74,6 +76,8 @@ def worker(
         name_list(include),
         purge,
         scale,
+        shown=shown,
+        begun=time.monotonic(),
     )
     _run(context, options, **daemon)
 

@@ -33,6 +33,9 @@ _BILLIARD_NAMES = frozenset({"WorkerLostError", "TimeLimitExceeded", "SoftTimeLi
 
 _OURS_TOO = frozenset({"celery.exceptions", "billiard.exceptions", "kombu.exceptions", exceptions.__name__})
 _NAME_LENGTH = 256
+_NOT_THEIRS = frozenset({"celeriac", "pydantic"})
+_TRACEBACK = BaseException.__dict__["__traceback__"]
+"""The slot itself: a class may have made a property of it."""
 
 
 def to_dict(error: BaseException) -> dict[str, Any]:
@@ -90,6 +93,27 @@ def place(error: BaseException) -> str:
     while at is not None and at.tb_next is not None:
         at = at.tb_next
     return f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno} in {at.tb_frame.f_code.co_name}" if at else ""
+
+
+def begin_with_theirs(error: BaseException) -> None:
+    """Let the tracebacks of an error, and of what led to it, begin with the first frame of whoever it is of.
+
+    What stands before it, our frames and those of pydantic's check of the arguments, is the same for every task. Of
+    an error that has no other frames the last one stays.
+    """
+    todo, seen = [error], set[int]()
+    while todo:
+        error = todo.pop()
+        if id(error) in seen:
+            continue
+        seen.add(id(error))
+        place = last = _TRACEBACK.__get__(error)
+        while place is not None and place.tb_frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THEIRS:
+            last, place = place, place.tb_next
+        _TRACEBACK.__set__(error, place or last)
+        todo += [each for each in (error.__cause__, error.__context__) if each is not None]
+        if isinstance(error, BaseExceptionGroup):
+            todo += error.exceptions
 
 
 def trace(error: BaseException) -> str:

@@ -28,6 +28,7 @@ from celeriac.worker.lane.frame import (
     receive_news,
 )
 from celeriac.worker.lane.lane import Lane
+from celeriac.worker.log.setup import Lines
 from celeriac.worker.options import Pool
 
 logger = logging.getLogger("celeriac.worker")
@@ -203,7 +204,7 @@ class Crew:
                 if self._control is None:
                     self._events.zygote_failed(reason, found)
                 else:
-                    logger.error("the new code cannot be imported; the old goes on:\n%s", reason)
+                    logger.error("the new code cannot be imported; the old goes on:\n%s", Lines(reason))
             case Forked(slot, pid):
                 self._watch(slot, pid)
             case Exited(pid, status, memory):

@@ -12,6 +12,7 @@ import os
 import select
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from celeriac.exceptions import ImproperlyConfigured
@@ -82,11 +83,11 @@ class Assembly:
 
 
 class Sink:
-    """Where the log goes: standard error, or a file that is opened anew when it was moved away."""
+    """Where text goes: a descriptor, standard error's, or a file that is opened anew when it was moved away."""
 
-    def __init__(self, path: str | None = None) -> None:
+    def __init__(self, path: str | None = None, descriptor: int = 2) -> None:
         self._path = path
-        self._descriptor = 2 if path is None else _open(path)
+        self._descriptor = descriptor if path is None else _open(path)
 
     def write(self, data: bytes) -> None:
         """Write all of it, however long that takes; what the system refuses is lost."""
@@ -186,11 +187,18 @@ class Log:
         self.desk = Desk(self.pen)
         """For the core."""
         self._assembly = Assembly(self.desk.take)
+        self._screen = Sink(None, 1)
+        self._shown: deque[bytes] = deque()
 
     def start(self) -> None:
         """Let the scribe begin, in this process."""
         self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
         self._thread.start()
+
+    def show(self, text: bytes) -> None:
+        """Let text that is no part of the log be written to standard output."""
+        self._shown.append(text)
+        self.pen.write(b"")
 
     def keep_pen(self) -> Pen:
         """Give up the reading end, in a process that only writes."""
@@ -218,10 +226,16 @@ class Log:
                 break
             text = self._assembly.feed(data) if data else self._assembly.give_up()
             self._sink.write(text + self.desk.take_unmarked())
+            self._write_shown()
             if len(data) < self._capacity // 4 and not self._ending:
                 # Many small records cost no more than one: the core wants the interpreter too.
                 time.sleep(_TURN_SECONDS)
         self._sink.write(self._assembly.give_up() + self.desk.take())
+        self._write_shown()
+
+    def _write_shown(self) -> None:
+        while self._shown:
+            self._screen.write(self._shown.popleft())
 
     def _read(self) -> bytes:
         """What has come; nothing when the rest of a record is overdue."""

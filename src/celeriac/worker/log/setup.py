@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from celeriac.config import TABLE
 from celeriac.log import NO_TASK, TASK, WORKER, JsonFormatter, TaskFormatter, add_task
+from celeriac.message.values import one_line
 from celeriac.worker.log.pen import LONGEST
 from celeriac.worker.log.redirect import Redirected
 from celeriac.worker.options import WorkerOptions
@@ -24,6 +25,8 @@ from celeriac.worker.options import WorkerOptions
 JSON = "json"
 """The value of `worker_log_format` that stands for no format string."""
 
+OWN = logging.getLogger("celeriac.worker")
+"""What the worker itself says."""
 REDIRECTED = logging.getLogger("celeriac.redirected")
 _OF_TASKS = (TASK, REDIRECTED)
 _MESSAGE = "%(message)s"
@@ -91,15 +94,40 @@ def _is_of_task(name: str, *, in_task: bool) -> bool:
 
 
 def about(line: AboutTask) -> str:
-    """The message of a line about a task; it stays one line whatever the id is."""
+    """The message of a line about a task; it stays one line whatever the name and the id are."""
     name, task_id, text = line
-    message = f"Task {name}[{task_id}] {text}"
-    return message if "\n" not in message else message.replace("\n", "\\n")
+    return one_line(f"Task {name}[{task_id}] {text}")
+
+
+class Lines(str):
+    """Text of several lines that a line of the worker may end with."""
+
+    __slots__ = ()
+
+
+class OneLine(logging.Filter):
+    """Keeps what others have named (tasks, ids, queues) from breaking the worker's own lines, whoever writes them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Escape the arguments that need it, and let everything through."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(_plain, record.args))
+        return True
+
+
+def _plain(argument: Any) -> Any:
+    if isinstance(argument, int | float | Lines):
+        return argument
+    text = str(argument)
+    return argument if text.isprintable() else one_line(text)
+
+
+_ONE_LINE = OneLine()
 
 
 def _record(message: str, now: float, task: AboutTask = (NO_TASK, NO_TASK, "")) -> logging.LogRecord:
     fields = {
-        "name": "celeriac.worker",
+        "name": OWN.name,
         "msg": message,
         "levelname": "INFO",
         "levelno": logging.INFO,
@@ -183,6 +211,7 @@ def set_up_core(pen: Writer, options: WorkerOptions) -> None:
     WORKER.addHandler(PenHandler(pen, _layout({name: row.default for name, row in TABLE.items()}, options)))
     WORKER.setLevel(options.log_level)
     WORKER.propagate = False
+    OWN.addFilter(_ONE_LINE)
 
 
 def use_settings(settings: Mapping[str, Any], options: WorkerOptions) -> None:
@@ -206,6 +235,7 @@ def set_up_zygote(pen: Writer, options: WorkerOptions, settings: Mapping[str, An
     elif not _has_handlers(root) and not _has_handlers(WORKER):
         WORKER.addHandler(handler)
         WORKER.propagate = False
+    OWN.addFilter(_ONE_LINE)
     _wake_loggers()
     if WORKER.level == logging.NOTSET:
         WORKER.setLevel(options.log_level)

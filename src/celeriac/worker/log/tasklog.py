@@ -72,7 +72,14 @@ class TaskLog:
             handlers[0].emit_many(lines, self._clock.now())
         else:
             for line in lines:
-                logger.info("%s", about(line), extra={"task_name": line[0], "task_id": line[1]})
+                name, task_id, _ = line
+                extra = {"task_id": values.one_line(task_id), "task_name": values.one_line(name)}
+                logger.info("%s", about(line), extra=extra)
+
+
+def shows_everything() -> bool:
+    """Whether somebody is looking for an error of ours (level DEBUG): then tracebacks show our frames, too."""
+    return logger.isEnabledFor(logging.DEBUG)
 
 
 def say_error(context: Context, throws: tuple[type[BaseException], ...], error: BaseException) -> None:
@@ -92,4 +99,10 @@ def say_error(context: Context, throws: tuple[type[BaseException], ...], error: 
 
 def say_discarded(name: str, task_id: str) -> None:
     """Log that a task was revoked, or came too late, before it began."""
-    logger.info("Discarding revoked task: %s[%s]", name, task_id, extra={"task_id": task_id, "task_name": name})
+    extra = {"task_id": values.one_line(task_id), "task_name": values.one_line(name)}
+    logger.info("Discarding revoked task: %s[%s]", name, task_id, extra=extra)
+
+
+def say_unfit(queue: str, reason: str | None) -> None:
+    """Log that a message cannot be run, and is kept as a dead letter."""
+    logger.error("a message of queue %s cannot run: %s", queue, reason)
