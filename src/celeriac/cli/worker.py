@@ -54,9 +54,11 @@ def worker(
     **daemon: Any,
 ) -> None:
     """Run tasks until told to stop (SIGTERM or Ctrl-C)."""
+    from celeriac.worker.descriptors import open_standard
     from celeriac.worker.options import WorkerOptions
     from celeriac.worker.pools import before_import
 
+    open_standard()
     level = loglevel.upper()
     if level not in _LEVELS:
         raise click.UsageError(f"no log level is called {loglevel!r}")

@@ -21,6 +21,7 @@ import msgspec
 from celeriac.config.secrets import censored_text
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError, with_code
 from celeriac.stores.open import open_named
+from celeriac.worker import descriptors
 from celeriac.worker.core.core import Core
 from celeriac.worker.core.crew import Cause, Child, Crew
 from celeriac.worker.core.dispatcher import Dispatcher
@@ -265,8 +266,8 @@ class CoreProcess:
         options, url = self._options, censored_text(store.url)
         try:
             durability = durability_text(store.durability())
-        except CeleriacError as error:
-            durability = f"unknown ({error})"
+        except CeleriacError:
+            durability = "is not known: the store does not answer"
         logger.info("worker %s serves %s on %s", options.name, ", ".join(options.queues), url)
         logger.info("a power failure of the store spares: %s", durability)
         children = some(options.children, "child", "children")
@@ -281,6 +282,7 @@ class CoreProcess:
             return
         pools = completed(self._options.given, manifest.settings)
         self._options = msgspec.structs.replace(self._options, pools=pools)
+        descriptors.ask_for(self._options.most_children)
         if self._options.most_children > self.crew.places // 2 and not self._options.alone:
             raise ImproperlyConfigured(f"{self._options.most_children} children must be asked for with --concurrency")
         self.crew.plan(pools)

@@ -225,8 +225,8 @@ class Log:
             except BlockingIOError:
                 break
             text = self._assembly.feed(data) if data else self._assembly.give_up()
-            self._sink.write(text + self.desk.take_unmarked())
             self._write_shown()
+            self._sink.write(text + self.desk.take_unmarked())
             if len(data) < self._capacity // 4 and not self._ending:
                 # Many small records cost no more than one: the core wants the interpreter too.
                 time.sleep(_TURN_SECONDS)

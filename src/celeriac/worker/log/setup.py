@@ -30,6 +30,8 @@ OWN = logging.getLogger("celeriac.worker")
 REDIRECTED = logging.getLogger("celeriac.redirected")
 _OF_TASKS = (TASK, REDIRECTED)
 _MESSAGE = "%(message)s"
+_OUTCOMES = {"succeeded": 32, "retry:": 33}
+"""Green and yellow, by the first word about a task."""
 
 
 AboutTask = tuple[str, str, str]
@@ -47,6 +49,7 @@ class Layout:
         plain = None if form == JSON else form
         self._plain = TaskFormatter(plain, colored, settings["worker_log_datefmt"])
         self._task = TaskFormatter(settings["worker_task_log_format"], colored, settings["worker_task_log_datefmt"])
+        self._colored = colored
         self._alike = form.count(_MESSAGE) == 1 and "%(task_" not in form
 
     def format(self, record: logging.LogRecord) -> bytes:
@@ -60,6 +63,8 @@ class Layout:
             text = self._task.format(record)
         else:
             text = self._plain.format(record)
+            if self._colored and record.levelno == logging.INFO:
+                text = _painted(text, record.getMessage().partition("] ")[2])
         return text.encode("utf-8", "backslashreplace") + b"\n"
 
     def format_many(self, lines: Sequence[AboutTask], now: float) -> bytes:
@@ -69,7 +74,10 @@ class Layout:
         if not self._alike:
             return b"".join(self.format(_record(about(line), now, line)) for line in lines)
         before, after = self._plain.format(_record("\0", now)).split("\0")
-        text = before + f"{after}\n{before}".join(map(about, lines)) + after + "\n"
+        if self._colored:
+            text = "".join([_painted(f"{before}{about(line)}{after}", line[2]) + "\n" for line in lines])
+        else:
+            text = before + f"{after}\n{before}".join(map(about, lines)) + after + "\n"
         return text.encode("utf-8", "backslashreplace")
 
     def _format_many_json(self, before: str, lines: Sequence[AboutTask]) -> bytes:
@@ -77,6 +85,12 @@ class Layout:
             f'{before}{_quote(about(line))}, "task_name": {_quote(line[0])}, "task_id": {_quote(line[1])}}}\n'
             for line in lines
         ).encode()
+
+
+def _painted(text: str, said: str) -> str:
+    """A line about a task that says this of it, in the colour of how it ended; errors have theirs by their level."""
+    color = _OUTCOMES.get(said.partition(" ")[0])
+    return f"\033[{color}m{text}\033[0m" if color else text
 
 
 def _is_own(logger: str) -> bool:

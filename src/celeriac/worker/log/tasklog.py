@@ -94,7 +94,7 @@ def say_error(context: Context, throws: tuple[type[BaseException], ...], error: 
     elif isinstance(error, throws):
         level, text, trace = logging.INFO, f"raised expected: {values.short_repr(error)}", False
     line = about((context.shadow or context.task or "", context.id or "", text))
-    logger.log(level, "%s", line, exc_info=error if trace else None)
+    logger.log(level, "%s", line, exc_info=error if trace and error.__traceback__ is not None else None)
 
 
 def say_discarded(name: str, task_id: str) -> None:
