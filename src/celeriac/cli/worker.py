@@ -35,6 +35,7 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "FATAL")
 @click.option("--uid", help="Run as this user, by name or number.")
 @click.option("--gid", help="Run as this group.")
 @click.option("--umask", help="What files are made without: octal if it begins with 0.")
+@click.option("--reload", is_flag=True, help="Read the code anew whenever a file of it changes: for development.")
 @click.option("--executable", help="Run by another Python.")
 @celerys_options
 @click.pass_context
@@ -51,6 +52,7 @@ def worker(
     logfile: str | None,
     log_format: str | None,
     executable: str | None,
+    reload: bool,
     **daemon: Any,
 ) -> None:
     """Run tasks until told to stop (SIGTERM or Ctrl-C)."""
@@ -67,10 +69,13 @@ def worker(
     name = _name(hostname)
     log = _log_options(name, log_format, logfile)
     shown = not (context.meta.get(QUIET) or daemon["detach"])
+    pools = before_import(given)
+    if reload and any(pool.kind == "solo" for pool in pools):
+        raise click.UsageError("--reload: a solo worker has one process, which cannot import the code a second time")
     options = WorkerOptions(
         app_name(context),
         name,
-        before_import(given),
+        pools,
         "CRITICAL" if level == "FATAL" else level,
         *log,
         given,
@@ -80,6 +85,7 @@ def worker(
         scale,
         shown=shown,
         begun=time.monotonic(),
+        reload=reload,
     )
     _run(context, options, **daemon)
 

@@ -140,7 +140,7 @@ class Launcher:
                 self._start_zygote()
         elif news.si_signo == signal.SIGCHLD:
             return self._reap()
-        elif news.si_signo == signal.SIGHUP and not self._at_terminal:
+        elif news.si_signo == signal.SIGHUP and (news.si_pid == self._core or not self._at_terminal):
             self._reload()
         elif news.si_signo in _SIZES:
             self._tell(_SIZES[signal.Signals(news.si_signo)])

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -28,13 +29,24 @@ from celeriac.worker.child.forms.greenlets import GeventMissing, patch
 from celeriac.worker.declared import specify
 from celeriac.worker.find import AppNotFound, find_app, import_modules, why_not
 from celeriac.worker.kernel import die_with_parent
-from celeriac.worker.lane.frame import Exited, Fork, Forked, ImportFailed, Manifest, Ready, decode_fork, send_news
+from celeriac.worker.lane.frame import (
+    Exited,
+    Fork,
+    Forked,
+    ImportFailed,
+    Manifest,
+    Ready,
+    Sources,
+    decode_fork,
+    send_news,
+)
 from celeriac.worker.lane.lane import Lane
 from celeriac.worker.log.pen import Pen
 from celeriac.worker.log.scribe import Log
 from celeriac.worker.log.setup import name_process, set_up_zygote
 from celeriac.worker.options import Kind, WorkerOptions
 from celeriac.worker.signals import spare_forks
+from celeriac.worker.sources import loaded_folders
 from celeriac.worker.spawn import Birth, spawn
 
 EXIT_IMPORT = 3
@@ -73,6 +85,14 @@ def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions
 
 def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Celeriac | None:
     """Import the app and tell the core what it found, or why that failed."""
+    begun = time.time()
+    if options.reload:
+        # Compiled code is known by the second of its source: too coarse for who saves twice in one.
+        sys.dont_write_bytecode = True
+
+    def sources(error: BaseException | None = None) -> Sources | None:
+        return Sources(loaded_folders(error), begun) if options.reload else None
+
     try:
         if any(pool.kind is Kind.GEVENT for pool in options.pools):
             patch()
@@ -80,12 +100,13 @@ def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Cele
         app = find_app(options.app)
         import_modules(app, options.include)
         manifest = describe(app)
+        manifest.sources = sources()
         set_up_zygote(pen, options, manifest.settings)
     except (AppNotFound, GeventMissing) as error:
-        send_news(control, ImportFailed(str(error), found=False))
+        send_news(control, ImportFailed(str(error), found=False, sources=sources()))
         return None
     except BaseException as error:
-        send_news(control, ImportFailed(why_not(error)))
+        send_news(control, ImportFailed(why_not(error), sources=sources(error)))
         return None
     send_news(control, Ready(manifest))
     return app

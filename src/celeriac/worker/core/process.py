@@ -27,11 +27,12 @@ from celeriac.worker.core.crew import Cause, Child, Crew
 from celeriac.worker.core.dispatcher import Dispatcher
 from celeriac.worker.core.health import Health, HealthServer
 from celeriac.worker.core.port import monotonic
+from celeriac.worker.core.reloading import Reloading
 from celeriac.worker.core.runtime_directory import new_socket, sweep
 from celeriac.worker.core.scaling import LOOK_SECONDS, Scaler
 from celeriac.worker.core.screen import Screen, durability_text
 from celeriac.worker.kernel import die_with_parent, give_back_what_is_large
-from celeriac.worker.lane.frame import Manifest
+from celeriac.worker.lane.frame import ImportFailed, Manifest
 from celeriac.worker.lane.lane import Lane
 from celeriac.worker.log.scribe import Log
 from celeriac.worker.log.setup import JSON, Lines, set_up_core, use_settings
@@ -88,6 +89,7 @@ class CoreProcess:
         self._patience = Patience()
         self._working: asyncio.Task[None] | None = None
         self._health = HealthServer(self.look)
+        self._reloading = Reloading(screen)
         self.crew = Crew(lanes, options.pools, self)
 
     def attach(self, launcher: socket.socket) -> None:
@@ -102,6 +104,7 @@ class CoreProcess:
                 self.crew.attach(socket.socket(fileno=descriptors[0]))
             case Word.RELOAD:
                 logger.info("told to read the code anew: a second zygote imports %s", self._options.app)
+                self._reloading.begin()
             case Word.GROW | Word.SHRINK:
                 self._resize(1 if word == Word.GROW else -1)
             case Word.WARM:
@@ -244,6 +247,7 @@ class CoreProcess:
         use_settings(manifest.settings, self._options)
         self.crew.coroutines = int(manifest.settings["worker_async_concurrency"])
         if self._core is not None:
+            self._reloading.say_new(self._core.manifest.tasks, manifest.tasks)
             self._core.renew(manifest)
         elif not self._stopped:
             try:
@@ -260,6 +264,7 @@ class CoreProcess:
                     else:
                         dispatcher.warden.keeper = self.crew
                 self._announce(store, manifest)
+        self._reloading.end(manifest.sources)
         self._ready.set()
 
     def _announce(self, store: Any, manifest: Manifest) -> None:
@@ -287,10 +292,13 @@ class CoreProcess:
             raise ImproperlyConfigured(f"{self._options.most_children} children must be asked for with --concurrency")
         self.crew.plan(pools)
 
-    def zygote_failed(self, reason: str, found: bool) -> None:
+    def zygote_failed(self, failed: ImportFailed, *, replaceable: bool) -> None:
         """The app's own error, as it is; an app that is not there is an error of the command line."""
+        reason, found = failed.reason, failed.found
         if self._core is not None:
-            logger.error("cannot import %s anew; what runs goes on:\n%s", self._options.app, Lines(reason))
+            goes_on = "the old goes on" if replaceable else "what runs goes on"
+            logger.error("the new code cannot be imported; %s:\n%s", goes_on, Lines(reason))
+            self._reloading.end(failed.sources)
             return
         self._failure = f"cannot import {self._options.app}:\n{reason}" if found else f"celeriac: {reason}"
         self._code = EXIT_FAILED if found else EXIT_USAGE
