@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from celeriac import exceptions
@@ -34,8 +34,9 @@ _BILLIARD_NAMES = frozenset({"WorkerLostError", "TimeLimitExceeded", "SoftTimeLi
 _OURS_TOO = frozenset({"celery.exceptions", "billiard.exceptions", "kombu.exceptions", exceptions.__name__})
 _NAME_LENGTH = 256
 _NOT_THEIRS = frozenset({"celeriac", "pydantic"})
-_TRACEBACK = BaseException.__dict__["__traceback__"]
-"""The slot itself: a class may have made a property of it."""
+_TRACEBACK, *_LED_TO_IT = (BaseException.__dict__[f"__{name}__"] for name in ("traceback", "cause", "context"))
+_EXCEPTIONS = BaseExceptionGroup.__dict__["exceptions"]
+"""The slots themselves: a class may have made properties of them."""
 
 
 def to_dict(error: BaseException) -> dict[str, Any]:
@@ -108,12 +109,16 @@ def begin_with_theirs(error: BaseException) -> None:
             continue
         seen.add(id(error))
         place = last = _TRACEBACK.__get__(error)
-        while place is not None and place.tb_frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THEIRS:
+        while place is not None and _room(place) in _NOT_THEIRS:
             last, place = place, place.tb_next
         _TRACEBACK.__set__(error, place or last)
-        todo += [each for each in (error.__cause__, error.__context__) if each is not None]
+        todo += [each for slot in _LED_TO_IT if (each := slot.__get__(error)) is not None]
         if isinstance(error, BaseExceptionGroup):
-            todo += error.exceptions
+            todo += _EXCEPTIONS.__get__(error)
+
+
+def _room(place: TracebackType) -> str:
+    return str(place.tb_frame.f_globals.get("__name__")).partition(".")[0]
 
 
 def trace(error: BaseException) -> str:

@@ -101,7 +101,7 @@ def test_at_an_orderly_end_every_line_is_there(scene: Scene) -> None:
     assert [line.rpartition(" ")[2] for line in lines if ": line " in line] == [str(n) for n in range(5000)]
     assert sum(line.endswith("received") for line in lines) == 501
     assert sum("succeeded in" in line for line in lines) == 501
-    assert "stopped" in lines[-2]
+    assert "stopped; 501 runs of tasks" in lines[-1]
 
 
 def test_the_default_format_names_the_task_whatever_the_logger(scene: Scene) -> None:

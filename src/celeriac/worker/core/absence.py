@@ -38,7 +38,7 @@ class Absence:
             logger.warning("%s, %s: %s; trying again until it is there", what, self._address, error)
             self._reasons.append(reason)
         elif reason not in self._reasons and len(self._reasons) < _MOST_REASONS:
-            logger.warning("the store is still away: %s", error)
+            logger.warning("the store is still away: %s", error.args[0] if error.args else error)
             self._reasons.append(reason)
         elif now >= self._due:
             logger.warning("the store is still away (%s)", span(now - self._since))
