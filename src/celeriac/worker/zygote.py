@@ -89,6 +89,7 @@ def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Cele
     if options.reload:
         # Compiled code is known by the second of its source: too coarse for who saves twice in one.
         sys.dont_write_bytecode = True
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
     def sources(error: BaseException | None = None) -> Sources | None:
         return Sources(loaded_folders(error), begun) if options.reload else None

@@ -38,7 +38,7 @@ def test_it_says_what_the_worker_is():
     words = " ".join(text.split())
     assert "shop, celery@here" in words
     assert "store redis://h a power failure spares every accepted request" in words
-    assert "queues celery, mail pool prefork x 4 queues hooks pool web: asyncio x 100 tasks a b" in words
+    assert "queues celery mail pool prefork x 4 queues hooks pool web: asyncio x 100 tasks a b" in words
 
 
 def test_many_tasks_are_counted():
@@ -46,6 +46,18 @@ def test_many_tasks_are_counted():
     assert "a.task.of.some.length.022  and 177 others" in text
     assert all(len(line) <= 100 for line in text.splitlines())
     assert len(text.splitlines()) < 20
+
+
+def test_so_are_many_queues():
+    text = greeting(Pool(queues=tuple(f"queue{number}" for number in range(2000))), tasks=["a"])
+    assert "queue22  and 1,977 others" in text
+    assert all(len(line) <= 100 for line in text.splitlines())
+
+
+def test_who_waits_hears_for_how_long_at_most():
+    shown = Shown()
+    shown.screen.wait([Running("a", "1", 2.0, True)], 50.0)
+    assert "a[1] for 2.0 s; 50 s at most." in shown.text
 
 
 def test_no_name_breaks_a_line():
@@ -89,7 +101,7 @@ def test_it_can_be_silent():
     shown.screen.ready(1.0, "WARNING")
     assert shown.text == ""
     shown = Shown()
-    shown.screen.leave_to_log()
+    shown.screen.obey({"worker_log_format": "json", "worker_log_color": None}, None)
     shown.screen.bid_farewell(1.0, 1, 0)
     assert shown.text == ""
 

@@ -35,7 +35,7 @@ from celeriac.worker.kernel import die_with_parent, give_back_what_is_large
 from celeriac.worker.lane.frame import ImportFailed, Manifest
 from celeriac.worker.lane.lane import Lane
 from celeriac.worker.log.scribe import Log
-from celeriac.worker.log.setup import JSON, Lines, set_up_core, use_settings
+from celeriac.worker.log.setup import Lines, set_up_core, use_settings
 from celeriac.worker.log.words import some
 from celeriac.worker.options import WorkerOptions
 from celeriac.worker.pools import completed
@@ -87,6 +87,8 @@ class CoreProcess:
         self._stopped = self._cut = False
         self._lame = False
         self._patience = Patience()
+        self._left: float | None = None
+        """Until when what runs may go on after a stop, on the monotonic clock."""
         self._working: asyncio.Task[None] | None = None
         self._health = HealthServer(self.look)
         self._reloading = Reloading(screen)
@@ -203,10 +205,13 @@ class CoreProcess:
         if self._stopped:
             return
         self._stopped = True
-        if self._core is not None:
+        if self._core is None:
+            self._screen.wait([])
+        else:
             running = sum([dispatcher.running() for dispatcher in self._core.dispatchers])
             logger.info("stopping: nothing new; %s in hand", some(running, "task"))
             self._core.stop()
+            self._left = None if self._patience.grace is None else monotonic() + self._patience.grace
             self._tell_what_is_waited_for(self._core)
             if self._patience.grace is not None:
                 asyncio.get_running_loop().call_later(self._patience.grace, self._cut_off)
@@ -217,12 +222,13 @@ class CoreProcess:
         if self._cut or (self._working is not None and self._working.done()):
             return
         running = core.in_hand()
-        self._screen.wait(running)
+        self._screen.wait(running, None if self._left is None else max(0.0, self._left - monotonic()))
         if running:
             asyncio.get_running_loop().call_later(_WAITING_SECONDS, self._tell_what_is_waited_for, core)
 
     def stop_cold(self) -> None:
         """End as soon as what runs is given back, or after the time that Celery's soft shutdown leaves it."""
+        self._cut = not self._patience.soft
         self.stop()
         if self._patience.soft:
             asyncio.get_running_loop().call_later(self._patience.soft, self._cut_off)
@@ -277,8 +283,7 @@ class CoreProcess:
         logger.info("a power failure of the store spares: %s", durability)
         children = some(options.children, "child", "children")
         logger.info("%s; tasks: %s", children, ", ".join(sorted(manifest.tasks)) or "none")
-        if (options.log_format or manifest.settings["worker_log_format"]) == JSON:
-            self._screen.leave_to_log()
+        self._screen.obey(manifest.settings, options.log_format)
         self._screen.greet(options, url, durability, manifest.tasks)
 
     def _plan(self, manifest: Manifest) -> None:

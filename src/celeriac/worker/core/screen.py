@@ -10,16 +10,17 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from celeriac import __version__
 from celeriac.message.values import one_line
 from celeriac.store.contract import Durability
+from celeriac.worker.log.setup import JSON
 from celeriac.worker.log.words import some, span
 from celeriac.worker.options import Kind, Pool, WorkerOptions
 
-_TASKS = 24
+_MOST = 24
 _NAMED = 3
 _SHORT = 8
 _BOLD, _DIM, _GREEN, _RED = 1, 2, 32, 31
@@ -45,9 +46,12 @@ class Screen:
         self._colored = self._terminal and not os.environ.get("NO_COLOR")
         self._encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
 
-    def leave_to_log(self) -> None:
-        """Show nothing from now on, unless it is a terminal: the log is for machines."""
-        self.on = self.on and self._terminal
+    def obey(self, settings: Mapping[str, Any], log_format: str | None) -> None:
+        """Do as the app's settings say; where the log is JSON, show nothing from now on, unless in a terminal."""
+        if (log_format or settings["worker_log_format"]) == JSON:
+            self.on = self.on and self._terminal
+        if settings["worker_log_color"] is False:
+            self._colored = False
 
     def say(self, text: str, color: int = 0) -> None:
         """Show a line."""
@@ -71,12 +75,11 @@ class Screen:
         self.say(f"  celeriac {__version__}   {options.app}, {one_line(options.name)}", _BOLD)
         self._row("store", one_line(url))
         self._row("", f"a power failure spares {durability}")
+        width = (shutil.get_terminal_size((100, 24)).columns if self._terminal else 100) - 11
         for pool in options.pools:
-            self._row("queues", one_line(", ".join(pool.queues)))
+            self._row("queues", *_lines(pool.queues, width))
             self._row("pool", _pool_text(pool))
-        self._row(
-            "tasks", *_task_lines(tasks, shutil.get_terminal_size((100, 24)).columns - 11 if self._terminal else 89)
-        )
+        self._row("tasks", *(_lines(sorted(tasks), width) or ["none: does the app import the modules with tasks?"]))
 
     def _row(self, name: str, *lines: str) -> None:
         for line in lines:
@@ -91,14 +94,15 @@ class Screen:
         self.say(f"  {begun} {self._how_to_stop} stops it: tasks in hand finish first.{more}", _GREEN)
         self.say("")
 
-    def wait(self, running: list[Running]) -> None:
-        """Say what a stop waits for."""
+    def wait(self, running: list[Running], grace: float | None = None) -> None:
+        """Say what a stop waits for, and for how many seconds at most."""
         if not running:
             self.say("  Stopping.")
             return
         named = ", ".join(map(_running_text, running[:_NAMED]))
         more = f" and {some(len(running) - _NAMED, 'other')}" if len(running) > _NAMED else ""
-        self.say(f"  Waiting for {some(len(running), 'task')}: {named}{more}. {self._again(running)}")
+        most = f"; {span(grace)} at most" if grace else ""
+        self.say(f"  Waiting for {some(len(running), 'task')}: {named}{more}{most}. {self._again(running)}")
 
     def _again(self, running: list[Running]) -> str:
         again = "Ctrl-C again" if self._terminal else "Another SIGTERM"
@@ -130,19 +134,18 @@ def _pool_text(pool: Pool) -> str:
     return f"{name}{pool.kind} x {pool.concurrency}"
 
 
-def _task_lines(tasks: Iterable[str], width: int) -> list[str]:
-    """The names of the tasks, as many on a line as fit."""
-    names = sorted(map(one_line, tasks))
-    shown = names if len(names) <= _TASKS else [*names[: _TASKS - 1], f"and {len(names) - _TASKS + 1} others"]
-    lines = [""]
+def _lines(names: Sequence[str], width: int) -> list[str]:
+    """Names, as many on a line as fit; of a great many the first."""
+    shown = list(map(one_line, names))
+    if len(names) > _MOST:
+        shown[_MOST - 1 :] = [f"and {len(names) - _MOST + 1:,} others"]
+    lines: list[str] = []
     for name in shown:
-        if not lines[-1]:
-            lines[-1] = name
-        elif len(lines[-1]) + 2 + len(name) <= width:
+        if lines and len(lines[-1]) + 2 + len(name) <= width:
             lines[-1] += f"  {name}"
         else:
             lines.append(name)
-    return lines if shown else ["none: does the app import the modules with tasks?"]
+    return lines
 
 
 def _running_text(task: Running) -> str:
