@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import sysconfig
 import threading
 import time
 import traceback
@@ -29,7 +28,7 @@ def folders_of(modules: Iterable[ModuleType | None], error: BaseException | None
     if error is not None:
         files += [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
         files += [error.filename] if isinstance(error, SyntaxError) else []
-    library = sysconfig.get_path("stdlib")
+    library = os.path.dirname(os.__file__)
     folders = {os.path.dirname(os.path.abspath(file)) for file in files if file and file.endswith(".py")}
     return sorted(
         folder

@@ -28,7 +28,7 @@ from msgspec import Struct
 from celeriac import ids
 from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.config.secrets import censored_text
-from celeriac.exceptions import LeaseLost, OperationalError
+from celeriac.exceptions import CeleriacError, LeaseLost, OperationalError
 from celeriac.message import document
 from celeriac.store import contract as c
 from celeriac.store.lease import Watch
@@ -258,7 +258,9 @@ class Core:
             self.stats.leases += 1
             self.on_lease()
             if self.options.given is not None and self.options.given.queues and self.stats.leases == 1:
-                await look_around(session, self.options.queues)
+                # What a server refuses to tell is no reason not to work.
+                with contextlib.suppress(CeleriacError):
+                    await look_around(session, self.options.queues)
         self._lease_holds_from(sent)
         self._absence.end(monotonic())
         self._pause = _RECONNECT_SECONDS[0]

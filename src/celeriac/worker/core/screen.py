@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from celeriac.worker.log.words import some, span
 from celeriac.worker.options import Kind, Pool, WorkerOptions
 
 _MOST = 24
+_COLUMNS, _INDENT = 100, 11
 _NAMED = 3
 _SHORT = 8
 _BOLD, _DIM, _GREEN, _RED = 1, 2, 32, 31
@@ -75,7 +75,7 @@ class Screen:
         self.say(f"  celeriac {__version__}   {options.app}, {one_line(options.name)}", _BOLD)
         self._row("store", one_line(url))
         self._row("", f"a power failure spares {durability}")
-        width = (shutil.get_terminal_size((100, 24)).columns if self._terminal else 100) - 11
+        width = (_columns() if self._terminal else _COLUMNS) - _INDENT
         for pool in options.pools:
             self._row("queues", *_lines(pool.queues, width))
             self._row("pool", _pool_text(pool))
@@ -118,6 +118,14 @@ class Screen:
         after = f" after {span(seconds)}" if seconds else ""
         lost = f", {some(abandoned, 'task was', 'tasks were')} cut off" if abandoned else ""
         self.say(f"  Stopped{after}: {some(runs, 'run')} of tasks{lost}.", _RED if abandoned else 0)
+
+
+def _columns() -> int:
+    """The width of the terminal; where it tells none, a usual one."""
+    try:
+        return os.get_terminal_size(1).columns or _COLUMNS
+    except OSError:
+        return _COLUMNS
 
 
 def _is_terminal(descriptor: int) -> bool:

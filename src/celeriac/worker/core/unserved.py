@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from difflib import get_close_matches
 
 from celeriac.store import contract as c
 from celeriac.store.peers import Survey
@@ -31,6 +30,8 @@ async def look_around(session: c.Session, queues: tuple[str, ...]) -> None:
 
 def warning(empty: list[str], waiting: dict[str, int]) -> str:
     """What is said of it: pure."""
+    from difflib import get_close_matches  # not in every worker's memory
+
     named = [f"{queue} ({count:,} ready)" for queue, count in list(waiting.items())[:_SHOWN]]
     if len(waiting) > _SHOWN:
         named.append(some(len(waiting) - _SHOWN, "other"))
