@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -20,6 +19,7 @@ from select import select
 from typing import NoReturn
 
 from celeriac.app import Celeriac
+from celeriac.clock import SYSTEM_CLOCK
 from celeriac.config import TABLE
 from celeriac.message import values
 from celeriac.sending.routing import Queues
@@ -85,7 +85,7 @@ def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions
 
 def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Celeriac | None:
     """Import the app and tell the core what it found, or why that failed."""
-    begun = time.time()
+    begun = SYSTEM_CLOCK.now()
     if options.reload:
         # Compiled code is known by the second of its source: too coarse for who saves twice in one.
         sys.dont_write_bytecode = True
