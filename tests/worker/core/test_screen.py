@@ -37,7 +37,7 @@ def test_it_says_what_the_worker_is():
     )
     words = " ".join(text.split())
     assert "shop, celery@here" in words
-    assert "store redis://h a power failure spares every accepted request" in words
+    assert "store redis://h a power failure spares: every accepted request" in words
     assert "queues celery mail pool prefork x 4 queues hooks pool web: asyncio x 100 tasks a b" in words
 
 

@@ -278,7 +278,7 @@ class CoreProcess:
         try:
             durability = durability_text(store.durability())
         except CeleriacError:
-            durability = "is not known: the store does not answer"
+            durability = "unknown, as the store does not answer"
         logger.info("worker %s serves %s on %s", options.name, ", ".join(options.queues), url)
         logger.info("a power failure of the store spares: %s", durability)
         children = some(options.children, "child", "children")

@@ -74,7 +74,7 @@ class Screen:
         self.say("")
         self.say(f"  celeriac {__version__}   {options.app}, {one_line(options.name)}", _BOLD)
         self._row("store", one_line(url))
-        self._row("", f"a power failure spares {durability}")
+        self._row("", f"a power failure spares: {durability}")
         width = (_columns() if self._terminal else _COLUMNS) - _INDENT
         for pool in options.pools:
             self._row("queues", *_lines(pool.queues, width))
