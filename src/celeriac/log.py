@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from celeriac.context import current
+from celeriac.message.values import one_line
 
 NO_TASK = "???"
 """What `task_id` and `task_name` are outside a task, as in Celery."""
@@ -45,13 +46,13 @@ def get_task_logger(name: str) -> logging.Logger:
 def add_task(record: logging.LogRecord) -> bool:
     """Put `task_id` and `task_name` into a record made just now in this thread or coroutine; whether in a task.
 
-    What is there already, from `extra` or an earlier handler, stays.
+    What is there already, from `extra` or an earlier handler, stays. A name that would break the line is escaped.
     """
     fields = record.__dict__
     if "task_id" not in fields or "task_name" not in fields:
         context = current.get()
-        fields.setdefault("task_id", context.id or NO_TASK)
-        fields.setdefault("task_name", context.task or NO_TASK)
+        fields.setdefault("task_id", one_line(str(context.id or NO_TASK)))
+        fields.setdefault("task_name", one_line(str(context.task or NO_TASK)))
     return bool(fields["task_id"] != NO_TASK)
 
 

@@ -131,7 +131,7 @@ def test_worker_has_the_name_it_is_given(project, option, name):
 
 def test_delayed_call_is_counted_as_such_and_comes_later(project):
     with project.worker() as worker:
-        worker.wait_for("children; tasks:")
+        worker.wait_for("; tasks:")
         warm = project.prints("call", "proj.add", "-a", "[1, 1]")
         assert project.prints("result", warm, "--timeout", "20") == "2"
         project.prints("call", "proj.add", "-a", "[1, 1]", "--countdown", "3600")
@@ -166,7 +166,7 @@ def test_worker_that_is_told_to_end_finishes_what_runs_and_exits_with_zero(proje
 
 def test_idle_worker_ends_at_once(project):
     with project.worker() as worker:
-        worker.wait_for("children; tasks:")
+        worker.wait_for("; tasks:")
         assert worker.stop() == 0
 
 

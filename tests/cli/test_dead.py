@@ -78,7 +78,7 @@ def test_a_letter_is_shown_with_its_attempts_and_arguments(project, app):
     assert [attempt["error"] for attempt in shown["attempts"]] == ["KeyError: 1", "KeyError: 2"]
     assert json.loads(shown["raw"])["headers"]["id"] == letter
     text = project.prints("dead", "show", letter)
-    for words in ("SIGSEGV", "KeyError: 2", "Traceback\n  one", "['ü'] {'y': 2}", "proj.add"):
+    for words in ("SIGSEGV", "1,024 MiB", "KeyError: 2", "Traceback\n  one", "['ü'] {'y': 2}", "proj.add"):
         assert words in text
 
 

@@ -46,7 +46,7 @@ class Stage:
         """A worker that is ready."""
         worker = self.project.worker("-n", f"{name}@here", "-c", str(slots))
         self._workers.append(worker.__enter__())
-        worker.wait_for("children; tasks:")
+        worker.wait_for("; tasks:")
         return worker
 
     def begin(self, name: str) -> tuple[str, int]:

@@ -156,7 +156,7 @@ def test_what_waits_is_dropped_first_if_that_is_asked_for(project):
         task = project.prints("call", "proj.add", "-a", "[1, 2]")
         assert project.prints("result", task, "--timeout", "20") == "3"
         assert worker.stop() == 0
-        assert "1 tasks done" in worker.said
+        assert "stopped; 1 run of tasks" in worker.said
 
 
 @pytest.mark.parametrize("start", [(), ("--pool-start-method", "spawn")])

@@ -6,6 +6,10 @@ import json
 import pickle
 import subprocess
 import sys
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
 
 import pytest
 
@@ -193,3 +197,74 @@ def test_names_that_are_none_are_left_out(fields):
     error = failure.from_dict(fields)
     assert isinstance(error, exceptions.RemoteError)
     assert error.remote_type == "Exception"
+
+
+THEIRS = {"__name__": "shop.tasks"}
+OURS = {"__name__": "celeriac.worker.child.executor"}
+PYDANTICS = {"__name__": "pydantic.validate"}
+
+
+def raised(*rooms: dict[str, str], cause: BaseException | None = None) -> ValueError:
+    """An error that went through functions of these modules, the innermost last."""
+
+    def innermost() -> None:
+        raise ValueError("mine") from cause
+
+    call: Callable[[], None] = innermost
+    for number, room in enumerate(reversed(rooms)):
+        scope: dict[str, Any] = {**room, "inner": call}
+        exec(compile(f"def frame():\n    inner() # {number}\n", room["__name__"], "exec"), scope)
+        call = scope["frame"]
+    try:
+        call()
+    except ValueError as error:
+        # What belongs to the test itself, at both ends.
+        place = error.__traceback__
+        return error.with_traceback(place and place.tb_next)
+    raise AssertionError
+
+
+def rooms_of(error: BaseException) -> list[str]:
+    return [frame.filename for frame in traceback.extract_tb(error.__traceback__)][:-1]
+
+
+@pytest.mark.parametrize(
+    ("rooms", "left"),
+    [
+        ((OURS, OURS, THEIRS, THEIRS), ["shop.tasks", "shop.tasks"]),
+        ((OURS, PYDANTICS, OURS, THEIRS), ["shop.tasks"]),
+        ((OURS, THEIRS, OURS), ["shop.tasks", "celeriac.worker.child.executor"]),
+        ((THEIRS,), ["shop.tasks"]),
+    ],
+)
+def test_tracebacks_begin_with_the_first_frame_that_is_not_ours(rooms, left: list[str]):
+    error = raised(*rooms)
+    failure.begin_with_theirs(error)
+    assert rooms_of(error) == left
+
+
+def test_what_led_to_an_error_begins_with_their_frames_too():
+    first = raised(OURS, THEIRS)
+    second = raised(OURS, THEIRS, cause=first)
+    first.__context__ = second
+    group = ExceptionGroup("both", [raised(OURS, THEIRS)])
+    group.__cause__ = second
+    failure.begin_with_theirs(group)
+    assert [rooms_of(each) for each in (first, second, group.exceptions[0])] == [["shop.tasks"]] * 3
+
+
+def test_an_error_with_no_frames_of_theirs_keeps_the_last():
+    error = raised(OURS, PYDANTICS)
+    place = error.__traceback__
+    assert place is not None
+    # Without the function of this test that raises.
+    ours = [TracebackType(None, at.tb_frame, at.tb_lasti, at.tb_lineno) for at in (place, place.tb_next) if at]
+    ours[0].tb_next = ours[1]
+    failure.begin_with_theirs(error.with_traceback(ours[0]))
+    assert [frame.filename for frame in traceback.extract_tb(error.__traceback__)] == ["pydantic.validate"]
+
+
+def test_an_error_that_was_never_raised_stays_so():
+    error = ValueError()
+    failure.begin_with_theirs(error)
+    assert error.__traceback__ is None

@@ -162,7 +162,7 @@ def test_a_key_of_ones_own(app, runs):
 
 @pytest.mark.parametrize("options", [{"cache_for": -1}, {"cache_for": "1"}, {"cache_for": 5, "ignore_result": True}])
 def test_mistakes(options):
-    with Celeriac("sharing", broker="memory://") as app:
+    with Celeriac("sharing", broker="memory://", accept_content=["json", "pickle"]) as app:
         with pytest.raises(InvalidOption, match="cache_for"):
             app.send_task("add", (1,), **options)
         with pytest.raises(InvalidOption, match="cache_key"):

@@ -9,8 +9,9 @@ import logging.config
 import os
 import signal
 import threading
+from typing import Any
 
-from celeriac import Celeriac
+from celeriac import Celeriac, Task
 from celeriac.log import get_task_logger
 from tests.worker.processes import freeze
 
@@ -83,3 +84,34 @@ def break_format() -> None:
 def print_half() -> None:
     """Print a line that does not end."""
     print("half a line", end="")
+
+
+@app.task(name="fail")
+def fail() -> None:
+    """Fail at once."""
+    raise ValueError("at once")
+
+
+@app.task(name="fail_async")
+async def fail_async() -> None:
+    """Fail at once, as a coroutine."""
+    raise ValueError("at once")
+
+
+@app.task(name="again", bind=True, max_retries=1, default_retry_delay=0)
+def again(self: Task[..., Any]) -> None:
+    """Ask for a retry at once, and succeed then."""
+    if not self.request.retries:
+        raise self.retry()
+
+
+@app.task(name="over_time", time_limit=0.2)
+def over_time() -> None:
+    """Run longer than it may."""
+    threading.Event().wait(30)
+
+
+@app.task(name="kill_child")
+def kill_child() -> None:
+    """Take the child along, three times."""
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -37,7 +37,7 @@ def longest_gap(worker: Worker) -> float:
 def test_tasks_ten_leases_long_that_hold_the_interpreter_start_once(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    worker = scene.ready_worker(2)
+    worker = scene.ready_worker(2, "-l", "DEBUG")
     results = [scene.send("hold_lock", number, 10 * LEASE) for number in range(2)]
     scene.ledger.wait_for_starts(2)
     onlooker = scene.ready_worker(1)
@@ -53,7 +53,7 @@ def test_tasks_ten_leases_long_that_hold_the_interpreter_start_once(
 
 def test_a_core_that_is_frozen_for_half_a_lease_is_not_robbed(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     """The freezes follow each other, so that a watcher that did not start anew would lose patience."""
-    worker = scene.ready_worker(2)
+    worker = scene.ready_worker(2, "-l", "DEBUG")
     results = [scene.send("hold_lock", 0, 8 * LEASE), scene.send("slow", 1, 8 * LEASE)]
     scene.ledger.wait_for_starts(2)
     onlooker = scene.ready_worker(1)
@@ -72,7 +72,7 @@ def test_a_core_that_is_frozen_for_half_a_lease_is_not_robbed(scene: Scene, caps
 
 
 def test_heartbeats_go_on_while_large_messages_pass(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    worker = scene.ready_worker(2)
+    worker = scene.ready_worker(2, "-l", "DEBUG")
     data = "x" * 2_000_000
     results = scene.send_many("large", [(number, data, len(data)) for number in range(40)])
     assert all(result == data for result in gather(results, timeout=60))

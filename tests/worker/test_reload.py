@@ -40,12 +40,12 @@ def version_after(number, fifo):
 class Changing:
     """A worker whose code is in a file that changes."""
 
-    def __init__(self, scene: Scene, children: int = 2) -> None:
+    def __init__(self, scene: Scene, children: int = 2, *options: str) -> None:
         self._file = scene.folder / "changing.py"
         self.write(SOURCE.format(version=1))
         # Two versions of one second and size would be one to the cache of compiled code.
         environment = {"PYTHONDONTWRITEBYTECODE": "1"}
-        self.worker: Worker = scene.ready_worker(children, app="changing", environment=environment)
+        self.worker: Worker = scene.ready_worker(children, *options, app="changing", environment=environment)
 
     def write(self, source: str) -> None:
         """Replace the code."""
@@ -148,3 +148,57 @@ def test_a_terminal_that_goes_away_stops_the_worker(any_scene: Scene) -> None:
     guard.dismiss()
     os.close(ours)
     assert b"stopping" in Path(log).read_bytes()
+
+
+def waits(changing: Changing, *texts: str) -> None:
+    """Return when the log says these, one after the other."""
+    wait_until(lambda: all(changing.worker.said(text) for text in texts), START_SECONDS, f"{texts} in the log")
+
+
+def test_files_that_change_are_read_anew_without_being_asked(any_scene: Scene) -> None:
+    changing = Changing(any_scene, 2, "--reload")
+    assert any_scene.send("version").get(timeout=10) == 1
+    changing.write(SOURCE.format(version=2))
+    waits(changing, "changing.py changed", "the new code is in use")
+    assert any_scene.send("version").get(timeout=10) == 2
+    changing.write("def half(:\n")
+    waits(changing, "the new code cannot be imported; the old goes on", "SyntaxError")
+    assert any_scene.send("version").get(timeout=10) == 2
+    # Only what was there when the import failed says that something is wrong with a new module.
+    (any_scene.folder / "fresh.py").write_text("VERSION = 3\n")
+    changing.write(SOURCE.replace("VERSION = {version}", "from fresh import VERSION"))
+    wait_until(lambda: any_scene.send("version").get(timeout=10) == 3, START_SECONDS, "third version")
+    (any_scene.folder / "fresh.py").write_text("VERSION = 4\n")
+    wait_until(lambda: any_scene.send("version").get(timeout=10) == 4, START_SECONDS, "fourth version")
+    assert changing.worker.stop() == 0
+
+
+def test_what_changes_while_the_code_is_being_read_is_read_too(any_scene: Scene) -> None:
+    slow = "import time\ntime.sleep(1)\n" + SOURCE
+    changing = Changing(any_scene, 1, "--reload")
+    changing.write(slow.format(version=2))
+    waits(changing, "told to read the code anew")
+    changing.write(slow.format(version=3))
+    wait_until(lambda: any_scene.send("version").get(timeout=10) == 3, START_SECONDS, "third version")
+    assert changing.worker.stop() == 0
+
+
+def test_a_process_that_dies_while_it_reads_the_code_is_told(any_scene: Scene) -> None:
+    changing = Changing(any_scene, 1)
+    changing.write("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    changing.worker.tell(signal.SIGHUP)
+    waits(changing, "the new code cannot be imported; the old goes on", "the process that imported it died")
+    assert any_scene.send("version").get(timeout=10) == 1
+    assert changing.worker.stop() == 0
+
+
+def test_a_solo_worker_is_told_that_it_cannot(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "celeriac", "-A", "any", "worker", "-P", "solo", "--reload"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "a solo worker has one process" in done.stderr

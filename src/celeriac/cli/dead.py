@@ -145,7 +145,7 @@ def show(context: click.Context, letter_id: str, as_json: bool) -> None:
         if name == "memory" and value:
             value = f"{value / (1 << 20):.1f} MiB"
         if name not in ("attempts", "when", "number") and value not in ("", 0):
-            click.echo(f"{name:12} {value}")
+            click.echo(f"{name:12} {f'{value / 2**20:,.0f} MiB' if name == 'memory' else value}")
     click.echo(f"{'when':12} {forms.time_text(letter.when)} UTC")
     click.echo(f"{'arguments':12} {_arguments(letter)}")
     for attempt in letter.attempts:

@@ -6,12 +6,13 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from celeriac.cli.celerys_options import celerys_options
-from celeriac.cli.global_options import note
+from celeriac.cli.global_options import QUIET, note
 from celeriac.cli.loading import app_name, load_app
 from celeriac.cli.pool_options import name_list, pool_options
 
@@ -34,6 +35,7 @@ _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "FATAL")
 @click.option("--uid", help="Run as this user, by name or number.")
 @click.option("--gid", help="Run as this group.")
 @click.option("--umask", help="What files are made without: octal if it begins with 0.")
+@click.option("--reload", is_flag=True, help="Read the code anew whenever a file of it changes: for development.")
 @click.option("--executable", help="Run by another Python.")
 @celerys_options
 @click.pass_context
@@ -50,12 +52,15 @@ def worker(
     logfile: str | None,
     log_format: str | None,
     executable: str | None,
+    reload: bool,
     **daemon: Any,
 ) -> None:
     """Run tasks until told to stop (SIGTERM or Ctrl-C)."""
+    from celeriac.worker.descriptors import open_standard
     from celeriac.worker.options import WorkerOptions
     from celeriac.worker.pools import before_import
 
+    open_standard()
     level = loglevel.upper()
     if level not in _LEVELS:
         raise click.UsageError(f"no log level is called {loglevel!r}")
@@ -63,10 +68,14 @@ def worker(
         _run_by(executable)
     name = _name(hostname)
     log = _log_options(name, log_format, logfile)
+    shown = not (context.meta.get(QUIET) or daemon["detach"])
+    pools = before_import(given)
+    if reload and any(pool.kind == "solo" for pool in pools):
+        raise click.UsageError("--reload: a solo worker has one process, which cannot import the code a second time")
     options = WorkerOptions(
         app_name(context),
         name,
-        before_import(given),
+        pools,
         "CRITICAL" if level == "FATAL" else level,
         *log,
         given,
@@ -74,6 +83,9 @@ def worker(
         name_list(include),
         purge,
         scale,
+        shown=shown,
+        begun=time.monotonic(),
+        reload=reload,
     )
     _run(context, options, **daemon)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from celeriac import exceptions
@@ -33,6 +33,10 @@ _BILLIARD_NAMES = frozenset({"WorkerLostError", "TimeLimitExceeded", "SoftTimeLi
 
 _OURS_TOO = frozenset({"celery.exceptions", "billiard.exceptions", "kombu.exceptions", exceptions.__name__})
 _NAME_LENGTH = 256
+_NOT_THEIRS = frozenset({"celeriac", "pydantic"})
+_TRACEBACK, *_LED_TO_IT = (BaseException.__dict__[f"__{name}__"] for name in ("traceback", "cause", "context"))
+_EXCEPTIONS = BaseExceptionGroup.__dict__["exceptions"]
+"""The slots themselves: a class may have made properties of them."""
 
 
 def to_dict(error: BaseException) -> dict[str, Any]:
@@ -90,6 +94,31 @@ def place(error: BaseException) -> str:
     while at is not None and at.tb_next is not None:
         at = at.tb_next
     return f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno} in {at.tb_frame.f_code.co_name}" if at else ""
+
+
+def begin_with_theirs(error: BaseException) -> None:
+    """Let the tracebacks of an error, and of what led to it, begin with the first frame of whoever it is of.
+
+    What stands before it, our frames and those of pydantic's check of the arguments, is the same for every task. Of
+    an error that has no other frames the last one stays.
+    """
+    todo, seen = [error], set[int]()
+    while todo:
+        error = todo.pop()
+        if id(error) in seen:
+            continue
+        seen.add(id(error))
+        place = last = _TRACEBACK.__get__(error)
+        while place is not None and _room(place) in _NOT_THEIRS:
+            last, place = place, place.tb_next
+        _TRACEBACK.__set__(error, place or last)
+        todo += [each for slot in _LED_TO_IT if (each := slot.__get__(error)) is not None]
+        if isinstance(error, BaseExceptionGroup):
+            todo += _EXCEPTIONS.__get__(error)
+
+
+def _room(place: TracebackType) -> str:
+    return str(place.tb_frame.f_globals.get("__name__")).partition(".")[0]
 
 
 def trace(error: BaseException) -> str:

@@ -118,6 +118,13 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def one_line(text: str) -> str:
+    """Text from anywhere so that it can stand in a line for people: what does not print is escaped as in Python."""
+    if text.isprintable():
+        return text
+    return "".join([c if c.isprintable() else c.encode("unicode_escape").decode() for c in text])
+
+
 def short_repr(value: Any, limit: int = 1024) -> str:
     """`repr` for people, never much longer than `limit` and never slower than the limit allows."""
     kind = type(value)

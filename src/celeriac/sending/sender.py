@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -16,7 +17,7 @@ from celeriac.clock import Clock, utc_datetime
 from celeriac.config import Settings
 from celeriac.config.zone import zone_of
 from celeriac.context import current
-from celeriac.exceptions import InvalidOption
+from celeriac.exceptions import InvalidOption, SettingWarning
 from celeriac.message import compression, limits, serializers, values
 from celeriac.message import task as wire
 from celeriac.message.document import Document
@@ -122,6 +123,8 @@ class Sender:
         self._settings = settings
         self._clock = clock
         self._reply_to = ids.new_id()
+        self._looked_at: set[str] = set()
+        """Serializers that were compared with what is read here."""
 
     @property
     def limits(self) -> limits.Limits:
@@ -204,6 +207,8 @@ class Sender:
             call.serializer = plan.serializer
         elif call.serializer in _JSON:
             call.serializer = None
+        if call.serializer is not None and call.serializer not in self._looked_at:
+            self._look_at(call.serializer)
         if call.compression is None:
             call.compression = plan.compression
         priority = call.priority
@@ -218,6 +223,14 @@ class Sender:
         message = encode(call, task_id, queue, priority, reply_to, now, ids.stamped_id(now), ids.origin())
         limits.check_message(message.raw, plan.most_bytes)
         return task_id, message
+
+    def _look_at(self, serializer: str) -> None:
+        """Warn, once, of a serializer that workers with these settings do not read."""
+        self._looked_at.add(serializer)
+        kind = serializers.find(serializer)
+        if kind.content_type not in serializers.accepted(self._settings.accept_content):
+            text = f"what is sent as {kind.name} is set aside by workers with these settings: accept_content lacks it"
+            warnings.warn(text, SettingWarning, stacklevel=6)
 
     def _route(self, call: Call, plan: Plan) -> None:
         """Settle to which queue a call goes, and what else its route says of it."""

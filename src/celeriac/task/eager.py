@@ -96,6 +96,7 @@ def _ended(task: Eager, context: Context, error: Exception, *, throw: bool) -> E
             hooks.failed(task, context, error)
         if throw:
             raise error
+    failure.begin_with_theirs(error)
     return EagerResult(str(context.id), error, state, failure.trace(error), task.name)
 
 

@@ -19,7 +19,9 @@ import sys
 import time
 from dataclasses import dataclass
 
+from celeriac.exceptions import ImproperlyConfigured, with_code
 from celeriac.stores.open import preload
+from celeriac.worker import descriptors
 from celeriac.worker.core.process import Word, run_core
 from celeriac.worker.lane.lane import Lane, allocate, new_memory
 from celeriac.worker.log.scribe import Log
@@ -33,7 +35,7 @@ _SIZES = {signal.SIGTTIN: Word.GROW, signal.SIGTTOU: Word.SHRINK}
 _SIGNALS = (signal.SIGCHLD, signal.SIGHUP, *_SIZES, *STOP_SIGNALS)
 _EARLY_SECONDS = 1.0
 _PAUSE_SECONDS = (0.2, 5.0)
-_EXIT_ABANDONED = 1
+_EXIT_FAILED, _EXIT_ABANDONED = 1, 1
 _UNSAID_CHILDREN = 64
 SPARE_CHILDREN = 8
 """Places beyond twice the number of children: those that end and those that follow are there at once."""
@@ -41,6 +43,11 @@ SPARE_CHILDREN = 8
 
 def launch(options: WorkerOptions) -> int:
     """Run a worker until it ends; its exit code. `stopping` says what each signal means."""
+    try:
+        descriptors.ask_for(options.children)
+    except ImproperlyConfigured as error:
+        print(f"celeriac: {with_code(error)}", file=sys.stderr)
+        return _EXIT_FAILED
     log = Log(options.log_file)
     preload()
     # What is there now stays, and its pages are shared: no collection is to look at it, or to free a part of it.
@@ -133,7 +140,7 @@ class Launcher:
                 self._start_zygote()
         elif news.si_signo == signal.SIGCHLD:
             return self._reap()
-        elif news.si_signo == signal.SIGHUP and not self._at_terminal:
+        elif news.si_signo == signal.SIGHUP and (news.si_pid == self._core or not self._at_terminal):
             self._reload()
         elif news.si_signo in _SIZES:
             self._tell(_SIZES[signal.Signals(news.si_signo)])

@@ -105,6 +105,12 @@ class WorkerOptions(Struct, frozen=True):
     """Whether to drop first what waits in its queues."""
     scale: Scale | None = None
     """Between which sizes the first pool is kept by its load; unset, it keeps its size."""
+    shown: bool = False
+    """Whether it shows on standard output what it is and what it waits for."""
+    begun: float = 0.0
+    """When it was started, on the monotonic clock; 0 where nobody noted it."""
+    reload: bool = False
+    """Whether it reads the code anew when a file of it has changed."""
 
     @property
     def alone(self) -> bool:

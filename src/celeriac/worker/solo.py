@@ -78,7 +78,7 @@ class Solo:
     def _run_core(self) -> None:
         try:
             with asyncio.Runner(loop_factory=LOOP_FACTORY) as runner:
-                self._code = runner.run(serve_launcher(self._from_us, self._lanes, self._options))
+                self._code = runner.run(serve_launcher(self._from_us, self._lanes, self._options, self._log))
         finally:
             if self._code:
                 # Cut off, or broken: nobody waits for a task that may never end.

@@ -20,6 +20,7 @@ from select import select
 from typing import NoReturn
 
 from celeriac.app import Celeriac
+from celeriac.clock import SYSTEM_CLOCK
 from celeriac.config import TABLE
 from celeriac.message import values
 from celeriac.sending.routing import Queues
@@ -30,13 +31,24 @@ from celeriac.worker.child.forms.greenlets import GeventMissing, patch
 from celeriac.worker.declared import specify
 from celeriac.worker.find import AppNotFound, find_app, import_modules, why_not
 from celeriac.worker.kernel import die_with_parent
-from celeriac.worker.lane.frame import Exited, Fork, Forked, ImportFailed, Manifest, Ready, decode_fork, send_news
+from celeriac.worker.lane.frame import (
+    Exited,
+    Fork,
+    Forked,
+    ImportFailed,
+    Manifest,
+    Ready,
+    Sources,
+    decode_fork,
+    send_news,
+)
 from celeriac.worker.lane.lane import Lane
 from celeriac.worker.log.pen import Pen
 from celeriac.worker.log.scribe import Log
 from celeriac.worker.log.setup import name_process, set_up_zygote
 from celeriac.worker.options import Kind, WorkerOptions
 from celeriac.worker.signals import spare_forks
+from celeriac.worker.sources import loaded_folders
 from celeriac.worker.spawn import Birth, spawn
 
 EXIT_IMPORT = 3
@@ -75,6 +87,15 @@ def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions
 
 def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Celeriac | None:
     """Import the app and tell the core what it found, or why that failed."""
+    begun = SYSTEM_CLOCK.now()
+    if options.reload:
+        # Compiled code is known by the second of its source: too coarse for who saves twice in one.
+        sys.dont_write_bytecode = True
+        os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+
+    def sources(error: BaseException | None = None) -> Sources | None:
+        return Sources(loaded_folders(error), begun) if options.reload else None
+
     try:
         if any(pool.kind is Kind.GEVENT for pool in options.pools):
             patch()
@@ -82,12 +103,13 @@ def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Cele
         app = find_app(options.app)
         import_modules(app, options.include)
         manifest = describe(app)
+        manifest.sources = sources()
         set_up_zygote(pen, options, manifest.settings)
     except (AppNotFound, GeventMissing) as error:
-        send_news(control, ImportFailed(str(error), found=False))
+        send_news(control, ImportFailed(str(error), found=False, sources=sources()))
         return None
     except BaseException as error:
-        send_news(control, ImportFailed(why_not(error)))
+        send_news(control, ImportFailed(why_not(error), sources=sources(error)))
         return None
     send_news(control, Ready(manifest))
     _load_calls(app)

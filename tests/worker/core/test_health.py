@@ -104,7 +104,7 @@ def test_a_worker_that_works_and_one_that_stops(scene: Scene, runtime: Path, por
     scene.ledger.wait_for_starts(1)
     probed.worker.tell(signal.SIGTERM)
     wait_until(lambda: probed.get("/ready")[0] == 503, 5, "word of the stop")
-    assert probed.get("/ready")[1]["reason"] == "stopping; 1 tasks in hand"
+    assert probed.get("/ready")[1]["reason"] == "stopping; 1 task in hand"
     assert probed.get("/live")[0] == 200
     assert probed.command().returncode == WELL
     done = probed.command("--ready")

@@ -8,12 +8,16 @@ import re
 import select
 import signal
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from celeriac.exceptions import SettingWarning
 from celeriac.result import gather
+from celeriac.sending.sender import Call
+from celeriac.store import contract as c
 from tests.worker.ledger import wait_until
 from tests.worker.processes import Worker
 from tests.worker.scene import Scene
@@ -101,7 +105,7 @@ def test_at_an_orderly_end_every_line_is_there(scene: Scene) -> None:
     assert [line.rpartition(" ")[2] for line in lines if ": line " in line] == [str(n) for n in range(5000)]
     assert sum(line.endswith("received") for line in lines) == 501
     assert sum("succeeded in" in line for line in lines) == 501
-    assert "stopped" in lines[-2]
+    assert "stopped; 501 runs of tasks" in lines[-1]
 
 
 def test_the_default_format_names_the_task_whatever_the_logger(scene: Scene) -> None:
@@ -231,3 +235,88 @@ def test_half_a_line_is_logged_when_its_child_ends(scene: Scene) -> None:
     assert not worker.said("half a line")
     worker.tell(signal.SIGHUP)
     wait_until(lambda: worker.said("]: half a line\n"), 20, "half a line of a child that was replaced")
+
+
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_lines_about_a_task_stand_in_the_order_of_its_life(scene: Scene, pool: str) -> None:
+    worker = scene.worker("-c", "2", "-P", pool, app=APP)
+    names = ("fail", "fail_async", "again", "say")
+    results = [scene.send(name, *([1] if name == "say" else [])) for _ in range(25) for name in names]
+    for result in results:
+        result.get(timeout=30, propagate=False)
+    assert worker.stop() == 0
+    lives: dict[str, list[str]] = {result.id: [] for result in results}
+    for line in worker.log.read_text().splitlines():
+        found = re.search(r"Task \S+\[(\S+)\] (received|succeeded|raised|retry)", line)
+        if found is not None:
+            lives[found[1]].append(found[2])
+    ends = {
+        "fail": ["received", "raised"],
+        "fail_async": ["received", "raised"],
+        "again": ["received", "retry", "received", "succeeded"],
+        "say": ["received", "succeeded"],
+    }
+    assert list(lives.values()) == [ends[name] for name in names] * 25
+
+
+def test_a_hard_time_limit_is_told_once_and_a_death_with_the_task(scene: Scene) -> None:
+    worker = start(scene)
+    late, deadly = scene.send("over_time"), scene.send("kill_child")
+    for result in (late, deadly):
+        result.get(timeout=20, propagate=False)
+    assert worker.stop() == 0
+    lines = worker.log.read_text().splitlines()
+    assert sum(f"Hard time limit (0.2s) exceeded for over_time[{late.id}]" in line for line in lines) == 1
+    assert sum(f"over_time[{late.id}] raised" in line for line in lines) == 1
+    deaths = [line for line in lines if re.search(r"child \d+ died", line)]
+    assert len(deaths) == 3
+    assert all(re.search(r"\(signal 9 \(SIGKILL\), \d+ MiB\)", line) for line in deaths)
+    assert all(line.endswith(f"it was running kill_child[{deadly.id}]") for line in deaths)
+
+
+def test_tracebacks_begin_in_the_task_and_at_debug_with_us(scene: Scene) -> None:
+    for level, ours in (("INFO", False), ("DEBUG", True)):
+        worker = start(scene, "-l", level)
+        results = [scene.send(name) for name in ("fail", "fail_async")]
+        for result in results:
+            result.get(timeout=20, propagate=False)
+            assert ("executor.py" in str(result.traceback)) is ours
+            assert "logging_tasks.py" in str(result.traceback)
+        assert worker.stop() == 0
+        lines = worker.log.read_text().splitlines()
+        firsts = [after for line, after in pairwise(lines) if line.startswith("Traceback ")]
+        assert len(firsts) == 2
+        assert all(("executor.py" in first) is ours for first in firsts)
+        assert [line for line in lines if line == "ValueError: at once"] == ["ValueError: at once"] * 2
+
+
+FORGED = "[2026-01-01 00:00:00,000: CRITICAL/MainProcess] forged"
+
+
+def test_names_and_ids_forge_no_lines(scene: Scene) -> None:
+    worker = start(scene)
+    hostile = f"id\n{FORGED} by id\x1b[31m\x00\u202e"
+    envelope = scene.app.sender.message(Call(task="say", args=(1,), task_id="innocent"))[1]
+    for name, id in (("say", hostile), (f"absent\n{FORGED} by name", "innocent")):
+        raw = envelope.raw.replace(b'"innocent"', json.dumps(id).encode()).replace(b'"say"', json.dumps(name).encode())
+        scene.app.store.run(c.Enqueue((c.Message(str(len(name)), "celery", raw),)))
+    wait_until(lambda: worker.said("succeeded in") and worker.said("parked for"), 20, "both messages")
+    scene.send("say", 2).get(timeout=20)
+    assert worker.stop() == 0
+    text = worker.log.read_text()
+    assert text.count("forged by id") == 2 + 3
+    assert text.count("forged by name") >= 1
+    assert not [line for line in text.splitlines() if line.startswith(FORGED)]
+    assert not {"\x1b", "\x00", "\u202e"} & set(text)
+
+
+def test_a_message_that_only_a_child_finds_unfit_is_told(scene: Scene) -> None:
+    worker = start(scene)
+    with pytest.warns(SettingWarning, match="what is sent as pickle is set aside"):
+        refused = scene.send("say", 1, serializer="pickle")
+    assert refused.get(timeout=20, propagate=False).__class__.__name__ == "ContentDisallowed"
+    assert scene.send("say", 2, serializer="json").get(timeout=20) == 2
+    assert worker.stop() == 0
+    (line,) = [line for line in worker.log.read_text().splitlines() if "cannot run" in line]
+    assert "ERROR" in line
+    assert "a message of queue celery cannot run: ContentDisallowed" in line

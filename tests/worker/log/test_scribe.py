@@ -171,3 +171,40 @@ def test_a_sink_that_stands_still_ends_the_end(tmp_path: Path):
     ended.join(10)
     assert not ended.is_alive()
     os.close(source)
+
+
+def test_desk_and_pens_stand_in_the_order_in_which_they_were_used(pipe):
+    source, target = pipe
+    pen = Pen(target)
+    desk = Desk(pen)
+    assembly = Assembly(desk.take)
+    for number in range(0, 300, 3):
+        assert pen.write(b"%d\n" % number)
+        assert desk.write(b"%d\n" % (number + 1))
+        assert pen.write(b"%d\n" % (number + 2))
+    # What comes while the pipe is being read stands behind what was there before.
+    first = assembly.feed(os.read(source, 1500))
+    assert desk.write(b"300\n")
+    rest = assembly.feed(read(source))
+    assert not desk.take_unmarked()
+    assert first + rest == b"".join(b"%d\n" % number for number in range(301))
+
+
+def test_what_the_desk_says_while_the_pipe_is_full_is_there(pipe):
+    source, target = pipe
+    pen = Pen(target)
+    desk = Desk(pen)
+    assembly = Assembly(desk.take)
+    assert desk.write(b"before\n")
+    while pen.write(b"x" * 100 + b"\n"):
+        pass
+    while pen.write(b"\n"):
+        pass
+    assert desk.write(b"full\n")
+    text = assembly.feed(read(source))
+    assert text.startswith(b"before\n")
+    assert b"full" not in text
+    assert desk.take_unmarked() == b"full\n"
+    assert desk.write(b"after\n")
+    assert assembly.feed(read(source)) == b"after\n"
+    assert not desk.take_unmarked()

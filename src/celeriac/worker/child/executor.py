@@ -175,6 +175,7 @@ class Executor:
             tasklog.say_discarded(headers.task, headers.id)
             return DOCUMENT, document.write_revoked(headers.id, error.args[0], now)
         outcome = refusal(raw, queue, error, self._clock.now())
+        tasklog.say_unfit(queue, outcome.dead.reason if outcome.dead else None)
         return report(outcome.task, outcome.result, dead=outcome.dead)
 
     def _park(self, raw: bytes, queue: str, error: PartOfChord) -> Judged:

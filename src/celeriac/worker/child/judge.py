@@ -109,6 +109,8 @@ class Judge:
             return self._revoked(attempt, error)
         if attempt.task.retry_policy.applies_to(error) and not isinstance(error, TimeLimitExceeded):
             error = self._asked_again(attempt, error)
+        if not tasklog.shows_everything():
+            failure.begin_with_theirs(error)
         if isinstance(error, Retry) and isinstance(error.sig, Call):
             try:
                 judged = self._again(attempt, error, error.sig)

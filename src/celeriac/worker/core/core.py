@@ -28,11 +28,13 @@ from msgspec import Struct
 
 from celeriac import ids
 from celeriac.clock import SYSTEM_CLOCK, Clock
-from celeriac.exceptions import LeaseLost, NotPermitted, OperationalError, Refused
+from celeriac.config.secrets import censored_text
+from celeriac.exceptions import CeleriacError, LeaseLost, NotPermitted, OperationalError, Refused
 from celeriac.message import document
 from celeriac.store import contract as c
 from celeriac.store.lease import Watch
 from celeriac.worker.core import reaping
+from celeriac.worker.core.absence import Absence
 from celeriac.worker.core.dispatcher import Dispatcher
 from celeriac.worker.core.distribute import Shares
 from celeriac.worker.core.health import Health, judge
@@ -42,9 +44,12 @@ from celeriac.worker.core.progress import Lookout, Stalled
 from celeriac.worker.core.purging import purge
 from celeriac.worker.core.reception import Reception
 from celeriac.worker.core.refusals import Refusals
+from celeriac.worker.core.screen import Running
 from celeriac.worker.core.tally import Tasks
+from celeriac.worker.core.unserved import look_around
 from celeriac.worker.lane.frame import Manifest
 from celeriac.worker.lane.outcome import formatted
+from celeriac.worker.log.words import some
 from celeriac.worker.options import WorkerOptions
 
 logger = logging.getLogger("celeriac.worker")
@@ -108,7 +113,7 @@ class Core:
         self._due = asyncio.Event()
         self._due_timer: asyncio.TimerHandle | None = None
         self._pause = _RECONNECT_SECONDS[0]
-        self._away_since = 0.0
+        self._absence = Absence(censored_text(store.url))
         self._told_to_stop = asyncio.Event()
         self._stop_waiting: asyncio.Future[None] | None = None
         self._neighbours = reaping.Neighbours(asyncio.get_running_loop(), self._beat_now.set)
@@ -143,6 +148,11 @@ class Core:
         lease = heard and self._opened and self.dispatchers[0].lease_valid(now)
         return judge(health, lease=lease, stalls_in_a_row=self._lookout.in_a_row)
 
+    def in_hand(self) -> list[Running]:
+        """What children have begun, the longest first."""
+        found = [task for dispatcher in self.dispatchers for task in dispatcher.in_hand(monotonic())]
+        return sorted(found, key=lambda task: -(task.seconds or 0.0))
+
     def renew(self, manifest: Manifest) -> None:
         """The app was imported anew."""
         self.manifest = self._reception.manifest = manifest
@@ -175,12 +185,10 @@ class Core:
                 if not self.stats.leases and (isinstance(error, NotPermitted) or not self._waits_at_start):
                     raise
                 self._interrupted()
-                self._away_since = self._away_since or monotonic()
+                self._absence.note(error, monotonic(), before=bool(self.stats.leases))
                 if self._may_give_up():
                     self._give_up()
                     return
-                what = "lost the store" if self.stats.leases else "the store is not there yet"
-                logger.warning("%s: %s; trying again in %.2g s", what, error, self._pause)
                 if await self._told_to_stop_within(self._pause) and self._may_give_up():
                     self._give_up()
                     return
@@ -213,7 +221,10 @@ class Core:
     def _give_up(self) -> None:
         lost = sum([len(each.ledger.ended) + len(each.ledger.refused) for each in self.dispatchers])
         self.stats.abandoned += lost
-        logger.error("stopped without the store; %d outcomes are lost to it", lost)
+        if lost:
+            logger.error("stopped without the store; it is not told how %s ended", some(lost, "task"))
+        else:
+            logger.info("stopped without the store; it misses nothing")
 
     async def _told_to_stop_within(self, seconds: float) -> bool:
         """Whether a stop is asked for, now or before so many seconds are over; one known of before does not count."""
@@ -227,7 +238,7 @@ class Core:
 
     async def _work(self) -> None:
         """One session, from connecting to its end."""
-        if self._away_since:
+        if self._absence:
             # What the last session held, many megabytes perhaps, hangs in its errors' tracebacks.
             gc.collect()
         session = self._session = await self.store.connect(self._lease, self._number)
@@ -265,10 +276,12 @@ class Core:
             self._opened = True
             self.stats.leases += 1
             self.on_lease()
+            if self.options.given is not None and self.options.given.queues and self.stats.leases == 1:
+                # What a server refuses to tell is no reason not to work.
+                with contextlib.suppress(CeleriacError):
+                    await look_around(session, self.options.queues)
         self._lease_holds_from(sent)
-        if self._away_since:
-            logger.warning("the store is back after %.1f s", monotonic() - self._away_since)
-            self._away_since = 0.0
+        self._absence.end(monotonic())
         self._pause = _RECONNECT_SECONDS[0]
         self._claim_anew()
 
@@ -291,7 +304,10 @@ class Core:
         for dispatcher in self.dispatchers:
             dispatcher.take_everything_back()
             count += dispatcher.ledger.lease_lost()
-        logger.error("the lease was lost: %d claims belong to others now", count)
+        if count:
+            logger.error("the lease was lost: %s now for others", some(count, "claim is", "claims are"))
+        else:
+            logger.info("the lease was lost, with nothing in hand")
         self._lease = self._new_lease()
         self._opened = False
         self._number = 1
@@ -484,7 +500,7 @@ class Core:
         self._news.set()
         if not reaped.claims:
             return
-        logger.warning("worker %s is dead: %d claims taken over", peer.worker, len(reaped.claims))
+        logger.warning("worker %s is dead: %s taken over", peer.worker, some(len(reaped.claims), "claim"))
         self.stats.reaped += len(reaped.claims)
         self._reception.inherit(reaped.claims)
         self._news.set()

@@ -124,8 +124,8 @@ class CrewEvents(Protocol):
     def zygote_ready(self, manifest: Manifest) -> None:
         """The app is imported."""
 
-    def zygote_failed(self, reason: str, found: bool) -> None:
-        """The app cannot be imported, or is not there."""
+    def zygote_failed(self, failed: ImportFailed, *, replaceable: bool) -> None:
+        """The app cannot be imported, or is not there; `replaceable`: a zygote that could lives."""
 
 
 class Crew:
@@ -145,6 +145,8 @@ class Crew:
         self._events = events
         self._loop = asyncio.get_running_loop()
         self._control: socket.socket | None = None
+        self._importing: set[socket.socket] = set()
+        """Zygotes of which nothing was heard yet."""
         self._wanted = self._over = False
         self._early = [0] * len(pools)
 
@@ -162,6 +164,7 @@ class Crew:
     def attach(self, control: socket.socket) -> None:
         """Use this zygote as soon as it is ready."""
         control.setblocking(False)
+        self._importing.add(control)
         self._loop.add_reader(control.fileno(), self._hear, control)
 
     def _hear(self, control: socket.socket) -> None:
@@ -175,6 +178,10 @@ class Crew:
             self._act(news, control)
             return
         self._drop(control)
+        if control in self._importing:
+            self._importing.discard(control)
+            if self._control is not None:
+                self._events.zygote_failed(ImportFailed("the process that imported it died"), replaceable=True)
         if self._control is control:
             self._control = None
             if self._wanted:
@@ -198,12 +205,11 @@ class Crew:
     def _act(self, news: FromZygote, control: socket.socket) -> None:
         match news:
             case Ready(manifest):
+                self._importing.discard(control)
                 self._take_over(control, manifest)
-            case ImportFailed(reason, found):
-                if self._control is None:
-                    self._events.zygote_failed(reason, found)
-                else:
-                    logger.error("the new code cannot be imported; the old goes on:\n%s", reason)
+            case ImportFailed():
+                self._importing.discard(control)
+                self._events.zygote_failed(news, replaceable=self._control is not None)
             case Forked(slot, pid):
                 self._watch(slot, pid)
             case Exited(pid, status, memory):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
@@ -20,6 +20,7 @@ from celeriac.worker.core.crew import Cause, Child
 from celeriac.worker.core.ledger import Held, Ledger
 from celeriac.worker.core.pace import Pace
 from celeriac.worker.core.port import Port, monotonic
+from celeriac.worker.core.screen import Running
 from celeriac.worker.core.tally import Tasks
 from celeriac.worker.core.warden import Warden
 from celeriac.worker.lane.outcome import DOCUMENT, decode_report
@@ -320,6 +321,15 @@ class Dispatcher:
     def running(self) -> int:
         """How many tasks are in children's hands."""
         return sum([len(port.out) for port in self._ports()])
+
+    def in_hand(self, now: float) -> Iterator[Running]:
+        """What children have begun, as people want to know it."""
+        for port in self._ports():
+            # A lane tells of one task since when it runs.
+            seconds = now - port.lane.since if port.width == 1 and port.lane.since else None
+            for number, held in port.out.items():
+                if port.has_begun(number):
+                    yield Running(held.name, held.task_id, seconds, again=not held.once)
 
     def busy_children(self) -> int:
         """How many children could take no further plain task, or no further coroutine, without waiting."""

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from celeriac.exceptions import ImproperlyConfigured
+from celeriac.worker.log.words import some
 
 _SECONDS = 2.0
 _HEAD_BYTES = 4096
@@ -54,7 +55,7 @@ def judge(health: Health, *, lease: bool, stalls_in_a_row: int) -> Health:
     if not health.live:
         health.reason = "messages wait, nothing comes, and new sessions did not help"
     elif health.stopping:
-        health.reason = f"stopping; {health.running} tasks in hand"
+        health.reason = f"stopping; {some(health.running, 'task')} in hand"
     elif not lease:
         since = "" if health.answered is None else f" for {health.answered:.1f} s"
         health.reason = f"the store has not answered{since}"

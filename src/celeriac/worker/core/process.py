@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import Any, NoReturn
 
 import msgspec
@@ -20,18 +21,22 @@ import msgspec
 from celeriac.config.secrets import censored_text
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError, with_code
 from celeriac.stores.open import open_named
+from celeriac.worker import descriptors
 from celeriac.worker.core.core import Core
 from celeriac.worker.core.crew import Cause, Child, Crew
 from celeriac.worker.core.dispatcher import Dispatcher
 from celeriac.worker.core.health import Health, HealthServer
 from celeriac.worker.core.port import monotonic
+from celeriac.worker.core.reloading import Reloading
 from celeriac.worker.core.runtime_directory import new_socket, sweep
 from celeriac.worker.core.scaling import LOOK_SECONDS, Scaler
+from celeriac.worker.core.screen import Screen, durability_text
 from celeriac.worker.kernel import die_with_parent, give_back_what_is_large
-from celeriac.worker.lane.frame import Manifest
+from celeriac.worker.lane.frame import ImportFailed, Manifest
 from celeriac.worker.lane.lane import Lane
 from celeriac.worker.log.scribe import Log
-from celeriac.worker.log.setup import set_up_core, use_settings
+from celeriac.worker.log.setup import Lines, set_up_core, use_settings
+from celeriac.worker.log.words import some
 from celeriac.worker.options import WorkerOptions
 from celeriac.worker.pools import completed
 from celeriac.worker.stopping import Patience
@@ -49,6 +54,8 @@ logger = logging.getLogger("celeriac.worker")
 
 EXIT_FAILED, EXIT_USAGE, EXIT_ABANDONED, EXIT_UNAVAILABLE = 1, 2, 1, 69
 
+_WAITING_SECONDS = 10.0
+"""How often somebody who waits for a worker's end hears what it waits for."""
 _COLD_SECONDS = 2.0
 """How long a cold stop waits for a store that does not answer; others then take over by the lease."""
 
@@ -69,18 +76,22 @@ class Word(bytes, Enum):
 class CoreProcess:
     """Brings crew and core together; what the crew notices before there is a core waits here."""
 
-    def __init__(self, options: WorkerOptions, lanes: list[Lane]) -> None:
+    def __init__(self, options: WorkerOptions, lanes: list[Lane], screen: Screen) -> None:
         self._options = options
+        self._screen = screen
         self._lanes = lanes
         self._core: Core | None = None
         self._ready = asyncio.Event()
         self._failure = ""
         self._code = 0
-        self._stopped = False
+        self._stopped = self._cut = False
         self._lame = False
         self._patience = Patience()
+        self._left: float | None = None
+        """Until when what runs may go on after a stop, on the monotonic clock."""
         self._working: asyncio.Task[None] | None = None
         self._health = HealthServer(self.look)
+        self._reloading = Reloading(screen)
         self.crew = Crew(lanes, options.pools, self)
 
     def attach(self, launcher: socket.socket) -> None:
@@ -95,6 +106,7 @@ class CoreProcess:
                 self.crew.attach(socket.socket(fileno=descriptors[0]))
             case Word.RELOAD:
                 logger.info("told to read the code anew: a second zygote imports %s", self._options.app)
+                self._reloading.begin()
             case Word.GROW | Word.SHRINK:
                 self._resize(1 if word == Word.GROW else -1)
             case Word.WARM:
@@ -152,6 +164,7 @@ class CoreProcess:
         bind = core.manifest.settings.get("worker_health_bind")
         if bind:
             await self._health.listen(bind)
+        core.on_lease = partial(self._ready_for_work, core)
         self._working = asyncio.ensure_future(core.run())
         if self._options.scale is not None:
             self._rescale(core.dispatchers[0], Scaler(self._options.scale, monotonic()))
@@ -164,11 +177,21 @@ class CoreProcess:
         self.crew.stop()
         core.store.close()
         stats, done = core.stats, sum([dispatcher.stats.done for dispatcher in core.dispatchers])
-        logger.info("worker %s stopped; %d tasks done", self._options.name, done)
-        logger.info("at most %.3f s between heartbeats", stats.longest_beat_gap)
+        logger.info("worker %s stopped; %s of tasks", self._options.name, some(done, "run"))
+        logger.debug("at most %.3f s between heartbeats", stats.longest_beat_gap)
         if stats.abandoned:
-            logger.warning("%d tasks were cut off", stats.abandoned)
+            logger.warning("%s cut off", some(stats.abandoned, "task was", "tasks were"))
+        self._screen.bid_farewell(self._age(), done, stats.abandoned)
         return EXIT_ABANDONED if stats.abandoned or self._lame else 0
+
+    def _ready_for_work(self, core: Core) -> None:
+        """There is a lease; only of the first one somebody waits to hear."""
+        if core.stats.leases == 1 and not self._stopped:
+            self._screen.ready(self._age(), self._options.log_level)
+
+    def _age(self) -> float:
+        """For how many seconds this worker has been there; 0 where nobody noted its beginning."""
+        return monotonic() - self._options.begun if self._options.begun else 0.0
 
     def _rescale(self, dispatcher: Dispatcher, scaler: Scaler) -> None:
         """Let the first pool follow its load, for as long as the worker takes work."""
@@ -182,16 +205,30 @@ class CoreProcess:
         if self._stopped:
             return
         self._stopped = True
-        if self._core is not None:
+        if self._core is None:
+            self._screen.wait([])
+        else:
             running = sum([dispatcher.running() for dispatcher in self._core.dispatchers])
-            logger.info("stopping: nothing new; %d tasks in hand", running)
+            logger.info("stopping: nothing new; %s in hand", some(running, "task"))
             self._core.stop()
+            self._left = None if self._patience.grace is None else monotonic() + self._patience.grace
+            self._tell_what_is_waited_for(self._core)
             if self._patience.grace is not None:
                 asyncio.get_running_loop().call_later(self._patience.grace, self._cut_off)
         self._ready.set()
 
+    def _tell_what_is_waited_for(self, core: Core) -> None:
+        """Now and then, for as long as somebody waits."""
+        if self._cut or (self._working is not None and self._working.done()):
+            return
+        running = core.in_hand()
+        self._screen.wait(running, None if self._left is None else max(0.0, self._left - monotonic()))
+        if running:
+            asyncio.get_running_loop().call_later(_WAITING_SECONDS, self._tell_what_is_waited_for, core)
+
     def stop_cold(self) -> None:
         """End as soon as what runs is given back, or after the time that Celery's soft shutdown leaves it."""
+        self._cut = not self._patience.soft
         self.stop()
         if self._patience.soft:
             asyncio.get_running_loop().call_later(self._patience.soft, self._cut_off)
@@ -206,6 +243,7 @@ class CoreProcess:
         self._cut_off()
 
     def _cut_off(self) -> None:
+        self._cut = True
         if self._core is not None and self._working is not None:
             self._core.abandon()
             asyncio.get_running_loop().call_later(_COLD_SECONDS, self._working.cancel)
@@ -215,6 +253,7 @@ class CoreProcess:
         use_settings(manifest.settings, self._options)
         self.crew.coroutines = int(manifest.settings["worker_async_concurrency"])
         if self._core is not None:
+            self._reloading.say_new(self._core.manifest.tasks, manifest.tasks)
             self._core.renew(manifest)
         elif not self._stopped:
             try:
@@ -230,8 +269,25 @@ class CoreProcess:
                         dispatcher.warden.on_stuck = self._stuck
                     else:
                         dispatcher.warden.keeper = self.crew
-                _announce(self._options, store, manifest)
+                self._announce(store, manifest)
+        self._reloading.end(manifest.sources)
         self._ready.set()
+
+    def _announce(self, store: Any, manifest: Manifest) -> None:
+        options, url = self._options, censored_text(store.url)
+        risks: tuple[str, ...] = ()
+        try:
+            durability, risks = durability_text(store.durability()), store.risks()
+        except CeleriacError:
+            durability = "unknown, as the store does not answer"
+        logger.info("worker %s serves %s on %s", options.name, ", ".join(options.queues), url)
+        logger.info("a power failure of the store spares: %s", durability)
+        for risk in risks:
+            logger.warning("%s", risk)
+        children = some(options.children, "child", "children")
+        logger.info("%s; tasks: %s", children, ", ".join(sorted(manifest.tasks)) or "none")
+        self._screen.obey(manifest.settings, options.log_format)
+        self._screen.greet(options, url, durability, manifest.tasks)
 
     def _plan(self, manifest: Manifest) -> None:
         """Settle what the command line has left open of the pools."""
@@ -239,14 +295,18 @@ class CoreProcess:
             return
         pools = completed(self._options.given, manifest.settings)
         self._options = msgspec.structs.replace(self._options, pools=pools)
+        descriptors.ask_for(self._options.most_children)
         if self._options.most_children > self.crew.places // 2 and not self._options.alone:
             raise ImproperlyConfigured(f"{self._options.most_children} children must be asked for with --concurrency")
         self.crew.plan(pools)
 
-    def zygote_failed(self, reason: str, found: bool) -> None:
+    def zygote_failed(self, failed: ImportFailed, *, replaceable: bool) -> None:
         """The app's own error, as it is; an app that is not there is an error of the command line."""
+        reason, found = failed.reason, failed.found
         if self._core is not None:
-            logger.error("cannot import %s anew; what runs goes on:\n%s", self._options.app, reason)
+            goes_on = "the old goes on" if replaceable else "what runs goes on"
+            logger.error("the new code cannot be imported; %s:\n%s", goes_on, Lines(reason))
+            self._reloading.end(failed.sources)
             return
         self._failure = f"cannot import {self._options.app}:\n{reason}" if found else f"celeriac: {reason}"
         self._code = EXIT_FAILED if found else EXIT_USAGE
@@ -276,19 +336,6 @@ def _open(manifest: Manifest) -> Any:
     return store
 
 
-def _announce(options: WorkerOptions, store: Any, manifest: Manifest) -> None:
-    risks: tuple[str, ...] = ()
-    try:
-        durability, risks = store.durability(), store.risks()
-    except CeleriacError as error:
-        durability = f"unknown ({error})"
-    logger.info("worker %s serves %s on %s", options.name, ", ".join(options.queues), censored_text(store.url))
-    logger.info("a power failure of the store spares: %s", durability)
-    for risk in risks:
-        logger.warning("%s", risk)
-    logger.info("%d children; tasks: %s", options.children, ", ".join(sorted(manifest.tasks)) or "none")
-
-
 def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log, parent: int) -> NoReturn:
     """The life of the core's process, in a process forked for it."""
     die_with_parent(parent)
@@ -300,7 +347,7 @@ def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions,
     code = 70
     try:
         with asyncio.Runner(loop_factory=LOOP_FACTORY) as runner:
-            code = runner.run(serve_launcher(launcher, lanes, options))
+            code = runner.run(serve_launcher(launcher, lanes, options, log))
     except BaseException:
         logger.critical("worker %s ends on an error of its own", options.name, exc_info=True)
     finally:
@@ -309,8 +356,8 @@ def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions,
         os._exit(code)
 
 
-async def serve_launcher(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions) -> int:
+async def serve_launcher(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log) -> int:
     """Be the core of a worker until it ends; its exit code."""
-    process = CoreProcess(options, lanes)
+    process = CoreProcess(options, lanes, Screen(log.show, on=options.shown))
     process.attach(launcher)
     return await process.run()

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from celeriac.store import contract as c
+from celeriac.worker.log.words import some
 
 logger = logging.getLogger("celeriac.worker")
 
@@ -19,4 +20,4 @@ async def purge(session: c.Session, queues: Iterable[str]) -> None:
         left = row.ready
         while left > 0 and (count := await session.call(c.Purge(row.queue, min(left, _PIECE)))):
             left, dropped = left - count, dropped + count
-    logger.warning("purged %d messages", dropped)
+    logger.warning("purged %s", some(dropped, "message"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable
 
@@ -16,8 +15,7 @@ from celeriac.worker.core.ledger import Held
 from celeriac.worker.core.port import monotonic
 from celeriac.worker.core.revoked import Register
 from celeriac.worker.lane.frame import Manifest
-
-logger = logging.getLogger("celeriac.worker")
+from celeriac.worker.log import tasklog
 
 
 class Reception:
@@ -65,7 +63,7 @@ class Reception:
         if isinstance(item, c.Deferral):
             dispatcher.ledger.deferrals.append(item)
         else:
-            logger.error("a message of queue %s cannot run: %s", claim.queue, item.dead and item.dead.reason)
+            tasklog.say_unfit(claim.queue, item.dead.reason if item.dead else None)
             dispatcher.ledger.ended.append(item)
         self._news()
 

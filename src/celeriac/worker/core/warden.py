@@ -191,7 +191,8 @@ class Warden:
                 held = port.out[number]
                 cancelled = port.cancelled.get(number)
                 failure = None if cancelled else fate.timed_out(held)
-                if failure is not None:
+                # While its child is being killed, its time goes on being over.
+                if failure is not None and child.condemned is None:
                     logger.error("Hard time limit (%ss) exceeded for %s[%s]", failure.reason, held.name, held.task_id)
                 self._end_running(child, port, number, failure)
         kept_until = self._doomed.get(child)
@@ -285,8 +286,9 @@ class Warden:
         doomed = self._doomed.pop(child, None) is not None
         condemned = child.condemned
         if condemned is None and not doomed:
-            running = [held.task_id for held in begun]
-            logger.error("child %d died (%s); it was running %s", child.pid, cause.text, running or "nothing")
+            running = ", ".join([f"{held.name}[{held.task_id}]" for held in begun])
+            grown = f", {cause.memory >> 20} MiB" if cause.memory else ""
+            logger.error("child %d died (%s%s); it was running %s", child.pid, cause.text, grown, running or "nothing")
         for held in begun:
             if held.failure is not None:
                 self._end_plainly(held)

@@ -92,6 +92,13 @@ UNKNOWN_TASK = TaskSpec()
 """Nothing is known of it: it runs as tasks do by default."""
 
 
+class Sources(Struct, array_like=True):
+    """The folders of an app's own modules, and when their import began, in seconds since 1970."""
+
+    folders: list[str]
+    since: float
+
+
 class Manifest(Struct):
     """Zygote to core, after the import of the app: all that the core ever learns of user code."""
 
@@ -99,6 +106,8 @@ class Manifest(Struct):
     settings: dict[str, Any]
     tasks: dict[str, TaskSpec]
     zygote: int = 0
+    sources: Sources | None = None
+    """Where its code is, for workers that are to notice when it changes."""
 
 
 class ImportFailed(Struct, tag=True):
@@ -106,6 +115,7 @@ class ImportFailed(Struct, tag=True):
 
     reason: str
     found: bool = True
+    sources: Sources | None = None
 
 
 class Ready(Struct, tag=True):

@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 from celeriac.context import Context, current
+from celeriac.message.values import one_line
 
 
 class _Unfinished(threading.local):
@@ -59,7 +60,9 @@ class Redirected(io.TextIOBase):
         line = line.rstrip("\r")
         if not line.strip():
             return
-        task: dict[str, Any] = {} if context.id is None else {"task_id": context.id, "task_name": context.task}
+        task: dict[str, Any] = {}
+        if context.id is not None:
+            task = {"task_id": one_line(str(context.id)), "task_name": one_line(str(context.task))}
         self._unfinished.logging = True
         try:
             self._logger.log(self._level, "%s", line, extra=task)

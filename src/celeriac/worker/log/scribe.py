@@ -12,9 +12,11 @@ import os
 import select
 import threading
 import time
+from collections import deque
+from collections.abc import Callable
 
 from celeriac.exceptions import ImproperlyConfigured
-from celeriac.worker.log.pen import FIRST, LAST, PIECE, Pen
+from celeriac.worker.log.pen import DESK, FIRST, LAST, NUMBER, PIECE, Pen
 
 CAPACITY = 1 << 20
 """Bytes that wait in the pipe; what comes when it is full is lost. An unprivileged process may have so much
@@ -26,9 +28,13 @@ _UNFINISHED_SECONDS = 1.0
 
 
 class Assembly:
-    """Pieces in, whole records out, in the order in which they were complete."""
+    """Pieces in, whole records out, in the order in which they were complete.
 
-    def __init__(self) -> None:
+    `desk` gives the core's texts up to a number, wherever the pipe says that they were said there.
+    """
+
+    def __init__(self, desk: Callable[[int], bytes] = lambda number: b"") -> None:
+        self._desk = desk
         self._open: dict[int, list[bytes]] = {}
         self._tail = b""
 
@@ -47,7 +53,10 @@ class Assembly:
             begin, end = at + PIECE.size, at + PIECE.size + length
             if end > size:
                 break
-            self._add(process, data[begin:end], marks, done)
+            if marks == DESK:
+                done.append(self._desk(*NUMBER.unpack(data[begin:end])))
+            else:
+                self._add(process, data[begin:end], marks, done)
             at = end
         self._tail = data[at:]
         return b"".join(done)
@@ -74,11 +83,11 @@ class Assembly:
 
 
 class Sink:
-    """Where the log goes: standard error, or a file that is opened anew when it was moved away."""
+    """Where text goes: a descriptor, standard error's, or a file that is opened anew when it was moved away."""
 
-    def __init__(self, path: str | None = None) -> None:
+    def __init__(self, path: str | None = None, descriptor: int = 2) -> None:
         self._path = path
-        self._descriptor = 2 if path is None else _open(path)
+        self._descriptor = descriptor if path is None else _open(path)
 
     def write(self, data: bytes) -> None:
         """Write all of it, however long that takes; what the system refuses is lost."""
@@ -112,13 +121,18 @@ def _open(path: str) -> int:
 
 
 class Desk:
-    """The pen of the scribe's own process: no pipe lies between, and what waits is text in memory."""
+    """The pen of the scribe's own process: what is said waits as text in memory, and only its place is in the pipe.
+
+    So what the core says of a task and what its child says stand in the log in the order in which they were said.
+    """
 
     def __init__(self, pen: Pen) -> None:
         self._pen = pen
         self._lock = threading.Lock()
         self._texts: list[bytes] = []
-        self._size = 0
+        self._size = self._taken = 0
+        self._unmarked = False
+        """Whether there was no room for the place of the last text."""
 
     def write(self, record: bytes) -> bool:
         """Leave a record there; False when too much is there already."""
@@ -127,20 +141,27 @@ class Desk:
                 return False
             self._texts.append(record)
             self._size += len(record)
-            alone = len(self._texts) == 1
-        if alone:
-            self._pen.write(b"")
+            self._unmarked = not self._pen.mark(self._taken + len(self._texts))
         return True
 
     def write_lines(self, text: bytes) -> int:
         """Leave lines there; how many there was no room for: none or all."""
         return 0 if self.write(text) else text.count(b"\n")
 
-    def take(self) -> bytes:
-        """All that is there."""
+    def take(self, number: int | None = None) -> bytes:
+        """What was said up to the text of this number, or all that is there."""
         with self._lock:
-            texts, self._texts, self._size = self._texts, [], 0
-        return b"".join(texts)
+            count = len(self._texts) if number is None else max(0, number - self._taken)
+            texts = self._texts[:count]
+            del self._texts[:count]
+            self._taken += len(texts)
+            text = b"".join(texts)
+            self._size -= len(text)
+        return text
+
+    def take_unmarked(self) -> bytes:
+        """All that is there if the pipe was too full to say where it belongs: behind what was read of it since."""
+        return self.take() if self._unmarked else b""
 
 
 class Log:
@@ -158,7 +179,6 @@ class Log:
         os.set_blocking(self.descriptor, False)
         with contextlib.suppress(OSError):
             fcntl.fcntl(self.descriptor, fcntl.F_SETPIPE_SZ, CAPACITY)
-        self._assembly = Assembly()
         self._thread: threading.Thread | None = None
         self._ending = False
         self._capacity = fcntl.fcntl(self.descriptor, fcntl.F_GETPIPE_SZ)
@@ -166,11 +186,19 @@ class Log:
         """For the processes that children are forked from."""
         self.desk = Desk(self.pen)
         """For the core."""
+        self._assembly = Assembly(self.desk.take)
+        self._screen = Sink(None, 1)
+        self._shown: deque[bytes] = deque()
 
     def start(self) -> None:
         """Let the scribe begin, in this process."""
         self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
         self._thread.start()
+
+    def show(self, text: bytes) -> None:
+        """Let text that is no part of the log be written to standard output."""
+        self._shown.append(text)
+        self.pen.write(b"")
 
     def keep_pen(self) -> Pen:
         """Give up the reading end, in a process that only writes."""
@@ -197,11 +225,17 @@ class Log:
             except BlockingIOError:
                 break
             text = self._assembly.feed(data) if data else self._assembly.give_up()
-            self._sink.write(text + self.desk.take())
+            self._write_shown()
+            self._sink.write(text + self.desk.take_unmarked())
             if len(data) < self._capacity // 4 and not self._ending:
                 # Many small records cost no more than one: the core wants the interpreter too.
                 time.sleep(_TURN_SECONDS)
         self._sink.write(self._assembly.give_up() + self.desk.take())
+        self._write_shown()
+
+    def _write_shown(self) -> None:
+        while self._shown:
+            self._screen.write(self._shown.popleft())
 
     def _read(self) -> bytes:
         """What has come; nothing when the rest of a record is overdue."""

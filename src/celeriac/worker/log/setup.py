@@ -20,6 +20,7 @@ from celeriac.config import TABLE
 from celeriac.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from celeriac.interrupts import Turn, holding
 from celeriac.log import NO_TASK, TASK, WORKER, JsonFormatter, TaskFormatter, add_task
+from celeriac.message.values import one_line
 from celeriac.worker.log.pen import LONGEST
 from celeriac.worker.log.redirect import Redirected
 from celeriac.worker.options import WorkerOptions
@@ -27,11 +28,15 @@ from celeriac.worker.options import WorkerOptions
 JSON = "json"
 """The value of `worker_log_format` that stands for no format string."""
 
+OWN = logging.getLogger("celeriac.worker")
+"""What the worker itself says."""
 REDIRECTED = logging.getLogger("celeriac.redirected")
 _OF_TASKS = (TASK, REDIRECTED)
 _MESSAGE = "%(message)s"
 _LIMITS = (SoftTimeLimitExceeded, TimeLimitExceeded, TaskRevokedError)
 """What comes from outside into a task that logs, and is no fault of what is logged."""
+_OUTCOMES = {"succeeded": 32, "retry:": 33}
+"""Green and yellow, by the first word about a task."""
 
 
 AboutTask = tuple[str, str, str]
@@ -49,6 +54,7 @@ class Layout:
         plain = None if form == JSON else form
         self._plain = TaskFormatter(plain, colored, settings["worker_log_datefmt"])
         self._task = TaskFormatter(settings["worker_task_log_format"], colored, settings["worker_task_log_datefmt"])
+        self._colored = colored
         self._alike = form.count(_MESSAGE) == 1 and "%(task_" not in form
 
     def format(self, record: logging.LogRecord) -> bytes:
@@ -62,6 +68,8 @@ class Layout:
             text = self._task.format(record)
         else:
             text = self._plain.format(record)
+            if self._colored and record.levelno == logging.INFO:
+                text = _painted(text, record.getMessage().partition("] ")[2])
         return text.encode("utf-8", "backslashreplace") + b"\n"
 
     def format_many(self, lines: Sequence[AboutTask], now: float) -> bytes:
@@ -71,7 +79,10 @@ class Layout:
         if not self._alike:
             return b"".join(self.format(_record(about(line), now, line)) for line in lines)
         before, after = self._plain.format(_record("\0", now)).split("\0")
-        text = before + f"{after}\n{before}".join(map(about, lines)) + after + "\n"
+        if self._colored:
+            text = "".join([_painted(f"{before}{about(line)}{after}", line[2]) + "\n" for line in lines])
+        else:
+            text = before + f"{after}\n{before}".join(map(about, lines)) + after + "\n"
         return text.encode("utf-8", "backslashreplace")
 
     def _format_many_json(self, before: str, lines: Sequence[AboutTask]) -> bytes:
@@ -79,6 +90,12 @@ class Layout:
             f'{before}{_quote(about(line))}, "task_name": {_quote(line[0])}, "task_id": {_quote(line[1])}}}\n'
             for line in lines
         ).encode()
+
+
+def _painted(text: str, said: str) -> str:
+    """A line about a task that says this of it, in the colour of how it ended; errors have theirs by their level."""
+    color = _OUTCOMES.get(said.partition(" ")[0])
+    return f"\033[{color}m{text}\033[0m" if color else text
 
 
 def _is_own(logger: str) -> bool:
@@ -96,15 +113,40 @@ def _is_of_task(name: str, *, in_task: bool) -> bool:
 
 
 def about(line: AboutTask) -> str:
-    """The message of a line about a task; it stays one line whatever the id is."""
+    """The message of a line about a task; it stays one line whatever the name and the id are."""
     name, task_id, text = line
-    message = f"Task {name}[{task_id}] {text}"
-    return message if "\n" not in message else message.replace("\n", "\\n")
+    return one_line(f"Task {name}[{task_id}] {text}")
+
+
+class Lines(str):
+    """Text of several lines that a line of the worker may end with."""
+
+    __slots__ = ()
+
+
+class OneLine(logging.Filter):
+    """Keeps what others have named (tasks, ids, queues) from breaking the worker's own lines, whoever writes them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Escape the arguments that need it, and let everything through."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(map(_plain, record.args))
+        return True
+
+
+def _plain(argument: Any) -> Any:
+    if isinstance(argument, int | float | Lines):
+        return argument
+    text = str(argument)
+    return argument if text.isprintable() else one_line(text)
+
+
+_ONE_LINE = OneLine()
 
 
 def _record(message: str, now: float, task: AboutTask = (NO_TASK, NO_TASK, "")) -> logging.LogRecord:
     fields = {
-        "name": "celeriac.worker",
+        "name": OWN.name,
         "msg": message,
         "levelname": "INFO",
         "levelno": logging.INFO,
@@ -203,6 +245,7 @@ def set_up_core(pen: Writer, options: WorkerOptions) -> None:
     WORKER.addHandler(PenHandler(pen, _layout({name: row.default for name, row in TABLE.items()}, options)))
     WORKER.setLevel(options.log_level)
     WORKER.propagate = False
+    OWN.addFilter(_ONE_LINE)
 
 
 def use_settings(settings: Mapping[str, Any], options: WorkerOptions) -> None:
@@ -226,6 +269,7 @@ def set_up_zygote(pen: Writer, options: WorkerOptions, settings: Mapping[str, An
     elif not _has_handlers(root) and not _has_handlers(WORKER):
         WORKER.addHandler(handler)
         WORKER.propagate = False
+    OWN.addFilter(_ONE_LINE)
     _wake_loggers()
     if WORKER.level == logging.NOTSET:
         WORKER.setLevel(options.log_level)

@@ -30,6 +30,7 @@ class TaskLog:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lines: list[AboutTask] = []
+        self._due = False
         self.enabled = logger.isEnabledFor(logging.INFO)
 
     def received(self, name: str, task_id: str) -> None:
@@ -38,9 +39,14 @@ class TaskLog:
 
     def _add(self, line: AboutTask) -> None:
         """Keep a line until what is under way has been sent: nobody waits for a log."""
-        if not self._lines:
-            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.flush)
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self._flush_due)
         self._lines.append(line)
+
+    def _flush_due(self) -> None:
+        self._due = False
+        self.flush()
 
     def ended(self, name: str, task_id: str, seconds: float, document: bytes) -> None:
         """A task has ended with this document, or kept none; of all but success the child has spoken."""
@@ -54,10 +60,10 @@ class TaskLog:
             shown = "..."
         else:
             return
-        self._add((name, task_id, f"succeeded in {seconds:.9g}s: {shown}"))
+        self._add((name, task_id, f"succeeded in {seconds:.{6 if seconds < 1 else 3}f}s: {shown}"))
 
     def flush(self) -> None:
-        """Write what was collected."""
+        """Write what was collected: now, for what follows must stand behind it."""
         if not self._lines:
             return
         lines, self._lines = self._lines, []
@@ -66,7 +72,14 @@ class TaskLog:
             handlers[0].emit_many(lines, self._clock.now())
         else:
             for line in lines:
-                logger.info("%s", about(line), extra={"task_name": line[0], "task_id": line[1]})
+                name, task_id, _ = line
+                extra = {"task_id": values.one_line(task_id), "task_name": values.one_line(name)}
+                logger.info("%s", about(line), extra=extra)
+
+
+def shows_everything() -> bool:
+    """Whether somebody is looking for an error of ours (level DEBUG): then tracebacks show our frames, too."""
+    return logger.isEnabledFor(logging.DEBUG)
 
 
 def say_error(context: Context, throws: tuple[type[BaseException], ...], error: BaseException) -> None:
@@ -81,9 +94,15 @@ def say_error(context: Context, throws: tuple[type[BaseException], ...], error: 
     elif isinstance(error, throws):
         level, text, trace = logging.INFO, f"raised expected: {values.short_repr(error)}", False
     line = about((context.shadow or context.task or "", context.id or "", text))
-    logger.log(level, "%s", line, exc_info=error if trace else None)
+    logger.log(level, "%s", line, exc_info=error if trace and error.__traceback__ is not None else None)
 
 
 def say_discarded(name: str, task_id: str) -> None:
     """Log that a task was revoked, or came too late, before it began."""
-    logger.info("Discarding revoked task: %s[%s]", name, task_id, extra={"task_id": task_id, "task_name": name})
+    extra = {"task_id": values.one_line(task_id), "task_name": values.one_line(name)}
+    logger.info("Discarding revoked task: %s[%s]", name, task_id, extra=extra)
+
+
+def say_unfit(queue: str, reason: str | None) -> None:
+    """Log that a message cannot be run, and is kept as a dead letter."""
+    logger.error("a message of queue %s cannot run: %s", queue, reason)
