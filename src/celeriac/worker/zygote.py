@@ -46,7 +46,8 @@ def describe(app: Celeriac) -> Manifest:
     app.conf.check()
     tasks = {name: specify(task, app.conf) for name, task in app.tasks.items()}
     # Routes and the like may hold functions, and are for those who send.
-    settings = {name: value for name in TABLE if values.is_plain(value := app.conf[name])}
+    said = {name: dict(value) if isinstance(value := app.conf[name], dict) else value for name in TABLE}
+    settings = {name: value for name, value in said.items() if values.is_plain(value)}
     settings["task_queues"] = Queues(app.conf).names()
     return Manifest(app.broker_url(), settings, tasks, os.getpid())
 
