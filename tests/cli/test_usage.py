@@ -83,8 +83,8 @@ def test_every_command_needs_an_app(idle_project, command):
 @pytest.mark.parametrize(
     ("app", "complaint"),
     [
-        ("absent", "there is no module 'absent' here"),
-        ("absent.tasks:app", "there is no module 'absent' here"),
+        ("absent", "there is no module 'absent' in "),
+        ("absent.tasks:app", "there is no module 'absent' in "),
         ("proj:wrong", "proj has no app called 'wrong'"),
         ("json", "no Celeriac app in 'json'"),
     ],

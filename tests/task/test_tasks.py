@@ -143,9 +143,7 @@ def test_a_module_with_tasks_that_cannot_be_imported_says_so(app, packages):
         app.autodiscover_tasks(["shop_c"], force=True)
     with pytest.raises(ModuleNotFoundError, match="shop_z"):
         app.autodiscover_tasks(["shop_z"], force=True)
-    with pytest.warns(
-        SettingWarning, match="without packages finds those of Django, and DJANGO_SETTINGS_MODULE is not"
-    ):
+    with pytest.warns(SettingWarning, match="finds those of Django, and DJANGO_SETTINGS_MODULE is not"):
         app.autodiscover_tasks(force=True)
 
 

@@ -11,6 +11,7 @@ import click
 import celeriac
 from celeriac.cli.global_options import global_options
 from celeriac.cli.loading import EXIT_CODES, EXIT_FAILED
+from celeriac.cli.passwords import hide_passwords
 from celeriac.exceptions import CeleriacError, with_code
 
 _LATER = ("amqp", "beat", "control", "events", "graph", "inspect", "migrate")
@@ -82,6 +83,7 @@ def cli(context: click.Context, app: str | None) -> None:
 
 def main() -> None:
     """Run the command; an error of ours is one line, not a traceback."""
+    hide_passwords()
     try:
         cli(prog_name="celeriac", auto_envvar_prefix="CELERY")
     except CeleriacError as error:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import os
 import traceback
+import warnings
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 from celeriac.app import Celeriac
 from celeriac.config.secrets import censored_text
 from celeriac.discovery import close_djangos_connections, set_up_django
-from celeriac.exceptions import CeleriacError, ImproperlyConfigured, with_code
+from celeriac.exceptions import CeleriacError, ImproperlyConfigured, SettingWarning, with_code
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))
 _MACHINERY = (_PACKAGE, os.path.dirname(importlib.__file__), "<frozen ")
@@ -156,6 +159,26 @@ def import_modules(app: Celeriac, include: tuple[str, ...] = ()) -> None:
     app.import_default_modules()
     if django:
         close_djangos_connections()
+
+
+@contextlib.contextmanager
+def hearing_of_settings(heard: list[str]) -> Iterator[None]:
+    """Collect what is said of settings meanwhile, each once, instead of showing each with a line of the source."""
+    shown = warnings.showwarning
+
+    def hear(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, SettingWarning):
+            shown(message, category, *place, **more)
+        elif str(message) not in heard:
+            heard.append(str(message))
+
+    warnings.showwarning = hear
+    try:
+        yield
+    finally:
+        # An app may have put something else in its place.
+        if warnings.showwarning is hear:
+            warnings.showwarning = shown
 
 
 def why_not(error: BaseException) -> str:

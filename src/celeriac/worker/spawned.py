@@ -14,7 +14,7 @@ import msgspec
 
 from celeriac.worker.child.child import run_child
 from celeriac.worker.child.forms.greenlets import patch
-from celeriac.worker.find import find_app, import_modules
+from celeriac.worker.find import find_app, hearing_of_settings, import_modules
 from celeriac.worker.kernel import die_with_parent
 from celeriac.worker.lane.lane import attach
 from celeriac.worker.log.pen import Pen
@@ -33,8 +33,10 @@ def main(argument: str) -> NoReturn:
     if fork.pool.kind is Kind.GEVENT:
         patch()
     sys.path.insert(0, os.getcwd())
-    app = find_app(options.app)
-    import_modules(app, options.include)
+    # The worker has said it.
+    with hearing_of_settings([]):
+        app = find_app(options.app)
+        import_modules(app, options.include)
     set_up_zygote(Pen(birth.log), options, dict(app.conf))
     name_process(f"SpawnPoolWorker-{fork.slot + 1}")
     run_child(app, options.name, fork.pool, *doors_of(attach(birth.lanes), fork.slot, birth.descriptors))
