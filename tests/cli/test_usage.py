@@ -85,7 +85,7 @@ def test_every_command_needs_an_app(idle_project, command):
     [
         ("absent", "there is no module 'absent' in "),
         ("absent.tasks:app", "there is no module 'absent' in "),
-        ("proj:wrong", "proj has no app called 'wrong'"),
+        ("proj:wrong", "proj has no 'wrong'; there is proj:app"),
         ("json", "no Celeriac app in 'json'"),
     ],
 )

@@ -101,7 +101,15 @@ def _admit(row: Setting, value: Any) -> Any:
             _admit_entry(row.name, key, entry)
     if not means_the_usual(row, value):
         _speak(row, value)
+    if row.name == "task_queues" and isinstance(value, list | tuple):
+        for queue in filter(is_broadcast, value):
+            warn(f"the queue {queue.alias!r} of task_queues has no effect yet: broadcasts come later")
     return value
+
+
+def is_broadcast(queue: Any) -> bool:
+    """Whether this is kombu's `Broadcast`: each worker would get what is sent there."""
+    return any((kind.__module__, kind.__name__) == ("kombu.common", "Broadcast") for kind in type(queue).__mro__)
 
 
 def _read(row: Setting, text: str) -> Any:

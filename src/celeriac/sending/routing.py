@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from celeriac.config.admission import is_broadcast
 from celeriac.exceptions import ImproperlyConfigured, InvalidOption, QueueNotFound
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ class Queues:
         self._kind = settings.task_default_exchange_type
         self._key = settings.task_default_routing_key or self._default
         self._create = settings.task_create_missing_queues
-        declared = list(_listed(settings.task_queues)) or [Queue(self._default)]
+        listed = _listed(settings.task_queues)
+        declared = [queue for queue in listed if not is_broadcast(queue)] or [Queue(self._default)]
+        self._broadcasts = {queue.alias for queue in listed if is_broadcast(queue)}
         self._queues = {queue.name: queue for queue in map(self._bound, declared)}
 
     def names(self) -> tuple[str, ...]:
@@ -100,7 +103,13 @@ class Queues:
         return tuple(self._queues)
 
     def find(self, queue: Any) -> Bound:
-        """A queue by name or as an object; raises `QueueNotFound` where only declared ones may be used."""
+        """A queue by name or as an object; raises `QueueNotFound` where only declared ones may be used.
+
+        A broadcast raises `InvalidOption`.
+        """
+        name = queue.alias if is_broadcast(queue) else queue
+        if isinstance(name, str) and (name is not queue or name in self._broadcasts):
+            raise InvalidOption(f"{name!r} is a broadcast, which comes later: no worker would serve it")
         if not isinstance(queue, str):
             return self._bound(queue)
         found = self._queues.get(queue)
@@ -146,7 +155,7 @@ class Queues:
         return Bound(queue.name, name, kind, own + more)
 
 
-def _listed(queues: Any) -> Iterable[Any]:
+def _listed(queues: Any) -> list[Any]:
     """The setting `task_queues` as objects with a name, an exchange and a routing key."""
     if isinstance(queues, Mapping):
         return [_from_options(name, options or {}) for name, options in queues.items()]
