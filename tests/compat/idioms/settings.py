@@ -237,3 +237,61 @@ def names_of_conf(m: Any):
         conf.shop,
         conf.task_default_exchange or conf.task_default_queue,
     ]
+
+
+def _way(m: Any, app: Any, queue: str, **options: Any):
+    """What a message says of its way."""
+    _add(m, app).apply_async((1,), **options)
+    properties = m.one(queue, app)["properties"]
+    return properties["delivery_info"], properties["priority"]
+
+
+def the_default_exchange_and_key(m: Any):
+    app = m.Celery("other")
+    app.conf.update(task_default_exchange="main", task_default_routing_key="the.key")
+    return _way(m, app, "celery")
+
+
+def the_default_exchange_of_a_declared_queue(m: Any):
+    app = m.Celery("other")
+    app.conf.update(
+        task_queues={"mail": {"routing_key": "mail.#"}},
+        task_default_exchange="main",
+        task_default_exchange_type="topic",
+        task_default_queue="mail",
+    )
+    return _way(m, app, "mail", exchange="main", routing_key="mail.out")[0]
+
+
+def the_default_priority(m: Any):
+    told = []
+    for priority in (None, 0, 5, 9):
+        app = m.Celery("other")
+        app.conf.update(task_default_priority=priority, task_default_queue=f"p{priority}")
+        _add(m, app).delay(1)
+        found = [each["properties"]["priority"] for each in m.sent(f"p{priority}", app)]
+        told.append(found)
+    return told
+
+
+def the_default_serializer_and_compression(m: Any):
+    told = []
+    for serializer in ("json", "pickle"):
+        for compression in (None, "gzip"):
+            app = m.Celery("other")
+            queue = f"{serializer}{compression}"
+            app.conf.update(task_serializer=serializer, task_compression=compression, task_default_queue=queue)
+            _add(m, app).delay(1)
+            message = m.one(queue, app)
+            told.append((message["content-type"], message["headers"].get("compression")))
+    return told
+
+
+def limits_and_results_of_all_tasks(m: Any):
+    m.app.conf.update(task_ignore_result=True, task_eager_propagates=True, task_always_eager=True)
+
+    @m.app.task(name="fail")
+    def fail():
+        raise ValueError("no")
+
+    return fail.delay()
