@@ -104,8 +104,8 @@ def test_app_that_is_not_there_is_wrong_use(idle_project, command, app, complain
         ("import absent_library", "ModuleNotFoundError: No module named 'absent_library'"),
         ("raise RuntimeError('my own mistake')", "RuntimeError: my own mistake"),
         (
-            "from celeriac import Celeriac\napp = Celeriac(result_expire=1)",
-            "did you mean 'result_expires'?",
+            "from celeriac import Celeriac\napp = Celeriac(result_expires='soon')",
+            "result_expires cannot be 'soon' but a whole number or a number or None",
         ),
         (
             "from celeriac import Celeriac\napp = Celeriac(include=['absent_tasks'])",

@@ -133,6 +133,8 @@ def test_an_option_changed_in_place_is_looked_at_where_it_is_changed():
         ("task_always_eager", "false", False),
         ("task_always_eager", "", False),
         ("task_acks_late", "0", False),
+        ("task_track_started", 1, True),
+        ("task_store_errors_even_if_ignored", 0, False),
         ("broker_use_ssl", "true", True),
         ("worker_redirect_stdouts_level", "10", "10"),
         ("result_backend", "", None),

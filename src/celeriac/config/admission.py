@@ -95,6 +95,8 @@ def _admit(row: Setting, value: Any) -> Any:
         value = getattr(value, "key", None) or getattr(value, "zone", None) or str(value)
     if isinstance(value, str):
         value = _read(row, value)
+    elif type(value) is int and value in (0, 1) and bool in kinds_of(row) and int not in kinds_of(row):
+        value = bool(value)
     _check(row, value)
     if row.name in NESTED:
         for key, entry in value.items():

@@ -95,7 +95,8 @@ class Queues:
         self._create = settings.task_create_missing_queues
         listed = _listed(settings.task_queues)
         declared = [queue for queue in listed if not is_broadcast(queue)] or [Queue(self._default)]
-        self._broadcasts = {queue.alias for queue in listed if is_broadcast(queue)}
+        broadcasts = [queue for queue in listed if is_broadcast(queue)]
+        self._broadcasts = {name for queue in broadcasts for name in (queue.alias, queue.name, queue.exchange.name)}
         self._queues = {queue.name: queue for queue in map(self._bound, declared)}
 
     def names(self) -> tuple[str, ...]:
@@ -107,9 +108,7 @@ class Queues:
 
         A broadcast raises `InvalidOption`.
         """
-        name = queue.alias if is_broadcast(queue) else queue
-        if isinstance(name, str) and (name is not queue or name in self._broadcasts):
-            raise InvalidOption(f"{name!r} is a broadcast, which comes later: no worker would serve it")
+        self._refuse_broadcast(queue)
         if not isinstance(queue, str):
             return self._bound(queue)
         found = self._queues.get(queue)
@@ -125,6 +124,7 @@ class Queues:
         Raises `InvalidOption` if the exchange leads nowhere, or to several queues: a task runs once.
         """
         target = self.find(queue)
+        self._refuse_broadcast(exchange)
         name = exchange if exchange is None or isinstance(exchange, str) else exchange.name
         kind = kind or (getattr(exchange, "type", None) if name else None) or self._kind_of(name) or target.kind
         if kind == "direct" and not (name and key):
@@ -138,6 +138,12 @@ class Queues:
         if not found:
             raise InvalidOption(f"{where} leads to no queue of task_queues")
         raise InvalidOption(f"{where} leads to several queues: {', '.join(found)}")
+
+    def _refuse_broadcast(self, place: Any) -> None:
+        """Raise `InvalidOption` for a broadcast: where it would lie, no worker looks."""
+        name = place if isinstance(place, str) else getattr(place, "name", None)
+        if is_broadcast(place) or name in self._broadcasts:
+            raise InvalidOption(f"{name!r} is a broadcast, which comes later: no worker would serve it")
 
     def _kind_of(self, exchange: str | None) -> str | None:
         return next((queue.kind for queue in self._queues.values() if exchange and queue.exchange == exchange), None)
