@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import msgspec
 
+from celeriac.config import TABLE
 from celeriac.worker.child.child import run_child
 from celeriac.worker.child.forms.greenlets import patch
 from celeriac.worker.find import find_app, hearing_of_settings, import_modules
@@ -37,7 +38,7 @@ def main(argument: str) -> NoReturn:
     with hearing_of_settings([]):
         app = find_app(options.app)
         import_modules(app, options.include)
-    set_up_zygote(Pen(birth.log), options, dict(app.conf))
+    set_up_zygote(Pen(birth.log), options, {name: app.conf[name] for name in TABLE})
     name_process(f"SpawnPoolWorker-{fork.slot + 1}")
     run_child(app, options.name, fork.pool, *doors_of(attach(birth.lanes), fork.slot, birth.descriptors))
 
