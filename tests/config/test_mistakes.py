@@ -138,7 +138,7 @@ def test_an_option_changed_in_place_is_looked_at_where_it_is_changed():
         ("broker_use_ssl", "true", True),
         ("worker_redirect_stdouts_level", "10", "10"),
         ("result_backend", "", None),
-        ("broker_url", "", "sqlite:///tasks.db"),
+        ("broker_url", "", "sqlite:///.celeriac/tasks.db"),
         ("broker_read_url", "", None),
     ],
 )

@@ -30,9 +30,18 @@ def start(stage: Scene, children: int = 1, **settings: Any) -> Worker:
     return stage.ready_worker(children, environment={"TEST_SETTINGS": json.dumps(settings)})
 
 
-@pytest.mark.parametrize("again", [True, False])
-def test_whether_a_task_whose_process_died_runs_again(stage, again):
-    start(stage, task_reject_on_worker_lost=again, worker_crash_limit=2)
+@pytest.mark.parametrize(
+    ("settings", "again"),
+    [
+        ({}, True),
+        ({"task_reject_on_worker_lost": False}, False),
+        ({"task_acks_late": True}, True),
+        ({"task_acks_late": False}, False),
+        ({"task_acks_late": "0"}, False),
+    ],
+)
+def test_whether_a_task_whose_process_died_runs_again(stage, settings, again):
+    start(stage, worker_crash_limit=2, **settings)
     result = stage.send("die", 1)
     with pytest.raises(WorkerLostError):
         result.get(timeout=20)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 
-from celeriac.config.secrets import blanked
-
 _ARG_START = 48
 """Where proc(5) has the address of the arguments, in /proc/self/stat; counted from 1."""
 
@@ -19,6 +17,8 @@ def hide_passwords() -> None:
     if not any("://" in argument for argument in sys.argv):
         return
     import ctypes
+
+    from celeriac.config.secrets import blanked
 
     with contextlib.suppress(OSError, ValueError, IndexError):
         with open("/proc/self/cmdline", "rb") as file:
