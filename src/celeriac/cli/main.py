@@ -11,7 +11,6 @@ import click
 import celeriac
 from celeriac.cli.global_options import global_options
 from celeriac.cli.loading import EXIT_CODES, EXIT_FAILED
-from celeriac.cli.passwords import hide_passwords
 from celeriac.exceptions import CeleriacError, with_code
 
 _LATER = ("amqp", "beat", "control", "events", "graph", "inspect", "migrate")
@@ -83,7 +82,10 @@ def cli(context: click.Context, app: str | None) -> None:
 
 def main() -> None:
     """Run the command; an error of ours is one line, not a traceback."""
-    hide_passwords()
+    if any("://" in word for word in sys.argv):
+        from celeriac.cli.passwords import hide_passwords
+
+        hide_passwords()
     try:
         cli(prog_name="celeriac", auto_envvar_prefix="CELERY")
     except CeleriacError as error:

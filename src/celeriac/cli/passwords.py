@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import sys
+import ctypes
+
+from celeriac.config.secrets import blanked
 
 _ARG_START = 48
 """Where proc(5) has the address of the arguments, in /proc/self/stat; counted from 1."""
@@ -14,12 +16,6 @@ def hide_passwords() -> None:
 
     `sys.argv` keeps them. What a process shows is its own memory; where there is no /proc, nothing is done.
     """
-    if not any("://" in argument for argument in sys.argv):
-        return
-    import ctypes
-
-    from celeriac.config.secrets import blanked
-
     with contextlib.suppress(OSError, ValueError, IndexError):
         with open("/proc/self/cmdline", "rb") as file:
             shown = file.read()
