@@ -15,7 +15,6 @@ import msgspec
 from msgspec import Struct
 
 from celeriac.config.secrets import censored_text
-from celeriac.exceptions import ImproperlyConfigured
 from celeriac.worker.options import WorkerOptions
 
 _VARIABLE = "CELERIAC_ORDER"
@@ -30,7 +29,7 @@ class Order(Struct):
     path: list[str]
 
     def carry_out(self) -> NoReturn:
-        """Become the launcher of that worker; raises `ImproperlyConfigured` if the system does not let it."""
+        """Become the launcher of that worker."""
         os.environ[_VARIABLE] = msgspec.json.encode(self).decode()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -38,13 +37,7 @@ class Order(Struct):
         flags = [*_args_from_interpreter_flags(), "-P"]
         # For `ps` only: what they say is in the order.
         words = map(censored_text, sys.argv[1:])
-        try:
-            os.execv(sys.executable, [sys.executable, *flags, "-m", "celeriac.worker", *words])
-        except OSError as error:
-            raise ImproperlyConfigured(
-                f"the user {os.geteuid()} may not run {sys.executable}: {error.strerror}; "
-                f"install Python and the project where that user may read them"
-            ) from None
+        os.execv(sys.executable, [sys.executable, *flags, "-m", "celeriac.worker", *words])
 
     @classmethod
     def received(cls) -> Self:
