@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from celeriac import Celeriac
+from celeriac import Celeriac, Queue
+from celeriac.config import Settings
 from celeriac.context import Context, current
-from celeriac.exceptions import ImproperlyConfigured, UnencodableValue
+from celeriac.exceptions import (
+    ImproperlyConfigured,
+    InvalidOption,
+    MessageTooLarge,
+    OperationalError,
+    SettingWarning,
+    UnencodableValue,
+)
 from celeriac.message import document, values
+from celeriac.message.limits import Limits
+from celeriac.sending.routing import Queues
 from celeriac.testing import start_worker
 from tests.peek import waiting
 
@@ -131,3 +145,89 @@ def test_results_that_need_no_server_of_their_own_stay_with_the_queues(backend):
     assert app.conf.result_backend is None
     with app, pytest.raises(ImproperlyConfigured, match="unset result_backend"):
         _ = Celeriac("tests", broker="memory://", backend="carrier://pigeon").store
+
+
+def test_a_broker_may_be_named_in_parts_and_by_old_names(redis_url):
+    parts = urlsplit(redis_url)
+    whole = Celeriac("whole", broker=redis_url)
+    split = Celeriac("split", set_as_current=False)
+    split.config_from_object(
+        SimpleNamespace(
+            BROKER_TRANSPORT="redis",
+            BROKER_HOST=parts.hostname,
+            BROKER_PORT=str(parts.port),
+            BROKER_VHOST=parts.path[1:],
+        )
+    )
+    with whole, split:
+        split.task(name="t")(lambda: None).delay()
+        assert [message.headers.task for message in waiting(whole.store, "celery")] == ["t"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "least", "most"),
+    [
+        ({"task_publish_retry": False}, 0.3, 1.4),
+        ({"task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.1, "interval_max": 0.1}}, 0.3, 1.4),
+        ({}, 1.5, 10),
+    ],
+)
+def test_how_long_a_call_tries_follows_from_celerys_policy(settings, least, most):
+    with socket.socket() as taken:
+        # Nobody listens there, and nobody else can.
+        taken.bind(("127.0.0.1", 0))
+        app = Celeriac("tests", broker=f"redis://127.0.0.1:{taken.getsockname()[1]}/0", **settings)
+        before = time.monotonic()
+        with app, pytest.raises(OperationalError):
+            app.task(name="t")(lambda: None).delay()
+        assert least < time.monotonic() - before < most
+
+
+@pytest.mark.parametrize("name", Limits.__struct_fields__)
+def test_limits_of_messages_are_those_of_the_settings(name):
+    assert getattr(Limits.of(Settings({name: 5000})), name) == 5000 != getattr(Limits.of(Settings()), name)
+
+
+def test_a_message_longer_than_the_settings_allow_is_refused(app):
+    task = app.task(name="t")(lambda text: None)
+    task.delay("x" * 2000)
+    app.conf.message_max_bytes = 2000
+    with pytest.raises(MessageTooLarge):
+        task.delay("x" * 2000)
+
+
+@pytest.mark.parametrize("backend", ["disabled", "disabled://"])
+def test_a_backend_that_is_none_keeps_no_results(backend):
+    with Celeriac("tests", broker="memory://", backend=backend) as app:
+        ignored = app.task(name="t")(lambda: 1)
+        kept = app.task(name="kept", ignore_result=False)(lambda: 2)
+        first, last = ignored.delay(), kept.delay()
+        with start_worker(app):
+            assert last.get(timeout=30) == 2
+        assert app.AsyncResult(first.id).state == "PENDING"
+
+
+class Broadcast:
+    """As kombu's looks to us."""
+
+    name = "bcast.1a2b"
+    alias = "news"
+    routing_key = ""
+    bindings = ()
+    exchange = SimpleNamespace(name="news", type="fanout")
+
+
+Broadcast.__module__ = "kombu.common"
+
+
+def test_a_broadcast_is_not_sent_to_where_nobody_looks(app):
+    news = Broadcast()
+    with pytest.warns(SettingWarning, match="the queue 'news' of task_queues has no effect yet: broadcasts come later"):
+        app.conf.task_queues = [Queue("mail"), news]
+    task = app.task(name="t")(lambda: None)
+    for options in ({"queue": "news"}, {"queue": news}, {"exchange": "news"}):
+        with pytest.raises(InvalidOption):
+            task.apply_async(**options)
+    task.apply_async(queue="mail")
+    assert Queues(app.conf).names() == ("mail",)
+    assert [len(list(waiting(app.store, name))) for name in ("news", "bcast.1a2b", "mail")] == [0, 0, 1]

@@ -64,7 +64,7 @@ def _line(row: Setting) -> str:
     olds = [f"`{old}`" for old, name in OLD_NAMES.items() if name == row.name and old != row.name.upper()]
     name = f"`{row.name}`" + (f"<br>{', '.join(olds)}" if olds else "")
     text = row.doc
-    if row.choices:
+    if row.choices and row.kind is str:
         text += f" One of {', '.join(f'`{choice}`' for choice in row.choices)}."
     if row.standing in _VERDICTS:
         text += " " + _VERDICTS[row.standing].format(row.note)

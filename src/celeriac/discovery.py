@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
 
-from celeriac.exceptions import ImproperlyConfigured
+from celeriac.config.admission import warn
+
+_DJANGOS_VARIABLE = "DJANGO_SETTINGS_MODULE"
 
 Packages = Iterable[str] | Callable[[], Iterable[str]]
 
@@ -15,6 +18,7 @@ Packages = Iterable[str] | Callable[[], Iterable[str]]
 class Search(NamedTuple):
     """A wish to import `related_name` of each of these packages, where it has such a module.
 
+    Without packages, those of Django's applications are meant; without Django there are none, and a warning says so.
     Raises what the modules raise; that a package is missing, too, but not that it has no such module.
     """
 
@@ -23,13 +27,40 @@ class Search(NamedTuple):
 
     def run(self) -> list[ModuleType]:
         """The modules found, imported."""
-        if self.packages is None:
-            raise ImproperlyConfigured(
-                "autodiscover_tasks() must be told the packages: those of Django are found in a later version"
-            )
         packages = self.packages() if callable(self.packages) else self.packages
+        if not packages:
+            packages = _djangos_packages()
         found = (import_related(package, self.related_name) for package in packages)
         return [module for module in found if module is not None]
+
+
+def set_up_django() -> bool:
+    """Set Django up, if the environment names its settings; whether there is one.
+
+    Does nothing where that has been done. Raises what Django raises.
+    """
+    if not os.environ.get(_DJANGOS_VARIABLE):
+        return False
+    try:
+        django = import_module("django")
+    except ModuleNotFoundError:
+        warn(f"{_DJANGOS_VARIABLE} is set and Django is not installed: it is not set up")
+        return False
+    if not import_module("django.apps").apps.ready:
+        django.setup()
+    return True
+
+
+def close_djangos_connections() -> None:
+    """Close what Django has opened to databases in this process: no fork may share it."""
+    import_module("django.db").connections.close_all()
+
+
+def _djangos_packages() -> list[str]:
+    if set_up_django():
+        return [config.name for config in import_module("django.apps").apps.get_app_configs()]
+    warn(f"autodiscover_tasks() without packages finds those of Django, and {_DJANGOS_VARIABLE} is not set")
+    return []
 
 
 def import_related(package: str, related_name: str | None) -> ModuleType | None:

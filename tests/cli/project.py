@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -82,9 +82,9 @@ class Project:
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout.strip()
 
-    def worker(self, *options: str, app: str = "proj") -> RunningWorker:
-        """Start a worker with INFO lines, in a process group of its own."""
-        return RunningWorker(self.start("-A", app, "worker", "-c", "1", "-l", "info", *options))
+    def worker(self, *options: str, app: str = "proj", before: Sequence[str] = ()) -> RunningWorker:
+        """Start a worker with INFO lines, in a process group of its own; `before` are options before the command."""
+        return RunningWorker(self.start("-A", app, *before, "worker", "-c", "1", "-l", "info", *options))
 
     def start(
         self, *arguments: str, stderr: int = subprocess.PIPE, environment: Mapping[str, str] | None = None
@@ -121,6 +121,11 @@ class RunningWorker:
         assert process.stderr is not None
         self._stderr: IO[str] = process.stderr
         self.said = ""
+
+    @property
+    def pid(self) -> int:
+        """Of the launcher."""
+        return self._process.pid
 
     def wait_for(self, text: str) -> str:
         """Read what it says up to the line with this text, and return that line."""

@@ -88,9 +88,9 @@ def test_every_command_needs_an_app(idle_project, command):
 @pytest.mark.parametrize(
     ("app", "complaint"),
     [
-        ("absent", "there is no module 'absent' here"),
-        ("absent.tasks:app", "there is no module 'absent' here"),
-        ("proj:wrong", "proj has no app called 'wrong'"),
+        ("absent", "there is no module 'absent' in "),
+        ("absent.tasks:app", "there is no module 'absent' in "),
+        ("proj:wrong", "proj has no 'wrong'; there is proj:app"),
         ("json", "no Celeriac app in 'json'"),
     ],
 )
@@ -109,8 +109,8 @@ def test_app_that_is_not_there_is_wrong_use(idle_project, command, app, complain
         ("import absent_library", "ModuleNotFoundError: No module named 'absent_library'"),
         ("raise RuntimeError('my own mistake')", "RuntimeError: my own mistake"),
         (
-            "from celeriac import Celeriac\napp = Celeriac(result_expire=1)",
-            "did you mean 'result_expires'?",
+            "from celeriac import Celeriac\napp = Celeriac(result_expires='soon')",
+            "result_expires cannot be 'soon' but a whole number or a number or None",
         ),
         (
             "from celeriac import Celeriac\napp = Celeriac(include=['absent_tasks'])",

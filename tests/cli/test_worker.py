@@ -119,6 +119,22 @@ def test_files_are_made_with_the_umask(idle_project):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@pytest.mark.parametrize("flags", [(), ("-D", "-f", "w.log", "--pidfile", "w.pid")], ids=["here", "detached"])
+def test_that_a_user_may_not_run_this_python_is_said_where_it_was_started(idle_project, tmp_path, flags):
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    python = private / "python"
+    python.symlink_to(sys.executable)
+    words, environment = idle_project.spelled("proj", "worker", "-c", "1", "--uid", "nobody", *flags)
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    done = subprocess.run(
+        [python, *words[1:]], cwd=idle_project.folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == FAILED
+    assert done.stderr == f"celeriac: nobody may not run {python}: install Python where they may\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
 @pytest.mark.parametrize(("user", "group"), [("nobody", None), (str(pwd.getpwnam("nobody").pw_uid), "0")])
 def test_a_worker_becomes_somebody_else_for_good(user, group):
     program = (

@@ -35,6 +35,7 @@ OTHERS: dict[str, Any] = {
     "worker_pool_start_method": "spawn",
     "redis_backend_use_ssl": True,
     "broker_use_ssl": True,
+    "task_default_delivery_mode": "transient",
 }
 """Values besides the default, of settings that do not take any of their type."""
 

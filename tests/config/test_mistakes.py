@@ -8,22 +8,21 @@ import pytest
 
 from celeriac import Celeriac
 from celeriac.config import Settings
-from celeriac.exceptions import ImproperlyConfigured
+from celeriac.exceptions import ImproperlyConfigured, SettingWarning
 
 
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("worker_concurrency", "4", "worker_concurrency cannot be '4' but a whole number or None. Children, threads"),
+        ("worker_concurrency", "4.5", "cannot be '4.5' but 'auto' or a whole number or None. Children, threads"),
         ("worker_concurrency", -1, "worker_concurrency cannot be -1 but at least 0. "),
         ("worker_lease", 0, "worker_lease cannot be 0 but at least 0.1. Silence after which a worker counts as dead"),
         ("task_time_limit", float("nan"), "task_time_limit cannot be nan but at least 0. "),
-        ("task_time_limit", "5", "In seconds."),
+        ("task_time_limit", "5 s", "In seconds."),
         ("task_default_priority", 256, "task_default_priority cannot be 256 but at most 255. "),
-        ("task_track_started", "yes", "task_track_started cannot be 'yes' but True or False. Write the state STARTED"),
+        ("task_track_started", "ja", "task_track_started cannot be 'ja' but True or False. Write the state STARTED"),
         ("worker_pool_start_method", "forkserver", "but 'fork' or 'spawn'"),
         ("timezone", "Europe/Atlantis", "but the name of a time zone that this machine knows"),
-        ("beat_schedule", {"a": {"task": "t"}}, "schedules come later, and nothing would be sent"),
         (
             "broker_url",
             ["redis://a", "redis://b"],
@@ -81,11 +80,70 @@ def test_contradictions_that_come_later_stop_a_worker():
 
 
 def test_values_changed_in_place_are_looked_at_before_a_worker_starts():
-    settings = Settings()
-    settings.beat_schedule["a"] = {"task": "t"}
-    assert Settings().beat_schedule == {}
-    with pytest.raises(ImproperlyConfigured, match="schedules come later"):
+    settings = Settings({"broker_transport_options": {}})
+    settings.broker_transport_options["master_name"] = "mymaster"
+    assert Settings().broker_transport_options == {}
+    with pytest.raises(ImproperlyConfigured, match="Redis Sentinel comes later"):
         settings.check()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda conf: conf.beat_schedule.update(a={"task": "t"}),
+        lambda conf: conf.beat_schedule.update({"a": {"task": "t"}}),
+        lambda conf: conf.beat_schedule.__setitem__("a", {"task": "t"}),
+        lambda conf: conf.beat_schedule.setdefault("a", {"task": "t"}),
+        lambda conf: conf.beat_schedule.__ior__({"a": {"task": "t"}}),
+        lambda conf: conf.__setattr__("beat_schedule", {"a": {"task": "t"}}),
+        lambda conf: conf.__setattr__("CELERYBEAT_SCHEDULE", {"a": {"task": "t"}}),
+    ],
+    ids=["update", "update-dict", "item", "setdefault", "or", "assign", "assign-old"],
+)
+def test_a_schedule_that_nobody_sends_is_said_however_it_is_set(change):
+    settings = Settings()
+    with pytest.warns(SettingWarning, match="beat_schedule has no effect yet.*run `celery beat`"):
+        change(settings)
+    assert settings.beat_schedule == {"a": {"task": "t"}}
+    # And again by a worker, when it starts.
+    with pytest.warns(SettingWarning, match="nothing here sends these tasks"):
+        settings.check()
+
+
+def test_an_option_changed_in_place_is_looked_at_where_it_is_changed():
+    settings = Settings()
+    with pytest.raises(ImproperlyConfigured, match="Redis Sentinel comes later"):
+        settings.broker_transport_options["master_name"] = "mymaster"
+    assert settings.broker_transport_options == {}
+    with pytest.warns(SettingWarning, match="visibility_timeout has no effect here"):
+        settings.broker_transport_options["visibility_timeout"] = 5
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("worker_concurrency", "4", 4),
+        ("worker_concurrency", "auto", "auto"),
+        ("worker_concurrency", "", None),
+        ("task_time_limit", "30", 30),
+        ("task_time_limit", "1.5", 1.5),
+        ("result_expires", "3600", 3600),
+        ("result_expires", "None", None),
+        ("task_always_eager", "True", True),
+        ("task_always_eager", "false", False),
+        ("task_always_eager", "", False),
+        ("task_acks_late", "0", False),
+        ("task_track_started", 1, True),
+        ("task_store_errors_even_if_ignored", 0, False),
+        ("broker_use_ssl", "true", True),
+        ("worker_redirect_stdouts_level", "10", "10"),
+        ("result_backend", "", None),
+        ("broker_url", "", "sqlite:///.celeriac/tasks.db"),
+        ("broker_read_url", "", None),
+    ],
+)
+def test_numbers_and_truths_may_be_texts_as_the_environment_has_them(name, text, value):
+    assert Settings({name: text})[name] == value
 
 
 def test_old_and_new_names_with_different_values_contradict_each_other():

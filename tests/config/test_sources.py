@@ -12,6 +12,7 @@ import pytest
 
 from celeriac import Celeriac
 from celeriac.exceptions import ImproperlyConfigured, SettingWarning
+from tests.frameworks import with_django
 
 QUEUE = "task_default_queue"
 
@@ -159,8 +160,69 @@ def test_django_settings_by_namespace(folder):
     app.config_from_object(settings)
     assert app.conf.timezone == "Asia/Tokyo"
     settings.CELERY_TASK_TIME_LIMTI = 60
-    with pytest.raises(ImproperlyConfigured, match="did you mean 'CELERY_TASK_TIME_LIMIT'"):
+    with pytest.warns(SettingWarning, match="'CELERY_TASK_TIME_LIMTI', .* mean 'CELERY_TASK_TIME_LIMIT'"):
         app.config_from_object(settings, force=True)
+
+
+@pytest.mark.parametrize("name", ["CELERY_SOFT_TIME_LIMIT", "CELERY_TASK_QUEUE", "CELERY_EAGER_PROPAGATES"])
+def test_names_of_ones_own_in_the_namespace_may_look_like_settings(folder, name):
+    app = Celeriac("x")
+    app.config_from_object({name: 60, "CELERY_TASK_TIME_LIMIT": 90}, namespace="CELERY")
+    with pytest.warns(SettingWarning, match=f"no setting is called '{name}', and it has no effect here; did you mean"):
+        assert app.conf.task_time_limit == 90
+    assert app.conf[name.removeprefix("CELERY_").lower()] == 60
+    assert app.conf.task_soft_time_limit is None
+
+
+class Lazy:
+    """Settings of somebody else's, of which some cannot be read; what was read is noted."""
+
+    CELERY_BROKER_URL = "memory://"
+    CELERY_MINE = 5
+    broker_url = "memory://"
+    mine = 7
+
+    def __init__(self):
+        self.read = []
+
+    def __getattribute__(self, name):
+        if not name.startswith("_") and name != "read":
+            self.read.append(name)
+        return object.__getattribute__(self, name)
+
+    @property
+    def SECRET_KEY(self):
+        raise RuntimeError("The SECRET_KEY setting must not be empty")
+
+    @property
+    def CELERY_EXPENSIVE(self):
+        raise RuntimeError("not before it is needed")
+
+
+@pytest.mark.filterwarnings("ignore::celeriac.exceptions.SettingWarning")
+@pytest.mark.parametrize("namespace", ["CELERY", None])
+def test_of_an_object_only_settings_are_read(folder, namespace):
+    settings = Lazy()
+    app = Celeriac("x")
+    app.config_from_object(settings, namespace=namespace)
+    assert app.conf.broker_url == "memory://"
+    assert app.conf.mine == (5 if namespace else 7)
+    assert set(settings.read) <= {"CELERY_BROKER_URL", "broker_url"}
+    with pytest.raises(RuntimeError, match="not before"):
+        _ = app.conf["expensive" if namespace else "CELERY_EXPENSIVE"]
+    assert "not before it is needed" in app.conf.humanize()
+    assert ("SECRET_KEY" in app.conf) == (not namespace)
+
+
+def test_djangos_settings_need_no_secret_key(folder):
+    """In a process of its own, since Django's settings are one for all."""
+    program = (
+        "from django.conf import settings\nfrom celeriac import Celeriac\n"
+        "settings.configure(CELERY_TASK_TIME_LIMIT=3)\napp = Celeriac('x')\n"
+        "app.config_from_object('django.conf:settings', namespace='CELERY')\nprint(app.conf.task_time_limit)"
+    )
+    done = with_django("-c", program)
+    assert (done.stdout, done.stderr) == ("3\n", "")
 
 
 def test_django_settings_under_celerys_old_names(folder):
@@ -202,13 +264,18 @@ def test_the_environment_is_read_by_the_type_of_the_setting(folder, monkeypatch,
     [
         ("CELERIAC_WORKER_CONCURRENCY", "many", "CELERIAC_WORKER_CONCURRENCY cannot be read as worker_concurrency"),
         ("CELERIAC_TASK_TRACK_STARTED", "perhaps", "cannot be read as task_track_started. Write the state STARTED"),
-        ("CELERIAC_BROKER_ULR", "x", "no setting is called 'CELERIAC_broker_ulr'; did you mean 'CELERIAC_BROKER_URL'"),
-        ("CELERIAC_BEAT_SCHEDULE", '{"a": 1}', "schedules come later, and nothing would be sent"),
+        ("CELERIAC_SECURITY_KEY", "key.pem", "signed messages come later"),
     ],
 )
 def test_what_the_environment_cannot_mean_is_refused(folder, monkeypatch, variable, text, says):
     monkeypatch.setenv(variable, text)
     with pytest.raises(ImproperlyConfigured, match=says):
+        _ = Celeriac("x").conf.broker_url
+
+
+def test_a_variable_that_nearly_names_a_setting_says_so(folder, monkeypatch):
+    monkeypatch.setenv("CELERIAC_BROKER_ULR", "x")
+    with pytest.warns(SettingWarning, match="is called 'CELERIAC_BROKER_ULR', .* mean 'CELERIAC_BROKER_URL'"):
         _ = Celeriac("x").conf.broker_url
 
 
@@ -231,7 +298,7 @@ def test_celerys_variables_are_read_below_ours(folder, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[tool.celeriac]\ntask_defualt_queue = 'x'\n", "did you mean 'task_default_queue'"),
+        ("[tool.celeriac]\nsecurity_key = 'x'\n", "signed messages come later"),
         ("[tool.celeriac\n", "pyproject.toml: "),
         ("[[tool.celeriac]]\n", r"\[tool.celeriac\] is no table"),
     ],

@@ -7,8 +7,9 @@ import os
 import pytest
 
 from celeriac.exceptions import ImproperlyConfigured
+from celeriac.worker.cores import usable_cores
 from celeriac.worker.options import Given, Kind, Pool
-from celeriac.worker.pools import before_import, completed, kind_named, parse_pool
+from celeriac.worker.pools import before_import, completed, kind_named, late_kind, parse_pool
 
 CORES = os.cpu_count() or 1
 SIDE = {"name": "side", "queues": ["slow"], "kind": "threads", "concurrency": 8, "time_limit": 60}
@@ -78,8 +79,41 @@ def test_contradictions_are_refused_with_the_reason(given, settings, reason):
         completed(given, settings)
 
 
+@pytest.mark.parametrize("name", ["worker_max_tasks_per_child", "worker_max_memory_per_child", "worker_concurrency"])
+def test_what_settings_say_of_children_is_not_for_a_solo_worker(name):
+    (pool,) = completed(Given(Kind.SOLO), {name: 1000})
+    assert (pool.concurrency, pool.most_tasks, pool.most_memory) == (1, 0, 0)
+
+
+def test_settings_may_ask_for_one_child_a_core():
+    (pool,) = completed(Given(), {"worker_concurrency": "auto"})
+    assert pool.concurrency == usable_cores()
+
+
+@pytest.mark.parametrize(
+    ("given", "settings", "kind"),
+    [
+        (Given(), {"worker_pool": "gevent"}, Kind.GEVENT),
+        (Given(), {"worker_pool": "solo", "worker_max_tasks_per_child": 5}, Kind.SOLO),
+        (Given(), {"worker_pool": "celery.concurrency.solo:TaskPool"}, Kind.SOLO),
+        (Given(), {"worker_pool": "threads"}, None),
+        (Given(), {}, None),
+        (Given(Kind.PREFORK), {"worker_pool": "solo"}, None),
+        (None, {"worker_pool": "solo"}, None),
+    ],
+)
+def test_a_worker_begins_anew_for_a_pool_that_only_the_settings_name(given, settings, kind):
+    assert late_kind(given, settings) is kind
+
+
+def test_a_worker_that_could_not_begin_anew_says_why_at_once():
+    with pytest.raises(ImproperlyConfigured, match="no other process"):
+        late_kind(Given(more=(Pool("b", queues=("b",)),)), {"worker_pool": "solo"})
+
+
 def test_celerys_other_names():
     assert kind_named("processes") is Kind.PREFORK
+    assert kind_named("celery.concurrency.thread.TaskPool") is Kind.THREADS
     with pytest.raises(ImproperlyConfigured, match="use gevent"):
         kind_named("eventlet")
 

@@ -97,6 +97,10 @@ def cli(context: click.Context, app: str | None) -> None:
 
 def main() -> None:
     """Run the command; an error of ours is one line, not a traceback."""
+    if any("://" in word for word in sys.argv):
+        from celeriac.cli.passwords import hide_passwords
+
+        hide_passwords()
     try:
         cli(prog_name="celeriac", auto_envvar_prefix="CELERY")
     except CeleriacError as error:

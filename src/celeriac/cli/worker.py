@@ -13,7 +13,7 @@ import click
 
 from celeriac.cli.celerys_options import celerys_options
 from celeriac.cli.global_options import QUIET, note
-from celeriac.cli.loading import app_name, load_app
+from celeriac.cli.loading import EXIT_FAILED, app_name, load_app
 from celeriac.cli.pool_options import name_list, pool_options
 
 if TYPE_CHECKING:
@@ -112,6 +112,10 @@ def _run(
         become(uid, gid)
     except ImproperlyConfigured as error:
         raise click.UsageError(str(error)) from error
+    if not os.access(sys.executable, os.X_OK):
+        # Nothing can be loaded any more, either: a usage error would try to.
+        print(f"celeriac: {uid or gid} may not run {sys.executable}: install Python where they may", file=sys.stderr)
+        sys.exit(EXIT_FAILED)
     if options.log_file is not None:
         from celeriac.worker.log.scribe import Log
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta, tzinfo
+from types import NoneType
 from typing import Any
 
 from celeriac.config.secrets import shown
 from celeriac.config.setting import Setting, Standing
 from celeriac.config.table import NESTED, OLD_NAMES, OPTIONS, TABLE
 from celeriac.exceptions import ImproperlyConfigured, SettingWarning
+
+NOTHING = ("none", "null")
+TRUTHS = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off", ""), False),
+}
+"""What a text means, for a setting that is True or False."""
 
 ADD_ONS = (
     "redbeat_",
@@ -27,13 +36,17 @@ ADD_ONS = (
 )
 """What the settings of add-ons begin with: they are never taken for misspelt ones of ours."""
 
+_PREFIXES = ("celeriac_", "celery_")
+OF_OLD = ("CELERY", "BROKER_")
+"""What older names begin with that nobody else uses."""
 _NEAR = 0.85
 
 
-def known_name(name: str, *, prefix: str = "") -> str | None:
+def known_name(name: str, *, prefix: str = "", written: str | None = None) -> str | None:
     """The setting of that name or older name; None for one that is an add-on's or the user's own.
 
-    A name that is nearly a known one raises `ImproperlyConfigured`; `prefix` is what names begin with there.
+    One that looks like a setting and is none warns, with what it was probably meant to be: it is kept, and changes
+    nothing. `prefix` is what the names of settings begin with there, and `written` the name as the user has it.
     """
     if name in TABLE:
         return name
@@ -41,25 +54,32 @@ def known_name(name: str, *, prefix: str = "") -> str | None:
         return OLD_NAMES[name]
     near = nearest(name)
     if near is not None:
-        raise ImproperlyConfigured(
-            f"no setting is called {prefix + name!r}; did you mean {_written_as(near, prefix)!r}? "
-            f"(a name of your own must not look like one of these)"
-        )
+        given = written or prefix + name
+        meant = repr(prefix + (near.upper() if prefix and given.isupper() else near))
+        if not prefix and name == f"CELERY_{near.upper()}":
+            meant += ', or namespace="CELERY"'
+        warn(f"no setting is called {given!r}, and it has no effect here; did you mean {meant}?")
     return None
 
 
 def nearest(name: str) -> str | None:
-    """The setting that a name was probably meant to be."""
+    """The setting that a name was probably meant to be, by its new name or by an older one."""
     import difflib
 
     lower = name.lower()
     if lower.startswith(ADD_ONS):
         return None
-    return next(iter(difflib.get_close_matches(lower, TABLE, n=1, cutoff=_NEAR)), None)
-
-
-def _written_as(name: str, prefix: str) -> str:
-    return prefix + name.upper() if prefix.isupper() else prefix + name
+    for prefix in _PREFIXES:
+        # As a settings module of Django's has them, but read without the namespace.
+        if lower.removeprefix(prefix) in TABLE:
+            return lower.removeprefix(prefix)
+    # Only what begins like an older name is compared with them: each comparison takes time.
+    names = [*TABLE, *OLD_NAMES] if name.startswith(OF_OLD) else [*TABLE]
+    written: tuple[str, ...] = (lower, name) if name.startswith(OF_OLD) else (lower,)
+    for one in written:
+        for near in difflib.get_close_matches(one, names, n=1, cutoff=_NEAR):
+            return near
+    return None
 
 
 def admit(name: str, value: Any) -> Any:
@@ -75,12 +95,19 @@ def _admit(row: Setting, value: Any) -> Any:
         value = getattr(value, "key", None) or getattr(value, "zone", None) or str(value)
     if row.name == "broker_url" and isinstance(value, list | tuple):
         value = _only_broker(value)
+    if isinstance(value, str):
+        value = _read(row, value)
+    elif type(value) is int and value in (0, 1) and bool in kinds_of(row) and int not in kinds_of(row):
+        value = bool(value)
     _check(row, value)
     if row.name in NESTED:
         for key, entry in value.items():
             _admit_entry(row.name, key, entry)
     if not means_the_usual(row, value):
         _speak(row, value)
+    if row.name == "task_queues" and isinstance(value, list | tuple):
+        for queue in filter(is_broadcast, value):
+            warn(f"the queue {queue.alias!r} of task_queues has no effect yet: broadcasts come later")
     return value
 
 
@@ -92,18 +119,51 @@ def _only_broker(urls: Sequence[Any]) -> Any:
     return urls[0]
 
 
+def is_broadcast(queue: Any) -> bool:
+    """Whether this is kombu's `Broadcast`: each worker would get what is sent there."""
+    return any((kind.__module__, kind.__name__) == ("kombu.common", "Broadcast") for kind in type(queue).__mro__)
+
+
+def _read(row: Setting, text: str) -> Any:
+    """A text as a number or a truth, for a setting that takes no texts: environment variables have nothing else.
+
+    The text itself if it is none of these. An empty one, which a variable that is not set often leaves, is None where
+    that is possible, else False.
+    """
+    kinds = kinds_of(row)
+    if not text and NoneType in kinds:
+        return None
+    if row.choices or not kinds.isdisjoint((str, object)):
+        return int(text) if int in kinds and row.choices and text.isdecimal() else text
+    word = text.strip().lower()
+    if NoneType in kinds and word in NOTHING:
+        return None
+    if bool in kinds and word in TRUTHS:
+        return TRUTHS[word]
+    for kind in (int, float):
+        if kind in kinds:
+            with suppress(ValueError):
+                return kind(word)
+    return text
+
+
+def kinds_of(row: Setting) -> frozenset[type]:
+    """The types of its values."""
+    return frozenset(row.kind if isinstance(row.kind, tuple) else (row.kind,))
+
+
 def _check(row: Setting, value: Any) -> None:
     """Type, range, choices: what is wrong is said with the line of the table."""
     wrong = ""
     if not _is_of(row.kind, value):
-        wrong = _kinds(row.kind)
+        wrong = _kinds(row)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         if row.least is not None and not value >= row.least:
             wrong = f"at least {row.least:g}"
         elif row.most is not None and not value <= row.most:
             wrong = f"at most {row.most:g}"
-    elif row.choices and value not in row.choices:
-        wrong = " or ".join(map(repr, row.choices))
+    elif row.choices and isinstance(value, str) and value not in row.choices:
+        wrong = _kinds(row)
     elif row.name == "timezone" and isinstance(value, str):
         wrong = _wrong_zone(value)
     if wrong:
@@ -131,9 +191,10 @@ _KINDS = {
 }
 
 
-def _kinds(kind: type | tuple[type, ...]) -> str:
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    return " or ".join(_KINDS[one] for one in kinds if one in _KINDS)
+def _kinds(row: Setting) -> str:
+    kinds = row.kind if isinstance(row.kind, tuple) else (row.kind,)
+    words = [_KINDS[kind] for kind in kinds if kind in _KINDS and not (kind is str and row.choices)]
+    return " or ".join([*map(repr, row.choices), *words])
 
 
 def _wrong_zone(name: str) -> str:

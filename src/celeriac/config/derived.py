@@ -11,6 +11,7 @@ from celeriac.exceptions import ImproperlyConfigured
 _PARTS = ("broker_transport", "broker_host", "broker_port", "broker_user", "broker_password", "broker_vhost")
 _WITH_THE_QUEUES = ("rpc", "rpc://")
 """Backends of Celery's that mean: no server besides the broker."""
+_NOWHERE = ("disabled", "disabled://")
 _SHORT_DEADLINE = 0.5
 _LONG_DEADLINE = 86400.0
 _ENOUGH_RETRIES = 10_000
@@ -25,7 +26,9 @@ def derive(values: dict[str, Any], given: Collection[str]) -> None:
         if "broker_url" in given:
             raise ImproperlyConfigured(f"broker_url and {parts[0]} both say where the broker is: set broker_url only")
         values["broker_url"] = _url(values)
-    if values["result_backend"] in _WITH_THE_QUEUES:
+    if values["result_backend"] in _NOWHERE:
+        values["task_ignore_result"] = True
+    if values["result_backend"] in (*_WITH_THE_QUEUES, *_NOWHERE):
         values["result_backend"] = None
     if "task_publish_deadline" not in given:
         _derive_deadline(values, given)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import Any
+from typing import Any, Self
 
 from celeriac.config import derived, secrets
-from celeriac.config.admission import admit, known_name, means_the_usual, warn
-from celeriac.config.sources import CONFIG_VARIABLE, Source, from_environment, from_mapping, from_pyproject
+from celeriac.config.admission import admit, means_the_usual, warn
+from celeriac.config.setting import Setting
+from celeriac.config.sources import CONFIG_VARIABLE, Source, Unread, from_environment, from_mapping, from_pyproject
 from celeriac.config.table import OLD_NAMES, TABLE
 
 Defaults = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
@@ -23,8 +24,8 @@ Defaults = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
 class Settings(MutableMapping[str, Any]):
     """Settings by attribute or by key, under Celery's new names or its old ones.
 
-    A name that is nearly a known one is refused with the right name suggested; any other unknown name is
-    kept as it is, for add-ons. A value of the wrong type or out of its range raises `ImproperlyConfigured` where
+    A name that is nearly a known one warns, with the right name suggested; it is kept, as any other unknown name is,
+    for add-ons. A value of the wrong type or out of its range raises `ImproperlyConfigured` where
     it is set; what has no effect warns. `folder` tells where the project is whose `pyproject.toml` counts.
     `revision` grows with every change, for those who keep what they have made of settings.
     """
@@ -71,7 +72,7 @@ class Settings(MutableMapping[str, Any]):
 
     def read(self) -> None:
         """Read all sources now, again if they have been read."""
-        below = {name: _copied(row.default) for name, row in TABLE.items()}
+        below = {name: _copied(row) for name, row in TABLE.items()}
         given: set[str] = set()
         folder = self._folder()
         layers = [from_mapping(added() if callable(added) else added) for added in self._added]
@@ -131,7 +132,7 @@ class Settings(MutableMapping[str, Any]):
         if known in TABLE:
             return self.__dict__[known]
         if known in self._own:
-            return self._own[known]
+            return self._read_own(known)
         raise AttributeError(f"no setting is called {name!r}")
 
     def __getitem__(self, name: str) -> Any:
@@ -140,11 +141,14 @@ class Settings(MutableMapping[str, Any]):
                 return self.__getattr__(name)
             except AttributeError:
                 raise KeyError(name) from None
-        return self._own[name]
+        return self._read_own(name)
+
+    def _read_own(self, name: str) -> Any:
+        value = self._own[name]
+        return value.read() if isinstance(value, Unread) else value
 
     def __iter__(self) -> Iterator[str]:
-        if not self.configured:
-            self.read()
+        self.finalize()
         return iter([*TABLE, *self._own])
 
     def __len__(self) -> int:
@@ -168,11 +172,16 @@ class Settings(MutableMapping[str, Any]):
 
     def __delitem__(self, name: str) -> None:
         """Take back what code has set: what the other sources say counts again."""
-        del self._changes[known_name(name) or name]
+        del self._changes[OLD_NAMES.get(name, name)]
         self._laid_anew()
 
     def __delattr__(self, name: str) -> None:
         del self[name]
+
+    def clear(self) -> None:
+        """Take back all that code has set."""
+        self._changes.clear()
+        self._laid_anew()
 
     def _laid_anew(self) -> None:
         if self.configured:
@@ -185,16 +194,57 @@ class Settings(MutableMapping[str, Any]):
         """What code has set."""
         return dict(self._changes)
 
-    def without_defaults(self) -> dict[str, Any]:
-        """What was set, by whomever."""
+    @property
+    def defaults(self) -> list[dict[str, Any]]:
+        """What counts where code has set nothing: what the other sources say but for the environment, and the table."""
+        self.finalize()
+        said = {name: self._below[name] for name in self._given}
+        return [said, {name: row.default for name, row in TABLE.items()}]
+
+    def finalize(self) -> Self:
+        """Read the sources, if they have not been read."""
         if not self.configured:
             self.read()
+        return self
+
+    def copy(self) -> Settings:
+        """Settings with the same values and sources, which can be changed by themselves."""
+        other = Settings(folder=self._folder)
+        other.__dict__.update(_changes=dict(self._changes), _source=self._source, _added=list(self._added))
+        return other
+
+    __copy__ = copy
+
+    def first(self, *names: str) -> Any:
+        """The value of the first of these settings that is there and not None; else None."""
+        return next((value for name in names if (value := self.get(name)) is not None), None)
+
+    def value_set_for(self, name: str) -> bool:
+        """Whether anybody has set it."""
+        return OLD_NAMES.get(name, name) in self.without_defaults()
+
+    def get_by_parts(self, *parts: str) -> Any:
+        """A setting whose name is put together of these."""
+        return self["_".join(part for part in parts if part)]
+
+    def without_defaults(self) -> dict[str, Any]:
+        """What was set, by whomever."""
+        self.finalize()
         return {name: self[name] for name in [*self._given, *self._changes, *self._environment]}
 
     def table(self, with_defaults: bool = False, censored: bool = True) -> dict[str, Any]:
         """All settings, or those that were set, in the order of their names; passwords and keys are hidden."""
-        values = dict(self) if with_defaults else self.without_defaults()
-        return {name: secrets.censored(name, values[name]) if censored else values[name] for name in sorted(values)}
+        self.finalize()
+        names = {*(self if with_defaults else [*self._given, *self._changes, *self._environment])}
+        values = {name: self._shown(name) for name in sorted(names)}
+        return {name: secrets.censored(name, value) if censored else value for name, value in values.items()}
+
+    def _shown(self, name: str) -> Any:
+        """A value; of somebody else's that cannot be had, why."""
+        try:
+            return self[name]
+        except Exception as error:
+            return error
 
     def humanize(self, with_defaults: bool = False, censored: bool = True) -> str:
         """The same as text, a line each."""
@@ -206,5 +256,41 @@ class Settings(MutableMapping[str, Any]):
         return f"<Settings {self.table()}>"
 
 
-def _copied(default: Any) -> Any:
-    return default.copy() if isinstance(default, dict | list) else default
+class Entries(dict[str, Any]):
+    """A setting that is a dictionary and that nobody has set: what code puts into it is looked at as if it were set.
+
+    A copy of it, and what is pickled of it, is a plain dictionary.
+    """
+
+    def __init__(self, setting: str, entries: Mapping[str, Any]) -> None:
+        super().__init__(entries)
+        self._setting = setting
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.update({key: value})
+
+    def update(self, *entries: Any, **more: Any) -> None:
+        """Set several at once, or none of them."""
+        new = dict(*entries, **more)
+        admit(self._setting, new)
+        super().update(new)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The entry, which is set if it is not there."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def __ior__(self, entries: Any) -> Self:  # type: ignore[override, misc] # dict allows pairs as well
+        self.update(entries)
+        return self
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
+        return dict, (dict(self),)
+
+
+def _copied(row: Setting) -> Any:
+    default = row.default
+    if isinstance(default, dict):
+        return Entries(row.name, default)
+    return default.copy() if isinstance(default, list) else default

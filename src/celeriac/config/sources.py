@@ -10,7 +10,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from celeriac.config.admission import admit, collected, known_name
+from celeriac.config.admission import NOTHING, OF_OLD, TRUTHS, admit, collected, known_name
 from celeriac.config.setting import Setting
 from celeriac.config.table import OLD_NAMES, TABLE
 from celeriac.exceptions import ImproperlyConfigured
@@ -27,10 +27,7 @@ _CELERYS_VARIABLES = {
 _OTHER_VARIABLES = frozenset(
     {"CELERIAC_APP", "CELERIAC_AS_CELERY", "CELERIAC_DIR", "CELERIAC_GRACE", "CELERIAC_POOL", "CELERIAC_RUNTIME_DIR"}
 )
-_YES = frozenset({"1", "true", "yes", "on"})
-_NO = frozenset({"0", "false", "no", "off"})
 _DJANGOS_ZONE = "TIME_ZONE"
-_OF_OLD = ("CELERY", "BROKER_")
 _OUR_TABLE = rb"(?m)^\s*(?:\[.*celeriac|celeriac\s*(?:\.|=\s*\{))"
 """What a `pyproject.toml` has in some line that has a table `tool.celeriac`, however it is written."""
 
@@ -93,33 +90,59 @@ def from_mapping(values: Mapping[str, Any]) -> dict[str, Any]:
     return admitted((known_name(name) or name, name, value) for name, value in values.items())
 
 
+class Unread(NamedTuple):
+    """A setting of somebody else's, in an object that may compute it: it is read when it is asked for."""
+
+    thing: Any
+    name: str
+
+    def read(self) -> Any:
+        """The value; raises what the object raises."""
+        return getattr(self.thing, self.name)
+
+
+_COMPUTED = object()
+
+
 def _named(thing: Any, prefix: str) -> Iterator[tuple[str, str, Any]]:
-    """Setting, name and value of all that a dictionary, a module or another object has."""
-    zone: Any = None
+    """Setting, name and value of all that a dictionary, a module or another object has.
+
+    Of an object only what is a setting is read: others may be properties that raise, or cost something.
+    """
+    names = [name for name in thing if isinstance(name, str)] if isinstance(thing, Mapping) else _public(thing)
     zone_said = False
-    for name, value in _members(thing):
+    for name in names:
         if name == _DJANGOS_ZONE:
-            zone = value
             continue
-        setting = _within(name, prefix) if prefix else known_name(name)
-        if setting is None:
-            if not prefix and not _is_code(value):
-                yield name, name, value
-            continue
-        zone_said = zone_said or setting == "timezone"
-        yield setting, name, value
+        setting = _within(name, prefix) if prefix else known_name(name) or name
+        if setting in TABLE:
+            zone_said = zone_said or setting == "timezone"
+            yield setting, name, _value(thing, name)
+        elif setting is not None and not _is_code(value := _plain_value(thing, name)):
+            yield setting, name, Unread(thing, name) if value is _COMPUTED else value
     # Where Celery's own name for it is not used.
-    if zone is not None and not zone_said:
+    if not zone_said and _DJANGOS_ZONE in names and (zone := _value(thing, _DJANGOS_ZONE)) is not None:
         yield "timezone", _DJANGOS_ZONE, zone
 
 
-def _members(thing: Any) -> Iterator[tuple[str, Any]]:
+def _public(thing: Any) -> list[str]:
+    return [name for name in dir(thing) if not name.startswith("_")]
+
+
+def _value(thing: Any, name: str) -> Any:
+    return thing[name] if isinstance(thing, Mapping) else getattr(thing, name)
+
+
+def _plain_value(thing: Any, name: str) -> Any:
+    """The value if it simply lies there, `_COMPUTED` if code of the object's would have to run for it."""
     if isinstance(thing, Mapping):
-        yield from ((str(name), value) for name, value in thing.items())
-        return
-    for name in dir(thing):
-        if not name.startswith("_"):
-            yield name, getattr(thing, name)
+        return thing[name]
+    kinds = thing.__mro__ if isinstance(thing, type) else (thing, *type(thing).__mro__)
+    for kind in kinds:
+        found = getattr(kind, "__dict__", {}).get(name, _COMPUTED)
+        if found is not _COMPUTED:
+            return _COMPUTED if hasattr(found, "__get__") and not _is_code(found) else found
+    return _COMPUTED
 
 
 def _within(name: str, prefix: str) -> str | None:
@@ -128,14 +151,14 @@ def _within(name: str, prefix: str) -> str | None:
         rest = name[len(prefix) :].lower()
         if rest in TABLE:
             return rest
-        return OLD_NAMES.get(name) or known_name(rest, prefix=prefix) or rest
+        return OLD_NAMES.get(name) or known_name(rest, prefix=prefix, written=name) or rest
     if name in TABLE:
         return name
-    return OLD_NAMES.get(name) if name.startswith(_OF_OLD) else None
+    return OLD_NAMES.get(name) if name.startswith(OF_OLD) else None
 
 
 def _is_code(value: Any) -> bool:
-    return isinstance(value, ModuleType | type) or callable(value)
+    return isinstance(value, ModuleType | type | classmethod) or callable(value)
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -151,7 +174,7 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             if name in TABLE:
                 values[name] = parse(TABLE[name], text, variable)
             elif rest.isupper():
-                known_name(name, prefix=PREFIX)
+                known_name(name, prefix=PREFIX, written=variable)
     return {name: admit(name, value) for name, value in values.items()}
 
 
@@ -159,20 +182,20 @@ def parse(row: Setting, text: str, variable: str) -> Any:
     """The value that a text means for a setting; raises `ImproperlyConfigured`."""
     kinds = row.kind if isinstance(row.kind, tuple) else (row.kind,)
     word = text.strip()
-    if type(None) in kinds and word.lower() in ("none", "null"):
+    if type(None) in kinds and word.lower() in NOTHING:
         return None
     for kind, read in _READERS:
         if kind in kinds:
             value = read(word)
             if value is not None:
                 return value
-    if str in kinds or object in kinds:
+    if (str in kinds and (not row.choices or text in row.choices)) or object in kinds:
         return text
     raise ImproperlyConfigured(f"{variable} cannot be read as {row.name}. {row.doc}")
 
 
 def _read_bool(word: str) -> bool | None:
-    return True if word.lower() in _YES else False if word.lower() in _NO else None
+    return TRUTHS.get(word.lower())
 
 
 def _read_number(kind: type) -> Callable[[str], Any]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from celeriac.config.admission import is_broadcast
 from celeriac.exceptions import ImproperlyConfigured, InvalidOption, QueueNotFound
 
 if TYPE_CHECKING:
@@ -92,7 +93,10 @@ class Queues:
         self._kind = settings.task_default_exchange_type
         self._key = settings.task_default_routing_key or self._default
         self._create = settings.task_create_missing_queues
-        declared = list(_listed(settings.task_queues)) or [Queue(self._default)]
+        listed = _listed(settings.task_queues)
+        declared = [queue for queue in listed if not is_broadcast(queue)] or [Queue(self._default)]
+        broadcasts = [queue for queue in listed if is_broadcast(queue)]
+        self._broadcasts = {name for queue in broadcasts for name in (queue.alias, queue.name, queue.exchange.name)}
         self._queues = {queue.name: queue for queue in map(self._bound, declared)}
 
     def names(self) -> tuple[str, ...]:
@@ -100,7 +104,11 @@ class Queues:
         return tuple(self._queues)
 
     def find(self, queue: Any) -> Bound:
-        """A queue by name or as an object; raises `QueueNotFound` where only declared ones may be used."""
+        """A queue by name or as an object; raises `QueueNotFound` where only declared ones may be used.
+
+        A broadcast raises `InvalidOption`.
+        """
+        self._refuse_broadcast(queue)
         if not isinstance(queue, str):
             return self._bound(queue)
         found = self._queues.get(queue)
@@ -116,6 +124,7 @@ class Queues:
         Raises `InvalidOption` if the exchange leads nowhere, or to several queues: a task runs once.
         """
         target = self.find(queue)
+        self._refuse_broadcast(exchange)
         name = exchange if exchange is None or isinstance(exchange, str) else exchange.name
         kind = kind or (getattr(exchange, "type", None) if name else None) or self._kind_of(name) or target.kind
         if kind == "direct" and not (name and key):
@@ -129,6 +138,12 @@ class Queues:
         if not found:
             raise InvalidOption(f"{where} leads to no queue of task_queues")
         raise InvalidOption(f"{where} leads to several queues: {', '.join(found)}")
+
+    def _refuse_broadcast(self, place: Any) -> None:
+        """Raise `InvalidOption` for a broadcast: where it would lie, no worker looks."""
+        name = place if isinstance(place, str) else getattr(place, "name", None)
+        if is_broadcast(place) or name in self._broadcasts:
+            raise InvalidOption(f"{name!r} is a broadcast, which comes later: no worker would serve it")
 
     def _kind_of(self, exchange: str | None) -> str | None:
         return next((queue.kind for queue in self._queues.values() if exchange and queue.exchange == exchange), None)
@@ -146,7 +161,7 @@ class Queues:
         return Bound(queue.name, name, kind, own + more)
 
 
-def _listed(queues: Any) -> Iterable[Any]:
+def _listed(queues: Any) -> list[Any]:
     """The setting `task_queues` as objects with a name, an exchange and a routing key."""
     if isinstance(queues, Mapping):
         return [_from_options(name, options or {}) for name, options in queues.items()]

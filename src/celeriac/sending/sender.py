@@ -27,6 +27,7 @@ from celeriac.sending.routing import Router
 from celeriac.store.contract import Enqueue, Message, Share, Shared, Store
 
 _MODE_PERSISTENT = 2
+_PERSISTENT = (_MODE_PERSISTENT, "persistent")
 _MODES = {"transient": 1, "persistent": 2, 1: 1, 2: 2}
 _SHORT = 512
 _JSON = frozenset({"json", serializers.JSON})
@@ -91,6 +92,8 @@ class Plan(Struct):
     inherits: bool
     """Whether a call in a task has the task's priority."""
     routed: bool
+    delivery_mode: int | str | None
+    """None for `persistent`."""
     router: Router | None = None
 
     @classmethod
@@ -108,6 +111,7 @@ class Plan(Struct):
             settings.task_routes is not None
             or settings.task_queues is not None
             or not settings.task_create_missing_queues,
+            None if settings.task_default_delivery_mode in _PERSISTENT else settings.task_default_delivery_mode,
         )
 
 
@@ -211,6 +215,8 @@ class Sender:
             self._look_at(call.serializer)
         if call.compression is None:
             call.compression = plan.compression
+        if call.delivery_mode is None:
+            call.delivery_mode = plan.delivery_mode
         priority = call.priority
         if priority is None:
             inherits = plan.inherits and parent.id is not None

@@ -9,11 +9,13 @@ import gc
 gc.disable()
 
 import contextlib
+import signal
 import sys
 
 from celeriac.worker.launcher import launch
 from celeriac.worker.order import Order
 from celeriac.worker.pidfile import Pidfile
+from celeriac.worker.pools import with_kind
 
 
 def main() -> int:
@@ -21,7 +23,12 @@ def main() -> int:
     order = Order.received()
     sys.path[:] = order.path
     with contextlib.nullcontext() if order.pidfile is None else Pidfile(order.pidfile):
-        return launch(order.options)
+        end = launch(order.options)
+        if isinstance(end, int):
+            return end
+        # Only the launcher waits for it; a worker that is one process passes on to others what it has blocked.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        return Order(with_kind(order.options, end), order.pidfile, order.path).carry_out()
 
 
 if __name__ == "__main__":

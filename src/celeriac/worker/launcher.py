@@ -25,10 +25,10 @@ from celeriac.worker import descriptors
 from celeriac.worker.core.process import Word, run_core
 from celeriac.worker.lane.lane import Lane, allocate, new_memory
 from celeriac.worker.log.scribe import Log
-from celeriac.worker.options import WorkerOptions
+from celeriac.worker.options import Kind, WorkerOptions
 from celeriac.worker.solo import Solo
 from celeriac.worker.stopping import STOP_SIGNALS, Escalation, Stage
-from celeriac.worker.zygote import EXIT_IMPORT, run_zygote
+from celeriac.worker.zygote import EXIT_ANEW, EXIT_IMPORT, run_zygote
 
 _SIZES = {signal.SIGTTIN: Word.GROW, signal.SIGTTOU: Word.SHRINK}
 """As gunicorn has them: one child more, one less."""
@@ -41,8 +41,12 @@ SPARE_CHILDREN = 8
 """Places beyond twice the number of children: those that end and those that follow are there at once."""
 
 
-def launch(options: WorkerOptions) -> int:
-    """Run a worker until it ends; its exit code. `stopping` says what each signal means."""
+def launch(options: WorkerOptions) -> int | Kind:
+    """Run a worker until it ends; its exit code. `stopping` says what each signal means.
+
+    Where the settings of the app name a pool for which it has to be imported in another way, nothing has run, and
+    the answer is that pool: this process is then to begin anew as a worker of that kind.
+    """
     try:
         descriptors.ask_for(options.children)
     except ImproperlyConfigured as error:
@@ -53,7 +57,7 @@ def launch(options: WorkerOptions) -> int:
     # What is there now stays, and its pages are shared: no collection is to look at it, or to free a part of it.
     gc.freeze()
     gc.enable()
-    code = Solo(options, log).run() if options.alone else Launcher(options, log).run()
+    code: int | Kind = Solo(options, log).run() if options.alone else Launcher(options, log).run()
     log.finish()
     return code
 
@@ -92,12 +96,13 @@ class Launcher:
         """Those that live, the newest last."""
         self._zygote_due = float("inf")
         self._succession = Succession()
+        self._anew: Kind | None = None
         self._escalation = Escalation.of(os.environ)
         self._at_terminal = bool(sys.stdin and sys.stdin.isatty())
         """Then SIGHUP says that the terminal is gone."""
         self._to_core, self._from_launcher = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
-    def run(self) -> int:
+    def run(self) -> int | Kind:
         """Fork, wait, and clean up."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         launcher = os.getpid()
@@ -111,7 +116,7 @@ class Launcher:
         code = None
         while code is None:
             code = self._step()
-        return code
+        return code if self._anew is None else self._anew
 
     def _start_zygote(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -122,7 +127,8 @@ class Launcher:
             _deafen()
             ours.close()
             self._to_core.close()
-            run_zygote(theirs, self._lanes, self._options, self._log, launcher)
+            first = not self._succession.started
+            run_zygote(theirs, self._lanes, self._options, self._log, launcher, first=first)
         self._zygotes.append(zygote)
         self._succession.started = time.monotonic()
         # A core that is gone is found by SIGCHLD next.
@@ -188,6 +194,11 @@ class Launcher:
         """Replace the one in use; not one that was let go, nor a newcomer that could not import the app."""
         newest = self._zygotes[-1] == pid
         self._zygotes.remove(pid)
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) in EXIT_ANEW and self._escalation.stage == Stage.RUNNING:
+            self._anew = EXIT_ANEW[os.WEXITSTATUS(status)]
+            # It holds nothing, and only waits to hear of the app.
+            os.kill(self._core, signal.SIGKILL)
+            return
         unfit = os.WIFEXITED(status) and os.WEXITSTATUS(status) == EXIT_IMPORT
         if not newest or (unfit and self._zygotes) or self._escalation.stage != Stage.RUNNING:
             return

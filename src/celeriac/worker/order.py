@@ -1,7 +1,7 @@
 """What a command orders, and how it becomes the launcher that obeys: by exec(2), so that nothing of it stays.
 
-The process stays the same, with its id and its files, and `ps` shows the same arguments. What it took to read
-them would be 2 MB of every worker.
+The process stays the same, with its id and its files, and `ps` shows the same arguments, but for passwords. What it
+took to read them would be 2 MB of every worker.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NoReturn, Self
 import msgspec
 from msgspec import Struct
 
+from celeriac.config.secrets import censored_text
 from celeriac.worker.options import WorkerOptions
 
 _VARIABLE = "CELERIAC_ORDER"
@@ -34,7 +35,9 @@ class Order(Struct):
         sys.stderr.flush()
         # -P: no module of the current folder is taken for one of Python's before the path is there.
         flags = [*_args_from_interpreter_flags(), "-P"]
-        os.execv(sys.executable, [sys.executable, *flags, "-m", "celeriac.worker", *sys.argv[1:]])
+        # For `ps` only: what they say is in the order.
+        words = map(censored_text, sys.argv[1:])
+        os.execv(sys.executable, [sys.executable, *flags, "-m", "celeriac.worker", *words])
 
     @classmethod
     def received(cls) -> Self:

@@ -2,7 +2,7 @@
 
 The command line is read before the app is imported and the settings after it. Until then a worker knows its
 pools as far as the command line goes; what that leaves open can be settled later, but for `gevent` and `solo`,
-which decide how the app is imported at all.
+which decide how the app is imported at all: where only the settings name them, the worker begins anew with them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,14 @@ from msgspec import Struct
 
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.sending.routing import served
-from celeriac.worker.options import Given, Kind, Pool
+from celeriac.worker.cores import usable_cores
+from celeriac.worker.options import Given, Kind, Pool, WorkerOptions
 
 MOST_CHILDREN = 512
 
 _OTHER_NAMES = {"processes": Kind.PREFORK, "async": Kind.ASYNCIO, "thread": Kind.THREADS}
+_CLASSES = {f"celery.concurrency.{name}:taskpool": name for name in ("prefork", "solo", "thread", "gevent", "eventlet")}
+"""As Celery finds the pools that have names."""
 _REFUSED = {
     "eventlet": "eventlet is no longer maintained; use gevent, threads or asyncio",
     "custom": "pools of one's own are not supported",
@@ -46,6 +49,7 @@ class PoolSetting(Struct, forbid_unknown_fields=True):
 def kind_named(name: str) -> Kind:
     """The kind of that name; Celery's other names are understood, what there is not is refused with the reason."""
     text = name.strip().lower()
+    text = _CLASSES.get(text.replace(".taskpool", ":taskpool"), text)
     if text in _REFUSED:
         raise ImproperlyConfigured(f"no pool of kind {name!r}: {_REFUSED[text]}")
     try:
@@ -66,6 +70,26 @@ def parse_pool(text: str) -> Pool:
 def before_import(given: Given) -> tuple[Pool, ...]:
     """The pools as far as the command line goes, with the defaults of the settings for the rest."""
     return _checked(_first(given, {}, served({}, given.queues or (), ())), *given.more)
+
+
+def late_kind(given: Given | None, settings: Mapping[str, Any]) -> Kind | None:
+    """The kind that the settings name, if the app should have been imported otherwise for it; else None.
+
+    Raises `ImproperlyConfigured` if the worker could not be started with it.
+    """
+    if given is None or given.kind is not None:
+        return None
+    kind = kind_named(settings.get("worker_pool") or Kind.PREFORK)
+    if kind not in _EARLY:
+        return None
+    completed(msgspec.structs.replace(given, kind=kind), settings)
+    return kind
+
+
+def with_kind(options: WorkerOptions, kind: Kind) -> WorkerOptions:
+    """The same options, as if the command line had named this kind."""
+    given = msgspec.structs.replace(options.given or Given(), kind=kind)
+    return msgspec.structs.replace(options, given=given, pools=before_import(given))
 
 
 def completed(given: Given, settings: Mapping[str, Any]) -> tuple[Pool, ...]:
@@ -89,16 +113,22 @@ def completed(given: Given, settings: Mapping[str, Any]) -> tuple[Pool, ...]:
 
 def _first(given: Given, settings: Mapping[str, Any], queues: tuple[str, ...]) -> Pool:
     kind = given.kind or kind_named(settings.get("worker_pool") or Kind.PREFORK)
-    concurrency = given.concurrency or settings.get("worker_concurrency") or _usual(kind, settings)
+    # A solo worker often shares its settings with others, which have children.
+    children: Mapping[str, Any] = {} if kind is Kind.SOLO else settings
     return Pool(
         kind=kind,
-        concurrency=1 if kind is Kind.SOLO else concurrency,
+        concurrency=1 if kind is Kind.SOLO else given.concurrency or _size(kind, settings),
         queues=queues,
-        most_tasks=_either(given.most_tasks, settings.get("worker_max_tasks_per_child")),
-        most_memory=_either(given.most_memory, settings.get("worker_max_memory_per_child")),
+        most_tasks=_either(given.most_tasks, children.get("worker_max_tasks_per_child")),
+        most_memory=_either(given.most_memory, children.get("worker_max_memory_per_child")),
         time_limit=_either(given.time_limit, settings.get("task_time_limit")),
         soft_time_limit=_either(given.soft_time_limit, settings.get("task_soft_time_limit")),
     )
+
+
+def _size(kind: Kind, settings: Mapping[str, Any]) -> int:
+    said = settings.get("worker_concurrency")
+    return usable_cores() if said == "auto" else said or _usual(kind, settings)
 
 
 def _usual(kind: Kind, settings: Mapping[str, Any]) -> int:

@@ -12,9 +12,10 @@ from typing import NoReturn
 
 import msgspec
 
+from celeriac.config import TABLE
 from celeriac.worker.child.child import run_child
 from celeriac.worker.child.forms.greenlets import patch
-from celeriac.worker.find import find_app, import_modules
+from celeriac.worker.find import find_app, hearing_of_settings, import_modules
 from celeriac.worker.kernel import die_with_parent
 from celeriac.worker.lane.lane import attach
 from celeriac.worker.log.pen import Pen
@@ -33,9 +34,11 @@ def main(argument: str) -> NoReturn:
     if fork.pool.kind is Kind.GEVENT:
         patch()
     sys.path.insert(0, os.getcwd())
-    app = find_app(options.app)
-    import_modules(app, options.include)
-    set_up_zygote(Pen(birth.log), options, dict(app.conf))
+    # The worker has said it.
+    with hearing_of_settings([]):
+        app = find_app(options.app)
+        import_modules(app, options.include)
+    set_up_zygote(Pen(birth.log), options, {name: app.conf[name] for name in TABLE})
     name_process(f"SpawnPoolWorker-{fork.slot + 1}")
     run_child(app, options.name, fork.pool, *doors_of(attach(birth.lanes), fork.slot, birth.descriptors))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import gc
+import logging
 import os
 import signal
 import socket
@@ -29,7 +30,7 @@ from celeriac.worker.child.child import run_child
 from celeriac.worker.child.door import Door
 from celeriac.worker.child.forms.greenlets import GeventMissing, patch
 from celeriac.worker.declared import specify
-from celeriac.worker.find import AppNotFound, find_app, import_modules, why_not
+from celeriac.worker.find import AppNotFound, find_app, hearing_of_settings, import_modules, why_not
 from celeriac.worker.kernel import die_with_parent
 from celeriac.worker.lane.frame import (
     Exited,
@@ -47,12 +48,17 @@ from celeriac.worker.log.pen import Pen
 from celeriac.worker.log.scribe import Log
 from celeriac.worker.log.setup import name_process, set_up_zygote
 from celeriac.worker.options import Kind, WorkerOptions
+from celeriac.worker.pools import late_kind
 from celeriac.worker.signals import spare_forks
 from celeriac.worker.sources import loaded_folders
 from celeriac.worker.spawn import Birth, spawn
 
+_logger = logging.getLogger("celeriac.worker")
+
 EXIT_IMPORT = 3
 """The app could not be imported, and the core was told why."""
+EXIT_ANEW = {84: Kind.GEVENT, 85: Kind.SOLO}
+"""The settings name this pool, and the app has to be imported in another way for it."""
 
 
 def describe(app: Celeriac) -> Manifest:
@@ -60,15 +66,18 @@ def describe(app: Celeriac) -> Manifest:
     app.conf.check()
     tasks = {name: specify(task, app.conf) for name, task in app.tasks.items()}
     # Routes and the like may hold functions, and are for those who send.
-    settings = {name: value for name in TABLE if values.is_plain(value := app.conf[name])}
+    said = {name: dict(value) if isinstance(value := app.conf[name], dict) else value for name in TABLE}
+    settings = {name: value for name, value in said.items() if values.is_plain(value)}
     settings["task_queues"] = Queues(app.conf).names()
     return Manifest(app.broker_url(), settings, tasks, os.getpid())
 
 
-def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log, parent: int) -> NoReturn:
-    """The life of the zygote, in a process forked for it."""
+def run_zygote(
+    control: socket.socket, lanes: list[Lane], options: WorkerOptions, log: Log, parent: int, *, first: bool
+) -> NoReturn:
+    """The life of the zygote, in a process forked for it; before the first one nothing runs yet."""
     die_with_parent(parent)
-    app = import_app(control, log.keep_pen(), options)
+    app = import_app(control, log.keep_pen(), options, first=first)
     if app is None:
         os._exit(EXIT_IMPORT)
     gc.collect()
@@ -85,8 +94,9 @@ def run_zygote(control: socket.socket, lanes: list[Lane], options: WorkerOptions
     )
 
 
-def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Celeriac | None:
-    """Import the app and tell the core what it found, or why that failed."""
+def import_app(control: socket.socket, pen: Pen, options: WorkerOptions, *, first: bool = False) -> Celeriac | None:
+    """Import the app and tell the core what it found, or why that failed; the first to do so may end as `EXIT_ANEW`."""
+    heard: list[str] = []
     begun = SYSTEM_CLOCK.now()
     if options.reload:
         # Compiled code is known by the second of its source: too coarse for who saves twice in one.
@@ -100,17 +110,23 @@ def import_app(control: socket.socket, pen: Pen, options: WorkerOptions) -> Cele
         if any(pool.kind is Kind.GEVENT for pool in options.pools):
             patch()
         sys.path.insert(0, os.getcwd())
-        app = find_app(options.app)
-        import_modules(app, options.include)
-        manifest = describe(app)
+        with hearing_of_settings(heard):
+            app = find_app(options.app)
+            import_modules(app, options.include)
+            manifest = describe(app)
         manifest.sources = sources()
+        kind = late_kind(options.given, manifest.settings) if first else None
+        if kind is not None:
+            _begin_anew(kind)
         set_up_zygote(pen, options, manifest.settings)
     except (AppNotFound, GeventMissing) as error:
         send_news(control, ImportFailed(str(error), found=False, sources=sources()))
         return None
     except BaseException as error:
-        send_news(control, ImportFailed(why_not(error), sources=sources(error)))
+        send_news(control, ImportFailed("\n".join([*heard, why_not(error)]), sources=sources(error)))
         return None
+    for text in heard:
+        _logger.warning("%s", text)
     send_news(control, Ready(manifest))
     _load_calls(app)
     return app
@@ -123,6 +139,12 @@ def _load_calls(app: Celeriac) -> None:
     """
     import_module("celeriac.task.calling")
     load_doors(app.broker_url())
+
+
+def _begin_anew(kind: Kind) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(next(code for code, other in EXIT_ANEW.items() if other is kind))
 
 
 def _live(app: Celeriac, lanes: list[Lane], fork: Fork, descriptors: list[int], worker: str) -> NoReturn:

@@ -172,11 +172,19 @@ def test_asked_to_the_worker_takes_the_root_logger_over(scene: Scene) -> None:
     assert sum(line.endswith(": plain 1") for line in lines) == 1
 
 
-def test_asked_to_the_worker_leaves_the_root_logger_alone(scene: Scene) -> None:
+@pytest.mark.parametrize("level", ["WARNING", "INFO"])
+def test_told_to_leave_the_handlers_the_worker_gives_the_root_logger_its_level(scene: Scene, level: str) -> None:
+    config = {**CONFIG, "root": {"handlers": ["own"], "level": "ERROR"}}
+    worker = start(scene, "-l", level, config=config, worker_hijack_root_logger=False)
+    lines = lines_after(scene, worker, ("say", 1))
+    assert ("own plain plain 1" in lines) == (level == "INFO")
+    assert "own celeriac.redirected printed 1" in lines
+
+
+def test_told_to_leave_the_handlers_the_worker_gives_its_own_where_there_is_none(scene: Scene) -> None:
     lines = lines_after(scene, start(scene, worker_hijack_root_logger=False), ("say", 1))
-    assert not [line for line in lines if "plain 1" in line]
-    assert sum(line.endswith(": task 1") for line in lines) == 1
-    assert sum(line.endswith(": printed 1") for line in lines) == 1
+    for words in ("plain 1", "task 1", "printed 1"):
+        assert sum(line.endswith(f": {words}") for line in lines) == 1
 
 
 def test_prints_are_left_alone_when_told_so(scene: Scene) -> None:

@@ -76,7 +76,14 @@ ROWS = (
         None,
         "Whether a worker waits for a store that is away when it starts; False: it ends with exit code 69.",
     ),
-    idle("broker_connection_max_retries", WHOLE, 100, "How often it tries.", "a worker tries for as long as it lives"),
+    idle(
+        "broker_connection_max_retries",
+        OPTIONAL_NUMBER,
+        100,
+        "How often it tries; 0 or None, for ever.",
+        "a worker tries for as long as it lives",
+        only=(100, 0, None),
+    ),
     idle(
         "broker_channel_error_retry",
         BOOL,

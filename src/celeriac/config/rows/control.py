@@ -13,12 +13,11 @@ from celeriac.config.setting import (
     WHOLE,
     idle,
     later,
-    refused,
 )
 
 _REMOTE_CONTROL = "remote control comes later"
 _EVENTS = "events come later"
-_NOTHING_SENT = "schedules come later, and nothing would be sent"
+_NOTHING_SENT = "schedules come later, and nothing here sends these tasks: run `celery beat` beside the workers"
 _SCHEDULES = "schedules come later"
 _COMMAND_LINE = "the command line and the service manager say that"
 
@@ -110,7 +109,7 @@ ROWS = (
     ),
     later("event_serializer", TEXT, "json", "The format of events.", _EVENTS, old=("CELERY_EVENT_SERIALIZER",)),
     later("event_exchange", TEXT, "celeryev", "The exchange of events.", _EVENTS, old=("CELERY_EVENT_EXCHANGE",)),
-    refused(
+    later(
         "beat_schedule",
         OPTIONAL_DICT,
         {},
@@ -119,7 +118,7 @@ ROWS = (
         old=("CELERYBEAT_SCHEDULE",),
         only=(None, {}),
     ),
-    refused(
+    later(
         "beat_scheduler",
         ANY,
         "celery.beat:PersistentScheduler",

@@ -33,7 +33,8 @@ ROWS = (
         OPTIONAL_BOOL,
         None,
         "Whether the root logger of a worker's children writes into the worker's log. Unset: if the app has "
-        "given it no handler; True: instead of the app's handlers; False: the root logger is not touched.",
+        "given it no handler; True: instead of the app's handlers; False: as unset, and it has the worker's level "
+        "in any case.",
         old=("CELERYD_HIJACK_ROOT_LOGGER",),
     ),
     Setting(

@@ -230,12 +230,12 @@ ROWS = (
         "Whether threads share one result backend.",
         "threads share one store, which is made for it",
     ),
-    refused(
+    idle(
         "override_backends",
         OPTIONAL_DICT,
         None,
         "Result backends by the names that URLs have for them.",
-        "results are kept by stores: see celeriac.store.contract",
+        "results are kept by stores, and a result_backend that names one of these is refused",
         only=(None, {}),
     ),
     idle(

@@ -235,14 +235,17 @@ ROWS = (
         "The routing key of queues that name none; unset, task_default_queue.",
         old=("CELERY_DEFAULT_ROUTING_KEY",),
     ),
-    idle(
+    Setting(
         "task_default_delivery_mode",
         (int, str),
         2,
-        "Whether RabbitMQ writes messages to disk: 2 or `persistent`, 1 or `transient`.",
-        "a message is kept as durably as its store keeps anything",
+        "What a message says of being kept, for RabbitMQ: 2 or `persistent`, 1 or `transient`. The stores here keep "
+        "each message as durably as they keep anything.",
         old=("CELERY_DEFAULT_DELIVERY_MODE",),
         only=(2, "persistent"),
+        least=1,
+        most=2,
+        choices=("transient", "persistent"),
     ),
     later(
         "task_default_queue_type",

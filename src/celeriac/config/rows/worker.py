@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import NoneType
+
 from celeriac.config.setting import (
     ANY,
     BOOL,
@@ -26,7 +28,7 @@ ROWS = (
         "worker_pool",
         TEXT,
         "prefork",
-        "How a worker runs tasks: prefork, threads or asyncio; gevent and solo only by `--pool`.",
+        "How a worker runs tasks: prefork, threads, asyncio, gevent or solo.",
         old=("CELERYD_POOL",),
     ),
     Setting(
@@ -39,11 +41,13 @@ ROWS = (
     ),
     Setting(
         "worker_concurrency",
-        OPTIONAL_WHOLE,
+        (int, str, NoneType),
         None,
-        "Children, threads, coroutines or greenlets of a worker; unset, one a core (coroutines and greenlets: 100).",
+        "Children, threads, coroutines or greenlets of a worker; unset, one a core (coroutines and greenlets: 100); "
+        "`auto`, one for each core that the worker may use.",
         old=("CELERYD_CONCURRENCY",),
         least=0,
+        choices=("auto",),
     ),
     Setting(
         "worker_async_concurrency",

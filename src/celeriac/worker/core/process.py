@@ -37,7 +37,7 @@ from celeriac.worker.lane.lane import Lane
 from celeriac.worker.log.scribe import Log
 from celeriac.worker.log.setup import Lines, set_up_core, use_settings
 from celeriac.worker.log.words import some
-from celeriac.worker.options import WorkerOptions
+from celeriac.worker.options import Kind, WorkerOptions
 from celeriac.worker.pools import completed
 from celeriac.worker.stopping import Patience
 
@@ -294,6 +294,8 @@ class CoreProcess:
         if self._options.given is None:
             return
         pools = completed(self._options.given, manifest.settings)
+        if self._options.scale is not None and pools[0].kind is not Kind.PREFORK:
+            raise ImproperlyConfigured(f"--autoscale is for prefork: a pool of {pools[0].kind} keeps its size")
         self._options = msgspec.structs.replace(self._options, pools=pools)
         descriptors.ask_for(self._options.most_children)
         if self._options.most_children > self.crew.places // 2 and not self._options.alone:

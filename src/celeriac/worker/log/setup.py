@@ -1,8 +1,9 @@
 """How logging is set up in a worker's own processes: one handler, at one place, which writes with the pen.
 
 The rules of the root logger (`worker_hijack_root_logger`): unset, the handler goes there if the app has put
-none there; True, it takes the place of what the app has put there, as in Celery; False, the root logger is not
-touched. Where the app's own handlers stay, all loggers reach them as they always do.
+none there; True and False are Celery's: it takes the place of what the app has put there; it goes there if the app has
+put none there, and the logger has the worker's level in any case. Where the app's own handlers stay, all loggers reach
+them as they always do.
 """
 
 from __future__ import annotations
@@ -262,13 +263,12 @@ def set_up_zygote(pen: Writer, options: WorkerOptions, settings: Mapping[str, An
     if hijack:
         for logger in (root, WORKER, TASK, REDIRECTED):
             logger.handlers.clear()
-    if hijack is not False and not _has_handlers(root):
+    if not _has_handlers(root):
         root.addHandler(handler)
         root.setLevel(options.log_level)
         logging.captureWarnings(True)
-    elif not _has_handlers(root) and not _has_handlers(WORKER):
-        WORKER.addHandler(handler)
-        WORKER.propagate = False
+    elif hijack is False:
+        root.setLevel(options.log_level)
     OWN.addFilter(_ONE_LINE)
     _wake_loggers()
     if WORKER.level == logging.NOTSET:
