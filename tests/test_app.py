@@ -12,8 +12,9 @@ import pytest
 
 import celeriac
 from celeriac import Celeriac, Celery
-from celeriac.exceptions import ImproperlyConfigured, NotRegistered, UnencodableValue
+from celeriac.exceptions import ImproperlyConfigured, NotRegistered, OptionWarning, UnencodableValue
 from celeriac.message.task import read_body
+from celeriac.sending import options as call_options
 from celeriac.store.contract import Stats
 from tests.peek import waiting
 
@@ -147,16 +148,29 @@ def test_call_made_with_the_same_id_again_is_one_task(app):
 
 
 @pytest.mark.parametrize("option", ["que", "routing", "max_retry"])
-def test_unknown_option_of_a_task_is_refused_by_name(app, option):
-    with pytest.raises(TypeError, match=option):
-        app.task(**{option: 1})(lambda: None)
+def test_an_option_of_a_task_that_looks_misspelt_warns_by_name_and_is_kept(app, option):
+    with pytest.warns(OptionWarning, match=f"{option}.*did you mean") as said:
+        task = app.task(**{option: 1})(lambda: None)
+    assert getattr(task, option) == 1
+    assert [warning.filename for warning in said] == [__file__]
 
 
-def test_unknown_option_of_a_call_is_refused_by_name(app):
+@pytest.mark.parametrize("option", ["unique", "breaker", "batch", "concurrency"])
+def test_an_option_of_a_later_version_warns_by_name(app, option):
+    with pytest.warns(OptionWarning, match=f"{option} comes in a later version"):
+        app.task(**{option: True})(lambda: None)
+
+
+def test_an_option_of_a_call_that_nobody_knows_warns_once_by_name(app):
     task = app.task(lambda: None)
     for send in (task.apply_async, lambda **options: app.send_task("any", **options)):
-        with pytest.raises(TypeError, match="cuontdown"):
-            send(cuontdown=3)
+        call_options._warn_of.cache_clear()
+        with pytest.warns(OptionWarning, match="'cuontdown'.*did you mean 'countdown'") as said:
+            assert send(cuontdown=3).id
+        assert [warning.filename for warning in said] == [__file__]
+        assert send(cuontdown=4).id
+    with pytest.warns(OptionWarning, match="MessageGroupId.*no such property"):
+        assert task.apply_async(MessageGroupId="1").id
 
 
 @pytest.mark.parametrize(

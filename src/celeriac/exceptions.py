@@ -19,7 +19,7 @@
         ├── ResultTooLarge           the task returned more than may be stored
         └── RemoteError              the task raised a class that cannot be imported here
 
-    SettingWarning                   a warning: a setting has no effect here
+    SettingWarning, OptionWarning    warnings: a setting, or an option of a task or call, has no effect here
 
     TaskPredicate                    not errors: how a task says what should happen to it
     ├── Retry                        run me again
@@ -70,6 +70,10 @@ class ImproperlyConfigured(CeleriacError):
 
 class SettingWarning(UserWarning):
     """A setting is kept, and changes nothing; the text says why."""
+
+
+class OptionWarning(UserWarning):
+    """An option of a task or of a call is kept, and changes nothing; the text says why."""
 
 
 class OperationalError(CeleriacError):

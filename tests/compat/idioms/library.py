@@ -13,7 +13,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from types import ModuleType
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,10 +39,10 @@ class Library:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.library: ModuleType = importlib.import_module(name)
-        self.exceptions: ModuleType = importlib.import_module(f"{name}.exceptions")
-        self.states: ModuleType = importlib.import_module(f"{name}.states")
-        self.result: ModuleType = importlib.import_module(f"{name}.result")
+        self.library: Any = importlib.import_module(name)
+        self.exceptions: Any = importlib.import_module(f"{name}.exceptions")
+        self.states: Any = importlib.import_module(f"{name}.states")
+        self.result: Any = importlib.import_module(f"{name}.result")
         self._made: Any = None
         self._after: list[Callable[[], None]] = []
         if name == "celery":
@@ -134,7 +133,7 @@ class Library:
     def _in_celerys_memory(self, app: Any, queue: str) -> list[Any]:
         memory = importlib.import_module("kombu.transport.memory")
         found = memory.Channel.queues.get(queue)
-        return [] if found is None else [message for message in found.queue]
+        return [] if found is None else list(found.queue)
 
     def _in_our_store(self, app: Any, queue: str) -> list[Any]:
         peek = importlib.import_module("celeriac.store.contract")
