@@ -469,7 +469,7 @@ class Celeriac:
         """The result of a task by id."""
         from celeriac.result import AsyncResult
 
-        return AsyncResult(id, self._open_store)
+        return AsyncResult(id, self._open_store, app=self)
 
     @cached_property
     def ResultSet(self) -> type[ResultSet]:

@@ -86,7 +86,7 @@ class Context:
         self, message: TaskMessage | None = None, hostname: str = "", queue: str = "", raw: bytes = b""
     ) -> None:
         self.message: TaskMessage | None = message
-        self.hostname: str = hostname
+        self.hostname: Any = hostname or None
         self.queue: str = queue
         self.raw: bytes = raw
         self.is_eager: bool = False
@@ -185,10 +185,10 @@ class Context:
         return f"<Context: {self.task} {self.id}>"
 
 
-def _delivery_info(context: Context) -> dict[str, Any]:
+def _delivery_info(context: Context) -> dict[str, Any] | None:
     """Where the message came from, as Celery shows it."""
     if context.message is None:
-        return {}
+        return None
     headers, properties = context.message.headers, context.message.properties
     info = properties.delivery_info
     return {
@@ -254,7 +254,7 @@ _COMPUTED: dict[str, Callable[[Context], Any]] = {
     "taskset": lambda context: context.group,
     "time_limit": _limit(0),
     "timelimit": _timelimit,
-    "utc": lambda context: True,
+    "utc": lambda context: None if context.message is None else True,
 }
 """Fields that are made when they are asked for."""
 

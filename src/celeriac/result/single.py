@@ -267,8 +267,10 @@ class AsyncResult(ResultBase, Generic[R_co]):
         return self._read().queue
 
     @property
-    def app(self) -> App | None:
-        """The app it was made with."""
+    def app(self) -> App:
+        """The app it was made with, or the current one."""
+        if self._used_app is None:
+            return get_current_app()  # type: ignore[no-any-return]
         return self._used_app
 
     def explain(self) -> Explanation:

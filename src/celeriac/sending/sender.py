@@ -219,7 +219,7 @@ class Sender:
         priority = call.priority
         if priority is None:
             inherits = plan.inherits and parent.id is not None
-            inherited = parent.delivery_info.get("priority") if inherits else None
+            inherited = (parent.delivery_info or {}).get("priority") if inherits else None
             priority = plan.priority if inherited is None else inherited
         elif type(priority) is not int:
             priority = _whole(priority)

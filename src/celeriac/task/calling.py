@@ -94,9 +94,9 @@ class Caller(Generic[R]):
             return await import_module("asyncio").to_thread(self._send, call, {**self._task.options, **options})
         if call.cache_for:
             id, ended = await self._sender.ashare(call, identity(self._task, call))
-            return AsyncResult(id, self._store, self._task.name, ended=ended)
+            return AsyncResult(id, self._store, self._task.name, self._app, ended=ended)
         id = await self._sender.asend_one(call)
-        return AsyncResult(id, self._store, self._task.name, ignored=bool(call.ignore_result))
+        return AsyncResult(id, self._store, self._task.name, self._app, ignored=bool(call.ignore_result))
 
     def _checked(self, args: Args, kwargs: Kwargs, options: dict[str, Any]) -> Call:
         args, kwargs = args or (), kwargs or {}
@@ -113,9 +113,9 @@ class Caller(Generic[R]):
             return self._through_app(call, options)
         if call.cache_for:
             id, ended = self._sender.share(call, identity(self._task, call))
-            return AsyncResult(id, self._store, self._task.name, ended=ended)
+            return AsyncResult(id, self._store, self._task.name, self._app, ended=ended)
         id = self._sender.send_one(call)
-        return AsyncResult(id, self._store, self._task.name, ignored=bool(call.ignore_result))
+        return AsyncResult(id, self._store, self._task.name, self._app, ignored=bool(call.ignore_result))
 
     def _through_app(self, call: Call, options: Mapping[str, Any]) -> AsyncResult[R]:
         """Send a call by the app's own `send_task`, with what Celery gives it."""
@@ -132,7 +132,7 @@ class Caller(Generic[R]):
         own_send = getattr(self._app.send_task, "__func__", None) is not self._send_task
         if own_send or shared.get("cache_for") or self._settings.task_always_eager:
             return [self._send(call, {**self._task.options, **options}) for call in calls]
-        return [AsyncResult(id, self._store, self._task.name) for id in self._sender.send(calls)]
+        return [AsyncResult(id, self._store, self._task.name, self._app) for id in self._sender.send(calls)]
 
     def _calls(self, arguments: Iterable[Sequence[Any]], options: dict[str, Any]) -> Iterator[Call]:
         """A call for each, checked; what they share is settled once."""
@@ -171,6 +171,30 @@ def identity(task: Called | None, call: Call) -> Any:
     return arguments.by_name(task.function, args, kwargs, skip=int(task.bound))
 
 
+def fitted(run: Callable[..., Any], request: Context, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
+    """The arguments of the next attempt where only some are given anew: those replace the others by their names.
+
+    None for arguments that stay as they are.
+    """
+    if (args is None) == (kwargs is None) or not (request.kwargs if kwargs is None else request.args):
+        return args, kwargs
+    import inspect
+
+    try:
+        signature = inspect.signature(run)
+        bound = signature.bind_partial(*(request.args if args is None else args))
+    except (TypeError, ValueError):
+        return args, kwargs
+    usual = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    named = {name for name in bound.arguments if signature.parameters[name].kind is usual}
+    if args is not None:
+        return args, {name: value for name, value in request.kwargs.items() if name not in named}
+    kwargs = dict(kwargs or {})
+    for name in named & kwargs.keys():
+        bound.arguments[name] = kwargs.pop(name)
+    return bound.args, {**bound.kwargs, **kwargs}
+
+
 def next_attempt(
     task: Called,
     request: Context,
@@ -186,7 +210,7 @@ def next_attempt(
     limits = headers.timelimit if headers is not None else None
     inherited = {
         "queue": request.queue or None,
-        "priority": request.delivery_info.get("priority"),
+        "priority": (request.delivery_info or {}).get("priority"),
         "expires": request.expires,
         "ignore_result": request.ignore_result,
         "time_limit": limits[0] if limits else None,

@@ -91,16 +91,27 @@ def _no_run(self: Any, *args: Any, **kwargs: Any) -> Any:
 class _Otherwise:
     """What an attribute of a task is where neither the task nor its class says it: what its app says."""
 
-    def __init__(self, ask: Callable[[Runtime], Any]) -> None:
+    def __init__(self, ask: Callable[[Task[..., Any], Runtime], Any]) -> None:
         self._ask = ask
 
     def __get__(self, task: Task[..., Any] | None, kind: type) -> Any:
         runtime = None if task is None else getattr(task, "_runtime", None)
-        return None if runtime is None else self._ask(runtime)
+        return None if runtime is None else self._ask(task, runtime)
 
 
 def _setting(name: str) -> Any:
-    return _Otherwise(lambda runtime: runtime.settings[name])
+    return _Otherwise(lambda task, runtime: runtime.settings[name])
+
+
+def _acks(name: str) -> Any:
+    """As `_setting`, then what is said of failures and timeouts alike."""
+
+    def ask(task: Task[..., Any], runtime: Runtime) -> Any:
+        said = runtime.settings[name]
+        both = task.acks_on_failure_or_timeout if said is None else said
+        return True if both is None else both
+
+    return _Otherwise(ask)
 
 
 class Task(Generic[P, R]):
@@ -133,7 +144,7 @@ class Task(Generic[P, R]):
     abstract = True
     asynchronous = False
     name: str = ""
-    typing: bool | None = _Otherwise(lambda runtime: runtime.app.strict_typing)  # type: ignore[assignment]
+    typing: bool | None = _Otherwise(lambda task, runtime: runtime.app.strict_typing)  # type: ignore[assignment]
     queue: Any = None
     exchange: Any = None
     routing_key: str | None = None
@@ -150,8 +161,8 @@ class Task(Generic[P, R]):
     max_retries: int | None = 3
     default_retry_delay: float = 180
     acks_late: bool | None = _setting("task_acks_late")
-    acks_on_failure: bool | None = _setting("task_acks_on_failure")
-    acks_on_timeout: bool | None = _setting("task_acks_on_timeout")
+    acks_on_failure: bool | None = _acks("task_acks_on_failure")
+    acks_on_timeout: bool | None = _acks("task_acks_on_timeout")
     acks_on_failure_or_timeout: bool | None = _setting("task_acks_on_failure_or_timeout")
     reject_on_worker_lost: bool | None = _setting("task_reject_on_worker_lost")
     retry_on_worker_lost: bool | None = _setting("task_retry_on_worker_lost")
@@ -234,6 +245,8 @@ class Task(Generic[P, R]):
                 continue
             if not hasattr(kind, name):
                 _warn_of(self.name, name)
+            if value is None and isinstance(vars(Task).get(name), _Otherwise):
+                continue
             if of_class:
                 setattr(kind, name, staticmethod(value) if name in _FUNCTIONS else value)
             else:
@@ -404,6 +417,7 @@ class Task(Generic[P, R]):
         """
         from celeriac.task.calling import run_here
 
+        self.app.finalize(auto=True)
         given = {"link": link, "link_error": link_error, "task_id": task_id, "headers": headers, **options}
         propagates = self._runtime.settings.task_eager_propagates if throw is None else throw
         return run_here(self, args, kwargs, {**given, "retries": retries or 0}, throw=propagates)
@@ -412,7 +426,7 @@ class Task(Generic[P, R]):
         """The result of a call of this task by id."""
         from celeriac.result import AsyncResult
 
-        return AsyncResult(task_id, self._runtime.store, self.name)
+        return AsyncResult(task_id, self._runtime.store, self.name, self.app)
 
     def retry(
         self,
@@ -443,8 +457,9 @@ class Task(Generic[P, R]):
             )
         if eta is None and countdown is None:
             countdown = self.default_retry_delay
-        from celeriac.task.calling import next_attempt
+        from celeriac.task.calling import fitted, next_attempt
 
+        args, kwargs = fitted(self.run, request, args, kwargs)
         again = next_attempt(self, request, args, kwargs, options, eta=eta, countdown=countdown)
         raise Retry(exc=exc, when=eta or countdown, sig=again) from exc
 
@@ -473,9 +488,10 @@ class Task(Generic[P, R]):
         """
         from celeriac.progress import say
 
-        say(self.request, task_id, state or states.STARTED, meta, self._write_state)
+        say(self.request, task_id, state or states.STARTED, meta, self.write_document)
 
-    def _write_state(self, id: str, document: bytes) -> None:
+    def write_document(self, id: str, document: bytes) -> None:
+        """Write a result document that is not of a claim: it never replaces a final one."""
         from celeriac.store.contract import Note
 
         store = self._runtime.store()
@@ -492,7 +508,7 @@ class Task(Generic[P, R]):
         report(self.request, done, total, message)
 
     def __repr__(self) -> str:
-        return f"<Task: {self.name}>"
+        return f"<@task: {self.name} of {getattr(self.app, 'main', None) or '__main__'} at {id(self):#x}>"
 
     def __copy__(self) -> Task[P, R]:
         return self

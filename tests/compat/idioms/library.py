@@ -47,6 +47,8 @@ class Library:
         self._after: list[Callable[[], None]] = []
         if name == "celery":
             self._empty_celerys_memory()
+        else:
+            importlib.import_module("celeriac.apps")._shared.clear()
 
     def Celery(self, main: str | None = "proj", **settings: Any) -> Any:
         """An app whose queues and results are in memory."""
@@ -107,6 +109,7 @@ class Library:
         with inprocess.InProcessWorker(app) as worker:
             yield worker
 
+    _builtins: set[Any] = set()  # noqa: RUF012 - of the process, like the next
     _kept: list[Any] = []  # noqa: RUF012 - of the process: a context that is collected ends its worker
 
     def ran(self, task: Any, *args: Any, app: Any = None, **kwargs: Any) -> Any:
@@ -129,6 +132,13 @@ class Library:
         memory = importlib.import_module("kombu.transport.memory")
         memory.Channel.queues = {}
         memory.Transport.global_state = type(memory.Transport.global_state)()
+        importlib.import_module("celery.app.builtins")
+        finalizers = importlib.import_module("celery._state")._on_app_finalizers
+        if not self._builtins:
+            self._builtins.update(finalizers)
+        # Tasks of other idioms are no tasks of this one's apps.
+        finalizers.clear()
+        finalizers.update(self._builtins)
 
     def _in_celerys_memory(self, app: Any, queue: str) -> list[Any]:
         memory = importlib.import_module("kombu.transport.memory")
