@@ -173,9 +173,9 @@ class Celeriac:
             return None
         raise ImproperlyConfigured(f"the environment variable {variable_name} is not set: it names a settings module")
 
-    def add_defaults(self, defaults: Defaults) -> None:
+    def add_defaults(self, fun: Defaults) -> None:
         """Settings that count where nobody says anything else; a callable is called when they are needed."""
-        self.conf.add_defaults(defaults)
+        self.conf.add_defaults(fun)
 
     # What only an operator's program uses is loaded when it is.
 
@@ -267,6 +267,8 @@ class Celeriac:
                 apps.share(lambda app: app.make_task(function, **options))
             return self.make_task(function, **options)
 
+        if function is not None and not callable(function):
+            raise TypeError("argument 1 to @task() must be a callable")
         shared = options.pop("shared", False)
         return register if function is None else register(function)
 
@@ -508,6 +510,7 @@ class Celeriac:
     def now(self) -> datetime:
         """The time, in the app's time zone."""
         from celeriac.clock import utc_datetime
+        from celeriac.config.zone import zone_of
 
         return utc_datetime(self.clock.now()).astimezone(zone_of(self.conf))
 

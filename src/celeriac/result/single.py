@@ -342,11 +342,11 @@ class AsyncResult(ResultBase, Generic[R_co]):
             else:
                 raise IncompleteStream(f"{node} has not ended")
 
-    def collect(self, intermediate: bool = False, **options: Any) -> Iterator[tuple[AsyncResult[Any], Any]]:
+    def collect(self, intermediate: bool = False, **kwargs: Any) -> Iterator[tuple[AsyncResult[Any], Any]]:
         """It and all below it, each waited for with these options of `get`, with the values."""
         line: list[AsyncResult[Any]] = [self]
         for node in line:
-            yield node, node.get(**options)
+            yield node, node.get(**kwargs)
             line += node.children
 
     def build_graph(

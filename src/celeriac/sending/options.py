@@ -60,7 +60,7 @@ def call_options(options: dict[str, Any]) -> dict[str, Any]:
         found["stamped_headers"] = names
         found["stamps"] = {
             **(options.get("stamps") or {}),
-            **{name: _list(options[name]) for name in names if name in options},
+            **{name: options[name] for name in names if name in options},
         }
     if properties:
         found["properties"] = properties
@@ -75,7 +75,3 @@ def _warn_of(name: str) -> None:
     near = difflib.get_close_matches(name, _OURS, n=1, cutoff=0.75)
     meant = f"; did you mean {near[0]!r}?" if near else ": the stores there are know no such property of a message"
     warnings.warn(OptionWarning(f"the option {name!r} of a call has no effect{meant}"), stacklevel=later.outside())
-
-
-def _list(value: Any) -> Any:
-    return list(value) if isinstance(value, list | tuple | set) else [value]

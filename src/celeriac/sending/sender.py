@@ -315,10 +315,14 @@ def encode(
 def _write(call: Call, body: bytes, headers: SentHeaders, properties: SentProperties, kind: Serializer) -> bytes:
     if not call.headers and not call.properties:
         return write_envelope(body, headers, properties, kind.content_type, kind.encoding)
-    # A caller's headers win over ours, but not over what holds the message back; our properties over a caller's.
+    # A caller's headers win over ours, but not over what holds the message back; our properties over a caller's,
+    # but for the one that is theirs to choose.
     held = {} if headers.held is UNSET else {wire.HELD: headers.held}
     every = {**spell_out(headers), **(call.headers or {}), **held}
-    known = {**(call.properties or {}), **spell_out(properties)}
+    told = call.properties or {}
+    known = {**told, **spell_out(properties)}
+    if "correlation_id" in told:
+        known["correlation_id"] = told["correlation_id"]
     return write_envelope(body, every, known, kind.content_type, kind.encoding)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from types import FunctionType, MethodType
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
 
 from celeriac import later, states
 from celeriac.apps import get_current_app
@@ -316,11 +316,11 @@ class Task(Generic[P, R]):
             self._direct = Context()
         return self._direct
 
-    def push_request(self, *fields: Any, **more: Any) -> None:
+    def push_request(self, *args: Any, **kwargs: Any) -> None:
         """Let `request` have these fields until `pop_request`: for tests."""
         request = Context()
         request.task, request.instance = self.name, self
-        request.update(*fields, **more)
+        request.update(*args, **kwargs)
         self._pushed.append(current.set(request))
 
     def pop_request(self) -> None:
@@ -428,6 +428,31 @@ class Task(Generic[P, R]):
 
         return AsyncResult(task_id, self._runtime.store, self.name, self.app)
 
+    @overload
+    def retry(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        exc: BaseException | None = None,
+        throw: Literal[True] = True,
+        eta: datetime | None = None,
+        countdown: float | None = None,
+        max_retries: int | None = None,
+        **options: Any,
+    ) -> NoReturn: ...
+    @overload
+    def retry(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        exc: BaseException | None = None,
+        *,
+        throw: bool,
+        eta: datetime | None = None,
+        countdown: float | None = None,
+        max_retries: int | None = None,
+        **options: Any,
+    ) -> Retry: ...
     def retry(
         self,
         args: Sequence[Any] | None = None,
@@ -438,10 +463,11 @@ class Task(Generic[P, R]):
         countdown: float | None = None,
         max_retries: int | None = None,
         **options: Any,
-    ) -> NoReturn:
-        """Give up this attempt and run the task again later; never returns.
+    ) -> Retry:
+        """Give up this attempt and run the task again later; never returns, unless `throw` is false.
 
-        The next attempt is enqueued in the same step that ends this one: neither can happen alone. After
+        The next attempt is enqueued in the same step that ends this one: neither can happen alone. Without `throw` it
+        is enqueued at once, and this one goes on to an end of its own. After
         `max_retries` retries it raises `exc`, or `MaxRetriesExceededError` when there is none. Called
         outside a worker it raises `exc` at once.
         """
@@ -461,7 +487,12 @@ class Task(Generic[P, R]):
 
         args, kwargs = fitted(self.run, request, args, kwargs)
         again = next_attempt(self, request, args, kwargs, options, eta=eta, countdown=countdown)
-        raise Retry(exc=exc, when=eta or countdown, sig=again) from exc
+        wish = Retry(exc=exc, when=eta or countdown, is_eager=request.is_eager, sig=again)
+        if throw:
+            raise wish from exc
+        if not request.is_eager:
+            self._runtime.sender.send_one(again)
+        return wish
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Called before a run; what it raises, the task has raised."""

@@ -614,6 +614,23 @@ def a_retry_without_raise(m: Any) -> Any:
     return m.ran(_task(m, again, bind=True))
 
 
+def a_retry_that_does_not_throw(m: Any) -> Any:
+    seen = []
+
+    def again(self):
+        seen.append(self.request.retries)
+        if not self.request.retries:
+            seen.append(type(self.retry(countdown=0, throw=False)).__name__)
+        return "done"
+
+    after = _task(m, name="after")
+    task = _task(m, again, bind=True)
+    with m.worker():
+        task.delay().get(timeout=5, interval=0.01)
+        after.delay(1).get(timeout=5, interval=0.01)
+    return seen
+
+
 def retry_called_directly(m: Any) -> Any:
     _task(m, lambda self: self.retry(), bind=True)()
 
