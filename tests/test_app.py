@@ -12,7 +12,7 @@ import pytest
 
 import celeriac
 from celeriac import Celeriac, Celery
-from celeriac.exceptions import ImproperlyConfigured, NotRegistered, OptionWarning, UnencodableValue
+from celeriac.exceptions import EncodeError, ImproperlyConfigured, NotRegistered, OptionWarning
 from celeriac.message.task import read_body
 from celeriac.sending import options as call_options
 from celeriac.store.contract import Stats
@@ -120,7 +120,7 @@ def test_what_a_task_does_not_say_comes_from_the_settings(app):
 def test_value_that_cannot_be_sent_is_refused_and_nothing_is_enqueued(app):
     task = app.task(lambda value: None)
     for send in (task.delay, lambda value: task.delay_many([(value,)])):
-        with pytest.raises(UnencodableValue) as refused:
+        with pytest.raises(EncodeError) as refused:
             send(object())
         assert isinstance(refused.value, TypeError)
     assert app.store.run(Stats()) == ()

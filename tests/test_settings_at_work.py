@@ -9,7 +9,7 @@ import pytest
 
 from celeriac import Celeriac
 from celeriac.context import Context, current
-from celeriac.exceptions import ImproperlyConfigured, UnencodableValue
+from celeriac.exceptions import ImproperlyConfigured, EncodeError
 from celeriac.message import document, values
 from celeriac.testing import start_worker
 from tests.peek import waiting
@@ -85,7 +85,7 @@ def test_extended_results_tell_of_the_call(app):
 
 def test_extended_results_show_arguments_that_are_no_json():
     value = object()
-    with pytest.raises(UnencodableValue):
+    with pytest.raises(EncodeError):
         values.encode(value)
     fields = document.extended("t", [value], {}, "w", 1, "q")
     found = document.read(document.write("i", "SUCCESS", b"1", 0.0, family=document.Family(call=fields)))

@@ -16,8 +16,9 @@ from celeriac.config import Defaults, Settings, Source
 from celeriac.discovery import Packages, Search
 from celeriac.exceptions import AlwaysEagerIgnored, ImproperlyConfigured, NotRegistered, OptionWarning
 from celeriac.task.annotations import annotations_for
+from celeriac.task.making import adopt_task, is_coroutine_function, kind_of, make_task, remake_task
 from celeriac.task.registry import TaskRegistry
-from celeriac.task.task import AsyncTask, Runtime, Task, adopt_task, is_coroutine_function, kind_of, make_task, remake_task
+from celeriac.task.task import AsyncTask, Runtime, Task
 
 # An app and its tasks are there before anything of this is loaded: what uses it imports it.
 if TYPE_CHECKING:
@@ -292,7 +293,6 @@ class Celeriac:
         kind = kind_of(base or self.Task, asynchronous=asynchronous)
         task = make_task(kind, function, name, self._runtime, bind=bind, options=options)
         if base is None and not self.finalized:
-
 
             def remake(task: AnyTask) -> None:
                 kind = kind_of(self.Task, asynchronous=asynchronous)

@@ -230,7 +230,9 @@ def _children(context: Context) -> list[Any]:
 def _timelimit(context: Context) -> list[float | None] | None:
     """Whole seconds are shown as they were written."""
     limits = None if context.message is None else context.message.headers.timelimit
-    return None if limits is None else [int(each) if each is not None and each == int(each) else each for each in limits]
+    return (
+        None if limits is None else [int(each) if each is not None and each == int(each) else each for each in limits]
+    )
 
 
 def _limit(index: int) -> Callable[[Context], Any]:

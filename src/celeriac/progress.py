@@ -35,13 +35,11 @@ class Progress(Struct, frozen=True):
         return min(1.0, max(0.0, self.done / self.total)) if self.total else None
 
 
-def say(
-    request: Context, task_id: str | None, state: str, meta: Any, write: Callable[[str, bytes], None]
-) -> None:
+def say(request: Context, task_id: str | None, state: str, meta: Any, write: Callable[[str, bytes], None]) -> None:
     """Have the document of a running task replaced by this state.
 
-    Of another task, and outside a worker, `write` does it, for an id that is given. Raises `UnencodableValue` for a `meta` that cannot be written, `ResultTooLarge` for one beyond a few ten thousand
-    bytes.
+    Of another task, and outside a worker, `write` does it, for an id that is given. Raises `EncodeError` for a `meta`
+    that cannot be written, `ResultTooLarge` for one beyond a few ten thousand bytes.
     """
     id = task_id or request.id
     if id is None or request.ignore_result:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from celeriac import states
 from celeriac.clock import utc_datetime
-from celeriac.exceptions import TaskRevokedError, UnencodableValue
+from celeriac.exceptions import EncodeError, TaskRevokedError
 from celeriac.message import failure, values
 
 KEY_PREFIX = "celery-task-meta-"
@@ -74,7 +74,7 @@ def extended(name: str, args: Any, kwargs: Any, worker: str, retries: int, queue
     fields = {"name": name, "args": args, "kwargs": kwargs, "worker": worker, "retries": retries, "queue": queue}
     try:
         return values.encode(fields)[1:-1] + b","
-    except UnencodableValue:
+    except EncodeError:
         shown = {"args": values.short_repr(args), "kwargs": values.short_repr(kwargs)}
         return values.encode(fields | shown)[1:-1] + b","
 

@@ -69,7 +69,7 @@ def _arguments(error: BaseException) -> list[Any]:
 
 
 def _text_of(error: BaseException) -> tuple[str, ...]:
-    """What an exception says that has no arguments and cannot be made without, as those of pydantic: else it is lost."""
+    """What an exception says that has no arguments and cannot be made without, as pydantic's: else it is lost."""
     try:
         text = str(error)
     except Exception:

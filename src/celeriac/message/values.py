@@ -19,7 +19,7 @@ from uuid import UUID
 
 import msgspec
 
-from celeriac.exceptions import UnencodableValue
+from celeriac.exceptions import EncodeError
 
 _SCALARS = frozenset({str, int, bool, type(None)})
 _encode_plain = msgspec.json.Encoder().encode
@@ -27,7 +27,7 @@ _decode_plain = msgspec.json.Decoder().decode
 
 
 def encode(value: Any) -> bytes:
-    """The JSON of a value; raises `UnencodableValue` for what neither JSON nor Celery's marks can say."""
+    """The JSON of a value; raises `EncodeError` for what neither JSON nor Celery's marks can say."""
     try:
         if is_plain(value):
             return _encode_plain(value)
@@ -36,7 +36,7 @@ def encode(value: Any) -> bytes:
     try:
         return json.dumps(value, default=_mark).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise UnencodableValue(str(error)) from error
+        raise EncodeError(str(error)) from error
 
 
 def decode(data: bytes | str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from celeriac import later
@@ -36,7 +37,9 @@ _MEANINGLESS = frozenset(
 )
 """Options about connections: the store has its own, and tries again until `task_publish_deadline` is over."""
 
-_PROPERTIES = frozenset({"app_id", "correlation_id", "cluster_id", "expiration", "message_id", "timestamp", "type", "user_id"})
+_PROPERTIES = frozenset(
+    {"app_id", "correlation_id", "cluster_id", "expiration", "message_id", "timestamp", "type", "user_id"}
+)
 
 
 def call_options(options: dict[str, Any]) -> dict[str, Any]:
@@ -70,8 +73,6 @@ def call_options(options: dict[str, Any]) -> dict[str, Any]:
 @cache
 def _warn_of(name: str) -> None:
     """Say, the first time, that an option counts for nothing."""
-    import difflib
-
-    near = difflib.get_close_matches(name, _OURS, n=1, cutoff=0.75)
+    near = import_module("difflib").get_close_matches(name, _OURS, n=1, cutoff=0.75)
     meant = f"; did you mean {near[0]!r}?" if near else ": the stores there are know no such property of a message"
     warnings.warn(OptionWarning(f"the option {name!r} of a call has no effect{meant}"), stacklevel=later.outside())

@@ -91,7 +91,9 @@ class Caller(Generic[R]):
             return self._run_here(call)
         if getattr(self._app.send_task, "__func__", None) is not self._send_task:
             # It may wait for a connection, as all of Celery's do.
-            return await import_module("asyncio").to_thread(self._send, call, {**self._task.options, **options})
+            sent: AsyncResult[R]
+            sent = await import_module("asyncio").to_thread(self._send, call, {**self._task.options, **options})
+            return sent
         if call.cache_for:
             id, ended = await self._sender.ashare(call, identity(self._task, call))
             return AsyncResult(id, self._store, self._task.name, self._app, ended=ended)
@@ -178,8 +180,7 @@ def fitted(run: Callable[..., Any], request: Context, args: Args, kwargs: Kwargs
     """
     if (args is None) == (kwargs is None) or not (request.kwargs if kwargs is None else request.args):
         return args, kwargs
-    import inspect
-
+    inspect = import_module("inspect")
     try:
         signature = inspect.signature(run)
         bound = signature.bind_partial(*(request.args if args is None else args))

@@ -66,7 +66,7 @@ def run(task: Eager, call: Call, *, throw: bool) -> EagerResult[Any]:
             judged = _judge(task, context, error)
             if isinstance(judged, Retry) and isinstance(judged.sig, Call):
                 if throw:
-                    raise judged
+                    raise judged from judged.exc
                 if task.hooks:
                     hooks.retried(task, context, judged.exc or judged, judged)
                 call = judged.sig

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
 
 from celeriac import later, states
@@ -19,7 +18,6 @@ from celeriac.task.retry import RetryPolicy
 
 # Whoever only declares tasks does not load what calling one takes: the doors to it import it.
 if TYPE_CHECKING:
-    from contextvars import Token
     from datetime import datetime
 
     from celeriac.result import AsyncResult, EagerResult
@@ -53,13 +51,11 @@ HOOKS = ("before_start", "on_success", "on_retry", "on_failure", "after_return")
 _SETTLING = frozenset({*OPTIONS, *HOOKS, *RetryPolicy._fields, "run", "__call__", "throws", "rate_limit"})
 """Attributes that something else follows from; see `Task._settle`."""
 
-_CO_COROUTINE = 0x80
-"""A flag of code (Python docs, inspect, "Code Objects Bit Flags")."""
-
 _FUNCTIONS = frozenset({"cache_key"})
 """Options that are functions, and no methods: they are not given the task."""
 
-_TOLD_FIRST = frozenset({"validate", "pydantic", "pydantic_strict", "pydantic_context", "pydantic_dump_kwargs"})
+TOLD_FIRST = frozenset({"validate", "pydantic", "pydantic_strict", "pydantic_context", "pydantic_dump_kwargs"})
+"""Options that say how arguments are checked: they count before the others, in the function itself."""
 
 
 class Runtime:
@@ -67,9 +63,7 @@ class Runtime:
 
     __slots__ = ("app", "send_task", "settings", "store")
 
-    def __init__(
-        self, app: Any, store: Callable[[], Store], settings: Settings, send_task: Callable[..., Any]
-    ) -> None:
+    def __init__(self, app: Any, store: Callable[[], Store], settings: Settings, send_task: Callable[..., Any]) -> None:
         self.app: Any = app
         self.send_task: Callable[..., Any] = send_task
         """The app's as it is unless a subclass or a test puts another in its place."""
@@ -95,8 +89,8 @@ class _Otherwise:
         self._ask = ask
 
     def __get__(self, task: Task[..., Any] | None, kind: type) -> Any:
-        runtime = None if task is None else getattr(task, "_runtime", None)
-        return None if runtime is None else self._ask(task, runtime)
+        runtime = getattr(task, "_runtime", None)
+        return None if task is None or runtime is None else self._ask(task, runtime)
 
 
 def _setting(name: str) -> Any:
@@ -226,7 +220,8 @@ class Task(Generic[P, R]):
     @property
     def __wrapped__(self) -> Callable[..., Any]:
         """What `inspect.signature` looks at."""
-        return self.run
+        run: Callable[..., Any] = self.run
+        return run
 
     def told(self, name: str) -> Any:
         """An attribute as the task or its class says it; None where only settings do."""
@@ -565,7 +560,7 @@ def find_task(name: str, module: str) -> Task[..., Any]:
 @cache
 def _known_options() -> tuple[str, ...]:
     """The attributes of `Task` that can be set."""
-    return tuple(name for name in (*Task.__annotations__, *_TOLD_FIRST) if not name.startswith("_"))
+    return tuple(name for name in (*Task.__annotations__, *TOLD_FIRST) if not name.startswith("_"))
 
 
 class AsyncTask(Task[P, R]):
@@ -577,86 +572,6 @@ class AsyncTask(Task[P, R]):
         """Run the function here, without a worker."""
         coroutine: Coroutine[Any, Any, R] = self.run(*args, **kwargs)
         return coroutine
-
-
-def is_coroutine_function(function: Callable[..., Any]) -> bool:
-    """As `inspect.iscoroutinefunction` says; that module, which takes 8 ms to load, is asked only if it has to be.
-
-    A plain function says it by a flag of its code. What else counts has to be unwrapped, or was marked by `inspect`.
-    """
-    if isinstance(function, FunctionType) and "inspect" not in sys.modules:
-        return bool(function.__code__.co_flags & _CO_COROUTINE)
-    import inspect
-
-    return inspect.iscoroutinefunction(function)
-
-
-def make_task(
-    kind: type[Task[..., Any]],
-    function: Callable[..., Any],
-    name: str,
-    runtime: Runtime,
-    *,
-    bind: bool,
-    options: Mapping[str, Any],
-) -> Task[..., Any]:
-    """A task of a function. An `__init__` of the subclass runs last, and finds everything there."""
-    checks, options = _split(kind, options)
-    run, dump = _validated(function, checks, bind, runtime, name)
-    own = {
-        "run": run if bind else staticmethod(run),
-        "_runtime": runtime,
-        "__module__": getattr(function, "__module__", kind.__module__),
-        "__doc__": function.__doc__ or kind.__doc__,
-    }
-    made = type(getattr(function, "__name__", name), (kind,), own)
-    task: Task[..., Any] = made.__new__(made)
-    if bind and not hasattr(run, "__get__"):
-        vars(task)["run"] = MethodType(run, task)
-    task._declare(function, name, runtime, bound=bind, dump=dump, options=options)
-    made.__init__(task)
-    return task
-
-
-def remake_task(
-    task: Task[..., Any], kind: type[Task[..., Any]], runtime: Runtime, *, bind: bool, options: Mapping[str, Any]
-) -> None:
-    """Make a task of a function one of another class; attributes that it was given meanwhile stay."""
-    made = make_task(kind, task.function, task.name, runtime, bind=bind, options=options)
-    object.__setattr__(task, "__class__", type(made))
-    vars(task).update(vars(made), body=None)
-    if "run" in vars(made):
-        vars(task)["run"] = MethodType(vars(made)["run"].__func__, task)
-    task._settle()
-
-
-def adopt_task(task: Task[..., Any], name: str, runtime: Runtime, options: Mapping[str, Any]) -> None:
-    """Make a task of an object whose class has `run`."""
-    checks, options = _split(type(task), options)
-    function = task.run
-    run, dump = _validated(function, checks, False, runtime, name)
-    if dump is not None:
-        vars(task)["run"] = run
-    task._declare(function, name, runtime, bound=False, dump=dump, options=options)
-    task.asynchronous = is_coroutine_function(function)
-
-
-def _split(kind: type[Task[..., Any]], options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options that say how arguments are checked, and the others; a class may say the former, too."""
-    checks = {name: getattr(kind, name) for name in _TOLD_FIRST if hasattr(kind, name)}
-    checks.update({name: value for name, value in options.items() if name in _TOLD_FIRST})
-    return checks, {name: value for name, value in options.items() if name not in _TOLD_FIRST}
-
-
-def _validated(
-    function: Callable[..., Any], checks: Mapping[str, Any], bound: bool, runtime: Runtime, name: str
-) -> tuple[Callable[..., Any], Dump | None]:
-    """The function with arguments and result looked at by their annotations, where that is asked for."""
-    if not any(checks.values()):
-        return function, None
-    from celeriac.sending.validation import Options
-
-    return Options(**checks).apply(function, bound=bound, app=runtime.app, name=name)
 
 
 def _warn_of(task: str, option: str) -> None:
@@ -672,10 +587,3 @@ def _warn_of(task: str, option: str) -> None:
     else:
         return
     warnings.warn(OptionWarning(text), stacklevel=later.outside())
-
-
-def kind_of(base: type[Task[..., Any]], *, asynchronous: bool) -> type[Task[..., Any]]:
-    """The class of a task: `base`, made one of `async def` functions where the function is one."""
-    if not asynchronous or issubclass(base, AsyncTask):
-        return base
-    return AsyncTask if base is Task else type(base.__name__, (base, AsyncTask), {"__module__": base.__module__})

@@ -18,7 +18,8 @@ def specify(task: Task[..., Any], conf: Settings) -> TaskSpec:
         once=late is False,
         tracked=bool(_first(task.told("track_started"), conf.task_track_started)),
         time_limit=float(task.told("time_limit") or 0.0),
-        repeats=late is not False and _first(task.told("reject_on_worker_lost"), conf.task_reject_on_worker_lost) is not False,
+        repeats=late is not False
+        and _first(task.told("reject_on_worker_lost"), conf.task_reject_on_worker_lost) is not False,
         retry_lost=float(task.default_retry_delay) if lost else -1.0,
         most_retries=-1 if task.max_retries is None else task.max_retries,
         keeps_timeouts=keeps_timeouts(task, conf),

@@ -80,7 +80,7 @@ def a_mixin_and_a_chain_of_super(m: Any):
     class Log:
         def apply_async(self, *args, **options):
             seen.append("log")
-            return super().apply_async(*args, **options)
+            return super().apply_async(*args, **options)  # type: ignore[misc]
 
     class Middle(m.library.Task):
         def apply_async(self, *args, **options):
@@ -489,7 +489,8 @@ def values_with_a_json_method(m: Any):
     return m.one()["args"]
 
 
-def values_that_kombu_writes(m: Any):
+def _values() -> dict[str, Any]:
+    """One of each type that somebody may pass."""
     import datetime
     import decimal
     import enum
@@ -501,7 +502,7 @@ def values_that_kombu_writes(m: Any):
     class Level(enum.IntEnum):
         HIGH = 3
 
-    class Name(str, enum.Enum):
+    class Name(str, enum.Enum):  # noqa: UP042 - as users write it
         A = "a"
 
     class Text(str):
@@ -511,7 +512,7 @@ def values_that_kombu_writes(m: Any):
         pass
 
     zone = datetime.timezone(datetime.timedelta(hours=2))
-    values = {
+    return {
         "datetime": datetime.datetime(2026, 1, 2, 3, 4, 5, 6),
         "aware": datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=zone),
         "utc": datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC),
@@ -532,7 +533,7 @@ def values_that_kombu_writes(m: Any):
         "str subclass": Text("x"),
         "dict subclass": Table(a=1),
         "tuple": (1, 2),
-        "generator": (i for i in ()),
+        "generator": iter(()),
         "range": range(2),
         "complex": 1j,
         "int key": {1: 2},
@@ -546,8 +547,11 @@ def values_that_kombu_writes(m: Any):
         "class": int,
         "exception": ValueError("x"),
     }
+
+
+def values_that_kombu_writes(m: Any) -> Any:
     add, found = _add(m), {}
-    for name, value in values.items():
+    for name, value in _values().items():
         try:
             add.apply_async((value,), queue="q" + name)
             found[name] = repr(m.one("q" + name)["args"])

@@ -63,6 +63,19 @@ class Library:
             return app
         return kind(*args, **{"broker": f"memory://idiom{next(_numbers)}", **settings})
 
+    def task(self, function: Any = None, **options: Any) -> Any:
+        """A task of that function in the idiom's app, or one that adds."""
+
+        def add(a: Any, b: Any = 2) -> Any:
+            return a + b
+
+        function = function or add
+        if function.__name__ == "<lambda>":
+            # Celery makes a function of that name to check arguments.
+            function.__name__ = "function"
+        options.setdefault("name", "add")
+        return self.app.task(**options)(function)
+
     @property
     def app(self) -> Any:
         """The idiom's app."""

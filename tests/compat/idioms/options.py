@@ -31,7 +31,7 @@ class Level(enum.IntEnum):
     HIGH = 3
 
 
-class Text(str, enum.Enum):
+class Text(str, enum.Enum):  # noqa: UP042 - as users write it
     MAIL = "mail"
 
 
