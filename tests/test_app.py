@@ -12,8 +12,9 @@ import pytest
 
 import celeriac
 from celeriac import Celeriac, Celery
-from celeriac.exceptions import ImproperlyConfigured, NotRegistered, SettingWarning, UnencodableValue
+from celeriac.exceptions import EncodeError, ImproperlyConfigured, NotRegistered, OptionWarning, SettingWarning
 from celeriac.message.task import read_body
+from celeriac.sending import options as call_options
 from celeriac.store.contract import Enqueue, Message, Stats
 from celeriac.stores.sqlite import SQLiteStore
 from tests.peek import waiting
@@ -40,7 +41,7 @@ def test_task_is_named_after_its_module_and_function(app):
 
     assert add.name == f"{__name__}.add"
     assert app.tasks[add.name] is add
-    assert repr(add) == f"<Task: {add.name}>"
+    assert repr(add).startswith(f"<@task: {add.name} of tests at 0x")
     assert add.__name__ == "add"
 
 
@@ -120,7 +121,7 @@ def test_what_a_task_does_not_say_comes_from_the_settings(app):
 def test_value_that_cannot_be_sent_is_refused_and_nothing_is_enqueued(app):
     task = app.task(lambda value: None)
     for send in (task.delay, lambda value: task.delay_many([(value,)])):
-        with pytest.raises(UnencodableValue) as refused:
+        with pytest.raises(EncodeError) as refused:
             send(object())
         assert isinstance(refused.value, TypeError)
     assert app.store.run(Stats()) == ()
@@ -148,16 +149,29 @@ def test_call_made_with_the_same_id_again_is_one_task(app):
 
 
 @pytest.mark.parametrize("option", ["que", "routing", "max_retry"])
-def test_unknown_option_of_a_task_is_refused_by_name(app, option):
-    with pytest.raises(TypeError, match=option):
-        app.task(**{option: 1})(lambda: None)
+def test_an_option_of_a_task_that_looks_misspelt_warns_by_name_and_is_kept(app, option):
+    with pytest.warns(OptionWarning, match=f"{option}.*did you mean") as said:
+        task = app.task(**{option: 1})(lambda: None)
+    assert getattr(task, option) == 1
+    assert [warning.filename for warning in said] == [__file__]
 
 
-def test_unknown_option_of_a_call_is_refused_by_name(app):
+@pytest.mark.parametrize("option", ["unique", "breaker", "batch", "concurrency"])
+def test_an_option_of_a_later_version_warns_by_name(app, option):
+    with pytest.warns(OptionWarning, match=f"{option} comes in a later version"):
+        app.task(**{option: True})(lambda: None)
+
+
+def test_an_option_of_a_call_that_nobody_knows_warns_once_by_name(app):
     task = app.task(lambda: None)
     for send in (task.apply_async, lambda **options: app.send_task("any", **options)):
-        with pytest.raises(TypeError, match="cuontdown"):
-            send(cuontdown=3)
+        call_options._warn_of.cache_clear()
+        with pytest.warns(OptionWarning, match="'cuontdown'.*did you mean 'countdown'") as said:
+            assert send(cuontdown=3).id
+        assert [warning.filename for warning in said] == [__file__]
+        assert send(cuontdown=4).id
+    with pytest.warns(OptionWarning, match="MessageGroupId.*no such property"):
+        assert task.apply_async(MessageGroupId="1").id
 
 
 @pytest.mark.parametrize(

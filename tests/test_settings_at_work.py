@@ -15,12 +15,12 @@ from celeriac import Celeriac, Queue
 from celeriac.config import Settings
 from celeriac.context import Context, current
 from celeriac.exceptions import (
+    EncodeError,
     ImproperlyConfigured,
     InvalidOption,
     MessageTooLarge,
     OperationalError,
     SettingWarning,
-    UnencodableValue,
 )
 from celeriac.message import document, values
 from celeriac.message.limits import Limits
@@ -99,7 +99,7 @@ def test_extended_results_tell_of_the_call(app):
 
 def test_extended_results_show_arguments_that_are_no_json():
     value = object()
-    with pytest.raises(UnencodableValue):
+    with pytest.raises(EncodeError):
         values.encode(value)
     fields = document.extended([value], {}) + document.write_run(document.begin_run("t", "w", "q", 1), 0.0, 0.0)
     found = document.read(document.write("i", "SUCCESS", b"1", 0.0, family=document.Family(call=fields)))

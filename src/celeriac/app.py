@@ -8,19 +8,22 @@ import warnings
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, Protocol, Self, TypeVar, overload
 
-from celeriac import apps
+from celeriac import apps, later
 from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.config import Defaults, Settings, Source
 from celeriac.discovery import Packages, Search
-from celeriac.exceptions import AlwaysEagerIgnored, ImproperlyConfigured, NotRegistered
+from celeriac.exceptions import AlwaysEagerIgnored, ImproperlyConfigured, NotRegistered, OptionWarning
 from celeriac.task.annotations import annotations_for
+from celeriac.task.making import adopt_task, is_coroutine_function, kind_of, make_task, remake_task
 from celeriac.task.registry import TaskRegistry
-from celeriac.task.task import AsyncTask, Runtime, Task, adopt_task, is_coroutine_function, kind_of, make_task
+from celeriac.task.task import AsyncTask, Runtime, Task
 
 # An app and its tasks are there before anything of this is loaded: what uses it imports it.
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from celeriac.control.control import Control
     from celeriac.control.dead import Dead
     from celeriac.control.delayed import Delayed
@@ -77,33 +80,50 @@ class Celeriac:
 
     With `set_as_current` it is what `current_app` means in this thread. `task_cls` is the class of its tasks, or
     its dotted name; `strict_typing=False` leaves arguments unchecked where tasks are called. With
-    `autofinalize=False`, using a task before `finalize()` raises RuntimeError.
+    `autofinalize=False`, using a task before `finalize()` raises RuntimeError. `changes` are settings as well.
+
+    The positions are Celery's. Its classes for the inside of an app (`loader`, `amqp`, `events`, `log`, `control`)
+    have no counterpart: to give one warns.
     """
 
     def __init__(
         self,
         main: str | None = None,
-        *,
-        broker: str | None = None,
+        loader: Any = None,
         backend: str | None = None,
-        include: Sequence[str] = (),
-        config_source: Any = None,
-        config_source_silent: bool = False,
-        namespace: str | None = None,
-        tasks: Mapping[str, AnyTask] | None = None,
-        task_cls: type[AnyTask] | str | None = None,
+        amqp: Any = None,
+        events: Any = None,
+        log: Any = None,
+        control: Any = None,
         set_as_current: bool = True,
+        tasks: Mapping[str, AnyTask] | type[TaskRegistry] | str | None = None,
+        broker: str | None = None,
+        include: Sequence[str] | None = None,
+        changes: Mapping[str, Any] | None = None,
+        config_source: Any = None,
+        fixups: Any = None,
+        task_cls: type[AnyTask] | str | None = None,
         autofinalize: bool = True,
+        namespace: str | None = None,
         strict_typing: bool = True,
+        config_source_silent: bool = False,
         **settings: Any,
     ) -> None:
+        inner = {"loader": loader, "amqp": amqp, "events": events, "log": log, "control": control}
+        for name, kind in inner.items():
+            if kind is not None:
+                text = f"{name} has no effect: an app of Celeriac has no such part that could be another"
+                warnings.warn(OptionWarning(text), stacklevel=later.outside())
         self.main = main
+        self.set_as_current = set_as_current
         self.autofinalize = autofinalize
         self.strict_typing = strict_typing
         self.finalized: bool = False
-        self._task_cls = task_cls
+        self._task_class: Any = None
+        if task_cls is not None:
+            vars(self)["task_cls"] = task_cls
         self._searches: list[Search] = []
-        self.conf: Settings = Settings(settings, folder=self._root)
+        self.conf: Settings = Settings({**(changes or {}), **settings}, folder=self._root)
         self._namespace = namespace
         if config_source is not None:
             self.config_from_object(config_source, silent=config_source_silent)
@@ -113,16 +133,22 @@ class Celeriac:
             self.conf.result_backend = backend
         if include:
             self.conf.include = tuple(include)
-        self._tasks = TaskRegistry(tasks or {})
+        self._tasks = _registry(tasks)
+        self._usual: list[tuple[AnyTask, Callable[[AnyTask], None]]] = []
+        """Tasks without a `base` of their own, and what makes them tasks of another class."""
         self._home = _caller_folder()
         self._store: Store | None = None
         self._opened: dict[str, Store] = {}
         self.clock: Clock = SYSTEM_CLOCK
         self._sender: Sender | None = None
-        self._runtime = Runtime(self, self._open_store, self.conf)
+        self._runtime = Runtime(self, self._open_store, self.conf, _send_task)
+        self.on_init()
         apps.register_app(self)
         if set_as_current:
             self.set_current()
+
+    def on_init(self) -> None:
+        """Called when the app has been made: for subclasses."""
 
     def config_from_object(
         self, obj: Any, silent: bool = False, force: bool = False, namespace: str | None = None
@@ -148,9 +174,9 @@ class Celeriac:
             return None
         raise ImproperlyConfigured(f"the environment variable {variable_name} is not set: it names a settings module")
 
-    def add_defaults(self, defaults: Defaults) -> None:
+    def add_defaults(self, fun: Defaults) -> None:
         """Settings that count where nobody says anything else; a callable is called when they are needed."""
-        self.conf.add_defaults(defaults)
+        self.conf.add_defaults(fun)
 
     # What only an operator's program uses is loaded when it is.
 
@@ -249,6 +275,8 @@ class Celeriac:
                 apps.share(lambda app: app.make_task(function, **options))
             return self.make_task(function, **options)
 
+        if function is not None and not callable(function):
+            raise TypeError("argument 1 to @task() must be a callable")
         shared = options.pop("shared", False)
         return register if function is None else register(function)
 
@@ -268,8 +296,16 @@ class Celeriac:
         known = self._tasks.get(name)
         if known is not None:
             return known
-        kind = kind_of(base or self.Task, asynchronous=is_coroutine_function(function))
+        asynchronous = is_coroutine_function(function)
+        kind = kind_of(base or self.Task, asynchronous=asynchronous)
         task = make_task(kind, function, name, self._runtime, bind=bind, options=options)
+        if base is None and not self.finalized:
+
+            def remake(task: AnyTask) -> None:
+                kind = kind_of(self.Task, asynchronous=asynchronous)
+                remake_task(task, kind, self._runtime, bind=bind, options=options)
+
+            self._usual.append((task, remake))
         return self._add(task) if filter is None else filter(self._add(task))
 
     def register_task(self, task: T | type[T], **options: Any) -> T:
@@ -309,18 +345,43 @@ class Celeriac:
             raise RuntimeError("Contract breach: app not finalized")
         # First: shared tasks are made through the same doors.
         self.finalized = True
+        self._usual.clear()
         for task in tuple(self._tasks.values()):
             self._annotate(task)
         apps.make_shared(self)
 
-    @cached_property
+    task_cls: type[AnyTask] | str | None = None
+    """The class of its tasks, or its dotted name: of a subclass, or of an app until its tasks are used."""
+
+    @property
     def Task(self) -> Any:
-        """The class of this app's tasks: `task_cls`, bound to the app."""
-        kind: Any = self._task_cls or Task
-        if isinstance(kind, str):
-            module, _, name = kind.replace(":", ".").rpartition(".")
-            kind = getattr(import_module(module), name)
-        return type(kind.__name__, (kind,), {"_runtime": self._runtime, "__module__": kind.__module__})
+        """The class of this app's tasks: `task_cls`, bound to the app.
+
+        Setting another one counts for all tasks made so far without a `base`, unless the app is finalized: a task has
+        been called, or the tasks have been asked for.
+        """
+        if self._task_class is None:
+            kind: Any = self.task_cls or Task
+            if isinstance(kind, str):
+                module, _, name = kind.replace(":", ".").rpartition(".")
+                kind = getattr(import_module(module), name)
+            self._task_class = type(kind.__name__, (kind,), {"_runtime": self._runtime, "__module__": kind.__module__})
+        return self._task_class
+
+    @Task.setter
+    def Task(self, kind: Any) -> None:
+        self._task_class = kind
+        self._remake()
+
+    def _remake(self) -> None:
+        for task, remake in self._usual:
+            remake(task)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name == "task_cls":
+            self._task_class = None
+            self._remake()
 
     def autodiscover_tasks(
         self, packages: Packages | None = None, related_name: str | None = "tasks", force: bool = False
@@ -367,30 +428,57 @@ class Celeriac:
         return f"{module}.{name}" if module else name
 
     def send_task(
-        self, name: str, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+        self,
+        name: str,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        countdown: float | None = None,
+        eta: Any = None,
+        task_id: str | None = None,
+        producer: Any = None,
+        connection: Any = None,
+        router: Any = None,
+        result_cls: Callable[[str], AsyncResult[Any]] | None = None,
+        *,
+        task_type: Any = None,
+        **options: Any,
     ) -> AsyncResult[Any]:
-        """Enqueue a task by name; it need not be known here, and its arguments are not checked."""
+        """Enqueue a task by name; it need not be known here, and its arguments are not checked.
+
+        Options are those of `apply_async`. `result_cls` makes the result of the task's id. `task_type` is the task
+        where its options are among these already: those of a task that is known here count otherwise.
+        """
         from celeriac.result import AsyncResult
+        from celeriac.sending.arguments import assert_arguments
         from celeriac.sending.options import call_options
         from celeriac.sending.sender import Call
         from celeriac.task.calling import identity
 
         if self.conf.task_always_eager:
             warnings.warn(AlwaysEagerIgnored("task_always_eager has no effect on send_task"), stacklevel=2)
-        known = self.tasks.get(name)
-        defaults = known.options if known is not None else {}
-        call = Call(task=name, args=args or (), kwargs=kwargs, **{**defaults, **call_options(options)})
+        assert_arguments(args or (), kwargs or {})
+        known = task_type
+        if known is None:
+            known = (self.tasks if self.autofinalize else self._tasks).get(name)
+            options = {**(known.options if known is not None else {}), **options}
+        named = {"countdown": countdown, "eta": eta, "task_id": task_id}
+        given = call_options({**options, **{name: value for name, value in named.items() if value is not None}})
+        call = Call(task=name, args=args or (), kwargs=kwargs, **given)
         if call.cache_for:
             id, ended = self.sender.share(call, identity(known, call))
-            return AsyncResult(id, self._open_store, name, ended=ended)
+            return AsyncResult(id, self._open_store, name, self, ended=ended)
         id = self.sender.send_one(call)
-        return AsyncResult(id, self._open_store, name, ignored=bool(call.ignore_result))
+        if result_cls is not None:
+            result = result_cls(id)
+            result.ignored = bool(call.ignore_result)
+            return result
+        return AsyncResult(id, self._open_store, name, self, ignored=bool(call.ignore_result))
 
     def AsyncResult(self, id: str) -> AsyncResult[Any]:
         """The result of a task by id."""
         from celeriac.result import AsyncResult
 
-        return AsyncResult(id, self._open_store)
+        return AsyncResult(id, self._open_store, app=self)
 
     @cached_property
     def ResultSet(self) -> type[ResultSet]:
@@ -426,8 +514,41 @@ class Celeriac:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def now(self) -> datetime:
+        """The time, in the app's time zone."""
+        from celeriac.clock import utc_datetime
+        from celeriac.config.zone import zone_of
+
+        return utc_datetime(self.clock.now()).astimezone(zone_of(self.conf))
+
+    def __getattr__(self, name: str) -> Any:
+        raise later.missing(f"{type(self).__name__!r} object has no attribute {name!r}", "app", name, self)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __reduce__(self) -> Any:
+        """By reference: the app of this name and class, made anew from its settings where there is none."""
+        return apps.find_app, (type(self), self.main, self.conf.changes)
+
     def __repr__(self) -> str:
         return f"<Celeriac {self.main or '__main__'}>"
+
+
+_send_task = Celeriac.send_task
+
+
+def _registry(tasks: Any) -> TaskRegistry:
+    """The registry that an app is given, a class of one, or what is in one."""
+    if isinstance(tasks, str):
+        module, _, name = tasks.replace(":", ".").rpartition(".")
+        tasks = getattr(import_module(module), name)
+    if isinstance(tasks, type):
+        tasks = tasks()
+    return tasks if isinstance(tasks, TaskRegistry) else TaskRegistry(tasks or {})
 
 
 def _caller_folder() -> str:

@@ -7,7 +7,7 @@ by anybody. So an app that is made once is everybody's; Celery would give a thre
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakSet
 
@@ -105,6 +105,14 @@ def get_current_app() -> Any:
         assert _make_fallback is not None
         app = _fallback = _make_fallback()
     return app
+
+
+def find_app(kind: Callable[..., Any], main: str | None, changes: Mapping[str, Any]) -> Any:
+    """The app of that class and name in this process, the current one before others, or a new one with its settings."""
+    for app in (get_current_app(), *_active):
+        if type(app) is kind and app.main == main:
+            return app
+    return kind(main, set_as_current=False, changes=changes)
 
 
 def app_or_default(app: Any = None) -> Any:

@@ -15,7 +15,6 @@ _FROM_HEADERS: dict[str, Any] = {
     "expires": None,
     "group": None,
     "group_index": None,
-    "timelimit": None,
     "argsrepr": None,
     "kwargsrepr": None,
     "origin": None,
@@ -30,6 +29,22 @@ _FROM_HEADERS: dict[str, Any] = {
 """Headers that are asked for by their name, and what they are where there is no message."""
 
 _OURS = "x-celeriac-"
+
+
+class _Embedded:
+    """What follows the call, as its message says it or the task itself has said since: None or less, and it does not.
+
+    Celery's worker looks at the request when the task has ended, so `self.request.chain = None` stops a chain.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, request: Context | None, kind: type) -> Any:
+        return None if request is None else request.embed.get(self._name)
+
+    def __set__(self, request: Context, value: Any) -> None:
+        request.embed = {**request.embed, self._name: value}
 
 
 class Context:
@@ -71,7 +86,7 @@ class Context:
         self, message: TaskMessage | None = None, hostname: str = "", queue: str = "", raw: bytes = b""
     ) -> None:
         self.message: TaskMessage | None = message
-        self.hostname: str = hostname
+        self.hostname: Any = hostname or None
         self.queue: str = queue
         self.raw: bytes = raw
         self.is_eager: bool = False
@@ -109,6 +124,15 @@ class Context:
             if custom and name in custom:
                 return custom[name]
         raise AttributeError(f"the request has no {name!r}")
+
+    callbacks = _Embedded()
+    errbacks = _Embedded()
+    chain = _Embedded()
+    chord = _Embedded()
+
+    def clear(self) -> None:
+        """Forget the fields that were set by hand."""
+        vars(self).clear()
 
     def get(self, name: str, default: Any = None) -> Any:
         """A field or a header of the caller's own, or the default."""
@@ -161,10 +185,10 @@ class Context:
         return f"<Context: {self.task} {self.id}>"
 
 
-def _delivery_info(context: Context) -> dict[str, Any]:
+def _delivery_info(context: Context) -> dict[str, Any] | None:
     """Where the message came from, as Celery shows it."""
     if context.message is None:
-        return {}
+        return None
     headers, properties = context.message.headers, context.message.properties
     info = properties.delivery_info
     return {
@@ -203,6 +227,14 @@ def _children(context: Context) -> list[Any]:
     return children
 
 
+def _timelimit(context: Context) -> list[float | None] | None:
+    """Whole seconds are shown as they were written."""
+    limits = None if context.message is None else context.message.headers.timelimit
+    return (
+        None if limits is None else [int(each) if each is not None and each == int(each) else each for each in limits]
+    )
+
+
 def _limit(index: int) -> Callable[[Context], Any]:
     def read(context: Context) -> Any:
         limits = context.timelimit or ()
@@ -212,10 +244,6 @@ def _limit(index: int) -> Callable[[Context], Any]:
 
 
 _COMPUTED: dict[str, Callable[[Context], Any]] = {
-    "callbacks": lambda context: context.embed.get("callbacks"),
-    "errbacks": lambda context: context.embed.get("errbacks"),
-    "chain": lambda context: context.embed.get("chain"),
-    "chord": lambda context: context.embed.get("chord"),
     "children": _children,
     "correlation_id": lambda context: None if context.message is None else context.message.properties.correlation_id,
     "delivery_info": _delivery_info,
@@ -227,7 +255,8 @@ _COMPUTED: dict[str, Callable[[Context], Any]] = {
     "soft_time_limit": _limit(1),
     "taskset": lambda context: context.group,
     "time_limit": _limit(0),
-    "utc": lambda context: True,
+    "timelimit": _timelimit,
+    "utc": lambda context: None if context.message is None else True,
 }
 """Fields that are made when they are asked for."""
 

@@ -12,7 +12,7 @@
     ├── NotRegistered                no task of that name is known here
     ├── MalformedMessage             bytes that are not a task message
     │   └── MessageTooLarge          a message beyond a limit: too long, too deep, too many values
-    ├── UnencodableValue             an argument or a result that the serializer cannot write
+    ├── EncodeError                  an argument or a result that the serializer cannot write
     ├── InvalidOption                an option of a call that no worker could act upon
     └── TaskError                    a task ended without a value
         ├── TimeoutError             no result within the time given
@@ -24,7 +24,7 @@
         ├── OutcomeRefused           the store did not take what the task ended with
         └── RemoteError              the task raised a class that cannot be imported here
 
-    SettingWarning                   a warning: a setting has no effect here
+    SettingWarning, OptionWarning    warnings: a setting, or an option of a task or call, has no effect here
 
     TaskPredicate                    not errors: how a task says what should happen to it
     ├── Retry                        run me again
@@ -32,13 +32,15 @@
     └── Reject                       refuse the message
 
 Names and arguments that Celery users catch are Celery's. `code` never changes once released, `hint` is
-one line that says what to do; `docs/errors.md` has a section for each code.
+one line that says what to do; `docs/errors.md` has a section for each code. Where kombu is loaded, those that Celery
+users catch under its name are of its classes, too.
 """
 
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING, Any, ClassVar
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,12 +79,31 @@ class SettingWarning(UserWarning):
     """A setting is kept, and changes nothing; the text says why."""
 
 
+class OptionWarning(UserWarning):
+    """An option of a task or of a call is kept, and changes nothing; the text says why."""
+
+
+def _join_kombu(kind: type[Any], name: str) -> None:
+    """Let `except kombu.exceptions.name` catch a class, if kombu is loaded.
+
+    Whoever catches it has imported it by the time that one of ours is made. Only a base class in earnest counts for
+    `except`, and kombu is nothing to be imported, nor to be waited for: so it becomes one when the first is made.
+    """
+    theirs = getattr(sys.modules.get("kombu.exceptions"), name, None)
+    if theirs is not None and theirs not in kind.__mro__:
+        kind.__bases__ = (*kind.__bases__, theirs)
+
+
 class OperationalError(CeleriacError):
     """The store cannot be reached or refused the request; nothing of the call was enqueued."""
 
     code = "C201"
     hint = "check that the store is running and that its URL is right"
     tells_hint = True
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        _join_kombu(OperationalError, "OperationalError")
+        return super().__new__(cls, *args, **kwargs)
 
 
 class EnqueueUncertain(OperationalError):
@@ -175,6 +196,10 @@ class ContentDisallowed(MalformedMessage):
     code = "C407"
     hint = "send with a serializer of accept_content, or add this one to it"
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        _join_kombu(ContentDisallowed, "ContentDisallowed")
+        return super().__new__(cls, *args, **kwargs)
+
 
 class MessageTooLarge(MalformedMessage, ValueError):
     """A message is beyond one of the limits `message_max_...`: a worker refuses it, a call does not enqueue it."""
@@ -184,12 +209,19 @@ class MessageTooLarge(MalformedMessage, ValueError):
     tells_hint = True
 
 
-class UnencodableValue(CeleriacError, TypeError):
+class EncodeError(CeleriacError, TypeError):
     """A value has a type that the serializer cannot write."""
 
     code = "C403"
     hint = "pass plain JSON values, dates, decimals, UUIDs or bytes"
     tells_hint = True
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        _join_kombu(EncodeError, "EncodeError")
+        return super().__new__(cls, *args, **kwargs)
+
+
+UnencodableValue = EncodeError
 
 
 class InvalidOption(CeleriacError, ValueError):

@@ -6,6 +6,7 @@ somewhere, changes nothing any more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -34,18 +35,21 @@ class Progress(Struct, frozen=True):
         return min(1.0, max(0.0, self.done / self.total)) if self.total else None
 
 
-def say(request: Context, task_id: str | None, state: str, meta: Any) -> None:
-    """Have the document of a running task replaced by this state; outside a worker nothing happens.
+def say(request: Context, task_id: str | None, state: str, meta: Any, write: Callable[[str, bytes], None]) -> None:
+    """Have the document of a running task replaced by this state.
 
-    Raises `UnencodableValue` for a `meta` that cannot be written, `ResultTooLarge` for one beyond a few ten thousand
-    bytes.
+    Of another task, and outside a worker, `write` does it, for an id that is given. Raises `EncodeError` for a `meta`
+    that cannot be written, `ResultTooLarge` for one beyond a few ten thousand bytes.
     """
     id = task_id or request.id
-    if request.say is None or id is None or request.ignore_result:
+    if id is None or request.ignore_result:
+        return
+    if request.say is None or id != request.id:
+        if task_id is not None:
+            write(task_id, document.write_state(task_id, state, meta, SYSTEM_CLOCK.now()))
         return
     written = document.write_state(id, state, meta, SYSTEM_CLOCK.now())
-    if id == request.id:
-        request.said = written
+    request.said = written
     request.say(id, written)
 
 
@@ -57,7 +61,11 @@ def report(request: Context, done: float, total: float | None, message: str) -> 
     if now - getattr(request, "spoke", -PAUSE_SECONDS) < PAUSE_SECONDS and done != total:
         return
     request.spoke = now
-    say(request, None, PROGRESS, to_meta(Progress(done, total, message)))
+    say(request, None, PROGRESS, to_meta(Progress(done, total, message)), _nowhere)
+
+
+def _nowhere(id: str, document: bytes) -> None:
+    """Progress is said by who makes it."""
 
 
 def to_meta(progress: Progress) -> dict[str, Any]:

@@ -26,4 +26,5 @@ EXCEPTION_STATES: Final = frozenset({RETRY, FAILURE, REVOKED})
 PROPAGATE_STATES: Final = frozenset({FAILURE, REVOKED})
 """States whose result is an exception that `AsyncResult.get` raises."""
 
-ALL_STATES: Final = READY_STATES | UNREADY_STATES | {IGNORED}
+ALL_STATES: Final = READY_STATES | (UNREADY_STATES - {REJECTED})
+"""As Celery has them: neither `REJECTED` nor `IGNORED` is a state of a result there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from celeriac.exceptions import UnencodableValue
+from celeriac.exceptions import EncodeError
 from tests.bad_input.stage import Stage, message
 
 DEEP = 100_000
@@ -34,5 +34,5 @@ def test_deep_arguments_are_refused_where_they_are_sent(stage: Stage) -> None:
     deep: list[object] = []
     for _ in range(DEEP):
         deep = [deep]
-    with pytest.raises(UnencodableValue):
+    with pytest.raises(EncodeError):
         stage.send("echo", deep)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from celeriac.exceptions import ResultTooLarge, UnencodableValue
+from celeriac.exceptions import EncodeError, ResultTooLarge
 from tests.bad_input.stage import Stage
 
 
 @pytest.mark.parametrize("kind", ["object", "set", "circle", "deep", "tuple keys", "huge number", "function"])
 def test_a_result_that_cannot_be_encoded_is_a_failure(stage: Stage, kind: str) -> None:
     result = stage.send("result", kind)
-    with pytest.raises(UnencodableValue) as raised:
+    with pytest.raises(EncodeError) as raised:
         result.get(timeout=20)
     assert raised.value.code == "C403"
     assert "Traceback" in (result.traceback or "")

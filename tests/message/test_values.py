@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celeriac.exceptions import UnencodableValue
+from celeriac.exceptions import EncodeError
 from celeriac.message import values
 
 PLAIN = st.recursive(
@@ -84,14 +84,14 @@ def test_numbers_that_json_does_not_have():
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, {"a": object()}, [lambda: 1]])
 def test_what_cannot_be_written_is_an_error_of_ours(value):
-    with pytest.raises(UnencodableValue, match="JSON"):
+    with pytest.raises(EncodeError, match="JSON"):
         values.encode(value)
 
 
 def test_a_value_that_contains_itself_is_an_error_of_ours():
     value: list[object] = []
     value.append(value)
-    with pytest.raises(UnencodableValue):
+    with pytest.raises(EncodeError):
         values.encode(value)
 
 
@@ -136,12 +136,12 @@ def nested(depth: int) -> list[object]:
 
 def test_nesting_is_bounded_by_an_error_of_ours():
     assert values.decode(values.encode(nested(200))) == nested(200)
-    with pytest.raises(UnencodableValue):
+    with pytest.raises(EncodeError):
         values.encode(nested(100_000))
 
 
 def test_a_number_too_long_for_text_is_an_error_of_ours():
-    with pytest.raises(UnencodableValue):
+    with pytest.raises(EncodeError):
         values.encode(10**5000)
 
 

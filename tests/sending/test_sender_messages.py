@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celeriac.exceptions import InvalidOption, UnencodableValue
+from celeriac.exceptions import EncodeError, InvalidOption
 from celeriac.message import task as wire
 from celeriac.sending.sender import Call, encode, read_time
 from celeriac.store.contract import Message
@@ -210,5 +210,5 @@ def test_large_arguments_are_shown_in_short() -> None:
 
 
 def test_arguments_that_cannot_be_written_are_refused() -> None:
-    with pytest.raises(UnencodableValue):
+    with pytest.raises(EncodeError):
         message(args=(object(),))

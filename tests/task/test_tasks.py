@@ -411,8 +411,6 @@ def test_options_of_workflows_say_that_they_come_later(app):
         with pytest.raises(InvalidOption, match="later"):
             task.apply_async(**{name: [1]})
         assert task.apply_async(**{name: None}).id
-    with pytest.raises(TypeError, match="quue"):
-        task.apply_async(quue="x")
     with pytest.raises(ValueError, match="soft_time_limit must be less"):
         task.apply_async(time_limit=1, soft_time_limit=2)
 

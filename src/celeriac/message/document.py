@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from celeriac import states
 from celeriac.clock import utc_datetime
-from celeriac.exceptions import TaskRevokedError, UnencodableValue
+from celeriac.exceptions import EncodeError, TaskRevokedError
 from celeriac.message import failure, values
 
 KEY_PREFIX = "celery-task-meta-"
@@ -102,7 +102,7 @@ def extended(args: Any, kwargs: Any) -> bytes:
     """The fields that `result_extended` adds; arguments that are no JSON are written as text."""
     try:
         return values.encode({"args": args, "kwargs": kwargs})[1:-1] + b","
-    except UnencodableValue:
+    except EncodeError:
         shown = {"args": values.short_repr(args), "kwargs": values.short_repr(kwargs)}
         return values.encode(shown)[1:-1] + b","
 

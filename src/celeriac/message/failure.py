@@ -31,6 +31,9 @@ _CELERY_NAMES = frozenset(
 _BILLIARD_NAMES = frozenset({"WorkerLostError", "TimeLimitExceeded", "SoftTimeLimitExceeded"})
 """Those it has from billiard."""
 
+_KOMBU_NAMES = frozenset({"ContentDisallowed", "EncodeError", "OperationalError"})
+"""Those it has from kombu."""
+
 _OURS_TOO = frozenset({"celery.exceptions", "billiard.exceptions", "kombu.exceptions", exceptions.__name__})
 _NAME_LENGTH = 256
 _NOT_THEIRS = frozenset({"celeriac", "pydantic"})
@@ -48,6 +51,8 @@ def to_dict(error: BaseException) -> dict[str, Any]:
             module = "celery.exceptions"
         elif kind.__name__ in _BILLIARD_NAMES:
             module = "billiard.exceptions"
+        elif kind.__name__ in _KOMBU_NAMES:
+            module = "kombu.exceptions"
     elif module == __name__ and issubclass(kind, exceptions.RemoteError):
         module, _, name = kind.remote_type.rpartition(".")
     return {"exc_type": name, "exc_message": _arguments(error), "exc_module": module}
@@ -56,7 +61,7 @@ def to_dict(error: BaseException) -> dict[str, Any]:
 def _arguments(error: BaseException) -> list[Any]:
     """The arguments as far as they can be written, in the bytes there are."""
     # Not `error.args`: a class may have made a property of that.
-    arguments: tuple[Any, ...] = BaseException.__dict__["args"].__get__(error)
+    arguments: tuple[Any, ...] = BaseException.__dict__["args"].__get__(error) or _text_of(error)
     written, left = [], MOST_BYTES
     for item in arguments:
         value, size = _safe(item, left)
@@ -65,6 +70,21 @@ def _arguments(error: BaseException) -> list[Any]:
         if left <= 0:
             break
     return written
+
+
+def _text_of(error: BaseException) -> tuple[str, ...]:
+    """What an exception says that has no arguments and cannot be made without, as pydantic's: else it is lost."""
+    try:
+        text = str(error)
+    except Exception:
+        return ()
+    if not text:
+        return ()
+    try:
+        type(error)()
+    except Exception:
+        return (text,)
+    return ()
 
 
 def _safe(value: Any, most: int) -> tuple[Any, int]:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from celeriac.exceptions import ContentDisallowed, ImproperlyConfigured, MalformedMessage, UnencodableValue
+from celeriac.exceptions import ContentDisallowed, EncodeError, ImproperlyConfigured, MalformedMessage
 from celeriac.message import values
 
 JSON = "application/json"
@@ -34,13 +34,13 @@ class Serializer(Struct, frozen=True):
     decode: Callable[[bytes], Any]
 
     def write(self, value: Any) -> bytes:
-        """The bytes of a value; raises `UnencodableValue`."""
+        """The bytes of a value; raises `EncodeError`."""
         try:
             data = self.encode(value)
-        except UnencodableValue:
+        except EncodeError:
             raise
         except Exception as error:  # each serializer has errors of its own
-            raise UnencodableValue(f"cannot be written as {self.name}: {error}") from error
+            raise EncodeError(f"cannot be written as {self.name}: {error}") from error
         return data.encode() if isinstance(data, str) else data
 
 

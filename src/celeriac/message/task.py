@@ -42,7 +42,8 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-Name = Annotated[str, Meta(min_length=1, max_length=1024)]
+MOST_NAME = 1024
+Name = Annotated[str, Meta(min_length=1, max_length=MOST_NAME)]
 Moment = Annotated[str, Meta(max_length=128)]
 Count = Annotated[int, Meta(ge=0, le=1 << 31)]
 MOST_SECONDS = 10**10

@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -18,7 +19,7 @@ from uuid import UUID
 
 import msgspec
 
-from celeriac.exceptions import UnencodableValue
+from celeriac.exceptions import EncodeError
 
 _SCALARS = frozenset({str, int, bool, type(None)})
 _encode_plain = msgspec.json.Encoder().encode
@@ -26,7 +27,7 @@ _decode_plain = msgspec.json.Decoder().decode
 
 
 def encode(value: Any) -> bytes:
-    """The JSON of a value; raises `UnencodableValue` for what neither JSON nor Celery's marks can say."""
+    """The JSON of a value; raises `EncodeError` for what neither JSON nor Celery's marks can say."""
     try:
         if is_plain(value):
             return _encode_plain(value)
@@ -35,7 +36,7 @@ def encode(value: Any) -> bytes:
     try:
         return json.dumps(value, default=_mark).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise UnencodableValue(str(error)) from error
+        raise EncodeError(str(error)) from error
 
 
 def decode(data: bytes | str) -> Any:
@@ -87,15 +88,27 @@ def _mark(value: Any) -> Any:
             return {"__type__": "bytes", "__value__": value.decode()}
         except UnicodeDecodeError:
             return {"__type__": "base64", "__value__": base64.b64encode(value).decode()}
+    promise = getattr(sys.modules.get("django.utils.functional"), "Promise", None)
+    if promise is not None and isinstance(value, promise):
+        return str(value)
+    for kind, (name, write) in _of_kombu("_encoders").items():
+        if isinstance(value, kind):
+            return write(value) if name is None else {"__type__": name, "__value__": write(value)}
     raise TypeError(f"a value of type {type(value).__name__} cannot be written as JSON")
+
+
+def _of_kombu(table: str) -> Mapping[Any, Any]:
+    """What a program has given to kombu's `register_type`, if kombu is loaded."""
+    return getattr(sys.modules.get("kombu.utils.json"), table, None) or {}
 
 
 def _unmark(value: dict[str, Any]) -> Any:
     if value.keys() != {"__type__", "__value__"}:
         return value
-    read = _READERS.get(value["__type__"])
+    mark = value["__type__"]
+    read = _READERS.get(mark) or _of_kombu("_decoders").get(mark)
     if read is None:
-        raise ValueError(f"unknown type mark {value['__type__']!r}")
+        raise ValueError(f"unknown type mark {mark!r}")
     return read(value["__value__"])
 
 

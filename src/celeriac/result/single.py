@@ -267,8 +267,10 @@ class AsyncResult(ResultBase, Generic[R_co]):
         return self._read().queue
 
     @property
-    def app(self) -> App | None:
-        """The app it was made with."""
+    def app(self) -> App:
+        """The app it was made with, or the current one."""
+        if self._used_app is None:
+            return get_current_app()  # type: ignore[no-any-return]
         return self._used_app
 
     def explain(self) -> Explanation:
@@ -340,11 +342,11 @@ class AsyncResult(ResultBase, Generic[R_co]):
             else:
                 raise IncompleteStream(f"{node} has not ended")
 
-    def collect(self, intermediate: bool = False, **options: Any) -> Iterator[tuple[AsyncResult[Any], Any]]:
+    def collect(self, intermediate: bool = False, **kwargs: Any) -> Iterator[tuple[AsyncResult[Any], Any]]:
         """It and all below it, each waited for with these options of `get`, with the values."""
         line: list[AsyncResult[Any]] = [self]
         for node in line:
-            yield node, node.get(**options)
+            yield node, node.get(**kwargs)
             line += node.children
 
     def build_graph(

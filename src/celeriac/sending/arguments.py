@@ -18,6 +18,14 @@ def anything(*args: Any, **kwargs: Any) -> None:
     """No check at all."""
 
 
+def assert_arguments(args: Any, kwargs: Any) -> None:
+    """Raise TypeError for arguments of a call that are none, in Celery's words."""
+    if not isinstance(args, list | tuple):
+        raise TypeError("task args must be a list or tuple")
+    if type(kwargs) is not dict and not isinstance(kwargs, Mapping):
+        raise TypeError("task keyword arguments must be a mapping")
+
+
 def checker(function: Callable[..., Any], *, skip: int = 0) -> Callable[..., None]:
     """A function with the parameters of `function`, without the first `skip`, that does nothing else.
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+from functools import cache
+from importlib import import_module
 from typing import Any
 
-from celeriac.exceptions import InvalidOption
+from celeriac import later
+from celeriac.exceptions import InvalidOption, OptionWarning
 from celeriac.sending.sender import Call
 
 _OURS = frozenset(Call.__struct_fields__) - {"task", "args", "kwargs", "embed", "stamps", "properties"}
@@ -17,7 +21,6 @@ _MEANINGLESS = frozenset(
         "add_to_parent",
         "confirm_timeout",
         "connection",
-        "correlation_id",
         "declare",
         "event_dispatcher",
         "immediate",
@@ -34,13 +37,16 @@ _MEANINGLESS = frozenset(
 )
 """Options about connections: the store has its own, and tries again until `task_publish_deadline` is over."""
 
-_PROPERTIES = frozenset({"app_id", "cluster_id", "expiration", "message_id", "timestamp", "type", "user_id"})
+_PROPERTIES = frozenset(
+    {"app_id", "correlation_id", "cluster_id", "expiration", "message_id", "timestamp", "type", "user_id"}
+)
 
 
 def call_options(options: dict[str, Any]) -> dict[str, Any]:
     """The fields of `Call` that options stand for; raises `InvalidOption` for what comes in a later version.
 
-    An option that nobody knows raises TypeError, for it is a typing error more often than a property.
+    An option that nobody knows is one of another broker's transport, or a typing error: it warns once and counts
+    for nothing.
     """
     if _OURS.issuperset(options) and options.get("stamped_headers") is None:
         return options
@@ -51,19 +57,22 @@ def call_options(options: dict[str, Any]) -> dict[str, Any]:
     names = [stamped] if isinstance(stamped, str) else list(stamped or ())
     found = {name: value for name, value in options.items() if name in _OURS}
     properties = {name: options[name] for name in _PROPERTIES & options.keys()}
-    unknown = options.keys() - _OURS - _MEANINGLESS - _PROPERTIES - {*_LATER, "stamps", *names}
-    if unknown:
-        raise TypeError(f"there is no option {sorted(unknown)[0]!r}")
+    for name in options.keys() - _OURS - _MEANINGLESS - _PROPERTIES - {*_LATER, "stamps", *names}:
+        _warn_of(name)
     if names:
         found["stamped_headers"] = names
         found["stamps"] = {
             **(options.get("stamps") or {}),
-            **{name: _list(options[name]) for name in names if name in options},
+            **{name: options[name] for name in names if name in options},
         }
     if properties:
         found["properties"] = properties
     return found
 
 
-def _list(value: Any) -> Any:
-    return list(value) if isinstance(value, list | tuple | set) else [value]
+@cache
+def _warn_of(name: str) -> None:
+    """Say, the first time, that an option counts for nothing."""
+    near = import_module("difflib").get_close_matches(name, _OURS, n=1, cutoff=0.75)
+    meant = f"; did you mean {near[0]!r}?" if near else ": the stores there are know no such property of a message"
+    warnings.warn(OptionWarning(f"the option {name!r} of a call has no effect{meant}"), stacklevel=later.outside())

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -30,6 +31,7 @@ _MODE_PERSISTENT = 2
 _PERSISTENT = (_MODE_PERSISTENT, "persistent")
 _MODES = {"transient": 1, "persistent": 2, 1: 1, 2: 2}
 _SHORT = 512
+_MOST_KNOWN = 10_000
 _JSON = frozenset({"json", serializers.JSON})
 
 
@@ -193,7 +195,13 @@ class Sender:
 
     def message(self, call: Call) -> tuple[str, Message]:
         """The task id and the message of a call; the running task becomes its parent."""
-        task_id = call.task_id or ids.new_id()
+        task_id = call.task_id
+        if task_id is None or task_id == "":
+            task_id = ids.new_id()
+        else:
+            _check_name(task_id, "task_id")
+        if call.task not in _known_names:
+            _check_name(call.task, "the name of the task", keep=True)
         parent = current.get()
         if parent.id not in (None, call.task_id) and call.parent_id is None:
             call.parent_id, call.root_id = parent.id, call.root_id or parent.root_id
@@ -207,6 +215,8 @@ class Sender:
         ):
             self._route(call, plan)
         queue = call.queue or plan.queue
+        if queue not in _known_names:
+            _check_name(queue, "queue", keep=True)
         if call.serializer is None:
             call.serializer = plan.serializer
         elif call.serializer in _JSON:
@@ -220,8 +230,10 @@ class Sender:
         priority = call.priority
         if priority is None:
             inherits = plan.inherits and parent.id is not None
-            inherited = parent.delivery_info.get("priority") if inherits else None
+            inherited = (parent.delivery_info or {}).get("priority") if inherits else None
             priority = plan.priority if inherited is None else inherited
+        elif type(priority) is not int:
+            priority = _whole(priority)
         if call.eta is not None or call.expires is not None:
             _give_zone(call, zone_of(self._settings))
         reply_to = call.reply_to if call.reply_to is not None else self._reply_to
@@ -322,10 +334,14 @@ def encode(
 def _write(call: Call, body: bytes, headers: SentHeaders, properties: SentProperties, kind: Serializer) -> bytes:
     if not call.headers and not call.properties:
         return write_envelope(body, headers, properties, kind.content_type, kind.encoding)
-    # A caller's headers win over ours, but not over what holds the message back; our properties over a caller's.
+    # A caller's headers win over ours, but not over what holds the message back; our properties over a caller's,
+    # but for the one that is theirs to choose.
     held = {} if headers.held is UNSET else {wire.HELD: headers.held}
     every = {**spell_out(headers), **(call.headers or {}), **held}
-    known = {**(call.properties or {}), **spell_out(properties)}
+    told = call.properties or {}
+    known = {**told, **spell_out(properties)}
+    if "correlation_id" in told:
+        known["correlation_id"] = told["correlation_id"]
     return write_envelope(body, every, known, kind.content_type, kind.encoding)
 
 
@@ -338,6 +354,33 @@ def _mode(mode: int | str) -> int:
         return _MODES[mode]
     except (KeyError, TypeError):
         raise InvalidOption(f"delivery_mode cannot be {mode!r}: transient or persistent") from None
+
+
+def _whole(priority: Any) -> Any:
+    """A priority that is a member of an enumeration, or digits, as the number it is."""
+    if isinstance(priority, int) and not isinstance(priority, bool):
+        return int(priority)
+    return int(priority) if isinstance(priority, str) and priority.isascii() and priority.isdigit() else priority
+
+
+_known_names: set[Any] = set()
+"""Names that have passed the check: a process uses few of them, for all its calls."""
+
+
+def _check_name(text: Any, option: str, *, keep: bool = False) -> None:
+    """Refuse what is no name for a task, its id or a queue: stores and other workers could not keep it as one."""
+    if type(text) is not str and not isinstance(text, str):
+        raise InvalidOption(f"{option} cannot be {values.short_repr(text, 100)}: a text")
+    if not 0 < len(text) <= wire.MOST_NAME:
+        shown = values.short_repr(text, 100)
+        raise InvalidOption(f"{option} cannot be {shown}: of 1 to {wire.MOST_NAME} characters, not {len(text)}")
+    if not text.isprintable() and any(unicodedata.category(each) in ("Cc", "Cs") for each in text):
+        shown = values.short_repr(text, 100)
+        raise InvalidOption(f"{option} cannot be {shown}: without control characters and surrogates")
+    if keep:
+        if len(_known_names) > _MOST_KNOWN:
+            _known_names.clear()
+        _known_names.add(text)
 
 
 def _check_options(call: Call, priority: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from typing import Any
 
 from celeriac import states
-from celeriac.exceptions import InvalidOption, UnencodableValue
+from celeriac.exceptions import EncodeError, InvalidOption
 from celeriac.message import document, values
 from celeriac.message.format import PLAIN, Format
 from celeriac.store.contract import Message, Share, Shared
@@ -25,7 +25,7 @@ def key_of(task: str, what: Any) -> str:
     """
     try:
         text = values.encode([task, _sorted(what)])
-    except UnencodableValue as error:
+    except EncodeError as error:
         raise InvalidOption(f"cache_for needs arguments that can be JSON, or cache_key on the task: {error}") from error
     return hashlib.blake2b(text, digest_size=20).hexdigest()
 

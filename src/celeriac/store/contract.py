@@ -82,6 +82,7 @@ __all__ = [
     "Locate",
     "Located",
     "Message",
+    "Note",
     "Pause",
     "Peek",
     "Peeked",
@@ -422,6 +423,17 @@ class ReadResults(Request[tuple[bytes | None, ...]], frozen=True):
     """The result documents of tasks, None where there is none."""
 
     tasks: tuple[str, ...]
+
+
+class Note(Request[None], frozen=True):
+    """Write the document of a task that no worker speaks for, unless it has a final one."""
+
+    task: str
+    document: bytes
+
+    @property
+    def durable(self) -> bool:
+        return True
 
 
 class Forget(Request[None], frozen=True):

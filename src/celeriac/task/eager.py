@@ -1,6 +1,7 @@
 """Running a task where it is called, at once: what `Task.apply` and `task_always_eager` do.
 
-Retries run at once, too, one after the other, whatever pause they ask for. No store and no worker is needed.
+Retries run at once, too, one after the other, whatever pause they ask for; where errors are raised, the first `Retry`
+is one of them, as in Celery. No store and no worker is needed, unless `store_eager_result` says that results are kept.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from types import CoroutineType
 from typing import Any, Protocol
 
 from celeriac import ids, states
+from celeriac.clock import SYSTEM_CLOCK
 from celeriac.context import Context, current
 from celeriac.exceptions import Ignore, Reject, Retry
-from celeriac.message import failure
+from celeriac.message import document, failure, values
 from celeriac.result import EagerResult
 from celeriac.sending.sender import Call
 from celeriac.task import hooks
@@ -40,12 +42,19 @@ class Eager(Protocol):
     def before_start(self) -> Callable[..., None]:
         """The hook."""
 
+    @property
+    def store_eager_result(self) -> bool | None:
+        """Whether the results of such runs are kept."""
+
+    def write_document(self, id: str, document: bytes) -> None:
+        """Put a document into the store."""
+
 
 _ENDS = {Ignore: states.IGNORED, Reject: states.REJECTED}
 
 
 def run(task: Eager, call: Call, *, throw: bool) -> EagerResult[Any]:
-    """Run a call of a task to its end; with `throw`, its error is raised here."""
+    """Run a call of a task to its end; with `throw`, its error is raised here, and so is the wish for a retry."""
     call.task_id = call.task_id or ids.new_id()
     outer = current.get()
     while True:
@@ -56,6 +65,8 @@ def run(task: Eager, call: Call, *, throw: bool) -> EagerResult[Any]:
         except BaseException as error:
             judged = _judge(task, context, error)
             if isinstance(judged, Retry) and isinstance(judged.sig, Call):
+                if throw:
+                    raise judged from judged.exc
                 if task.hooks:
                     hooks.retried(task, context, judged.exc or judged, judged)
                 call = judged.sig
@@ -64,6 +75,7 @@ def run(task: Eager, call: Call, *, throw: bool) -> EagerResult[Any]:
                 raise
             return _ended(task, context, judged, throw=throw)
         else:
+            _keep(task, context, states.SUCCESS, value)
             if task.hooks:
                 hooks.succeeded(task, context, value)
             return EagerResult(str(call.task_id), value, states.SUCCESS, name=task.name)
@@ -92,12 +104,21 @@ def _judge(task: Eager, context: Context, error: BaseException) -> BaseException
 def _ended(task: Eager, context: Context, error: Exception, *, throw: bool) -> EagerResult[Any]:
     state = next((state for kind, state in _ENDS.items() if isinstance(error, kind)), states.FAILURE)
     if state == states.FAILURE:
+        if throw:
+            # Without hooks, as in Celery: whoever calls it hears of it.
+            raise error
+        failure.begin_with_theirs(error)
+        _keep(task, context, state, failure.to_dict(error), failure.trace(error))
         if task.hooks:
             hooks.failed(task, context, error)
-        if throw:
-            raise error
-    failure.begin_with_theirs(error)
     return EagerResult(str(context.id), error, state, failure.trace(error), task.name)
+
+
+def _keep(task: Eager, context: Context, state: str, value: Any, trace: str | None = None) -> None:
+    """Store how a run ended, where that is asked for."""
+    if task.store_eager_result and not context.ignore_result:
+        id = str(context.id)
+        task.write_document(id, document.write(id, state, values.encode(value), SYSTEM_CLOCK.now(), trace))
 
 
 def _context(task: Eager, call: Call, outer: Context) -> Context:

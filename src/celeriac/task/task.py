@@ -6,18 +6,18 @@ import sys
 import warnings
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import cache
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, ParamSpec, TypeVar, overload
 
-from celeriac import states
+from celeriac import later, states
+from celeriac.apps import get_current_app
 from celeriac.config import Settings
-from celeriac.context import DIRECT, Context, current
-from celeriac.exceptions import MaxRetriesExceededError, OperationalError, Retry
+from celeriac.context import Context, current
+from celeriac.exceptions import MaxRetriesExceededError, OperationalError, OptionWarning, Retry
 from celeriac.task.retry import RetryPolicy
 
 # Whoever only declares tasks does not load what calling one takes: the doors to it import it.
 if TYPE_CHECKING:
-    from contextvars import Token
     from datetime import datetime
 
     from celeriac.result import AsyncResult, EagerResult
@@ -48,19 +48,25 @@ OPTIONS = (
 HOOKS = ("before_start", "on_success", "on_retry", "on_failure", "after_return")
 """Methods of a task that a worker calls, where a subclass has its own."""
 
-_CO_COROUTINE = 0x80
-"""A flag of code (Python docs, inspect, "Code Objects Bit Flags")."""
+_SETTLING = frozenset({*OPTIONS, *HOOKS, *RetryPolicy._fields, "run", "__call__", "throws", "rate_limit"})
+"""Attributes that something else follows from; see `Task._settle`."""
 
-_TOLD_FIRST = frozenset({"validate", "pydantic", "pydantic_strict", "pydantic_context", "pydantic_dump_kwargs"})
+_FUNCTIONS = frozenset({"cache_key"})
+"""Options that are functions, and no methods: they are not given the task."""
+
+TOLD_FIRST = frozenset({"validate", "pydantic", "pydantic_strict", "pydantic_context", "pydantic_dump_kwargs"})
+"""Options that say how arguments are checked: they count before the others, in the function itself."""
 
 
 class Runtime:
     """What tasks need of their app: its settings, the way out (sender) and the way back (store)."""
 
-    __slots__ = ("app", "settings", "store")
+    __slots__ = ("app", "send_task", "settings", "store")
 
-    def __init__(self, app: Any, store: Callable[[], Store], settings: Settings) -> None:
+    def __init__(self, app: Any, store: Callable[[], Store], settings: Settings, send_task: Callable[..., Any]) -> None:
         self.app: Any = app
+        self.send_task: Callable[..., Any] = send_task
+        """The app's as it is unless a subclass or a test puts another in its place."""
         self.store: Callable[[], Store] = store
         self.settings: Settings = settings
 
@@ -69,6 +75,37 @@ class Runtime:
         """The app's, made when it is first asked for."""
         sender: Sender = self.app.sender
         return sender
+
+
+def _no_run(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """What a task does."""
+    raise NotImplementedError("a task must define run")
+
+
+class _Otherwise:
+    """What an attribute of a task is where neither the task nor its class says it: what its app says."""
+
+    def __init__(self, ask: Callable[[Task[..., Any], Runtime], Any]) -> None:
+        self._ask = ask
+
+    def __get__(self, task: Task[..., Any] | None, kind: type) -> Any:
+        runtime = getattr(task, "_runtime", None)
+        return None if task is None or runtime is None else self._ask(task, runtime)
+
+
+def _setting(name: str) -> Any:
+    return _Otherwise(lambda task, runtime: runtime.settings[name])
+
+
+def _acks(name: str) -> Any:
+    """As `_setting`, then what is said of failures and timeouts alike."""
+
+    def ask(task: Task[..., Any], runtime: Runtime) -> Any:
+        said = runtime.settings[name]
+        both = task.acks_on_failure_or_timeout if said is None else said
+        return True if both is None else both
+
+    return _Otherwise(ask)
 
 
 class Task(Generic[P, R]):
@@ -91,36 +128,41 @@ class Task(Generic[P, R]):
     `app.register_task`, or of the task. A subclass may have an `__init__` without arguments, which runs once a
     process, and methods that workers call: `before_start`, `on_success`, `on_retry`, `on_failure`,
     `after_return`, with the arguments that Celery gives them.
+
+    Each task of a function has a class of its own, named like the function, with the options as its attributes; so
+    functions given as options (`on_failure=...`) are methods. What settings say of all tasks is read here, too, where
+    a task says nothing itself (`told` knows the difference). Attributes may be set at any time, in a worker before it
+    starts. Tasks are copied and pickled by reference: by their names.
     """
 
     abstract = True
     asynchronous = False
     name: str = ""
-    typing: bool | None = None
+    typing: bool | None = _Otherwise(lambda task, runtime: runtime.app.strict_typing)  # type: ignore[assignment]
     queue: Any = None
     exchange: Any = None
     routing_key: str | None = None
-    priority: int | None = None
+    priority: int | None = _setting("task_default_priority")
     expires: Any = None
-    serializer: str | None = None
+    serializer: str | None = _setting("task_serializer")
     compression: str | None = None
     delivery_mode: int | str | None = None
-    time_limit: float | None = None
-    soft_time_limit: float | None = None
-    ignore_result: bool | None = None
+    time_limit: float | None = _setting("task_time_limit")
+    soft_time_limit: float | None = _setting("task_soft_time_limit")
+    ignore_result: bool | None = _setting("task_ignore_result")
     cache_for: float | None = None
     cache_key: Callable[..., Any] | None = None
     max_retries: int | None = 3
     default_retry_delay: float = 180
-    acks_late: bool | None = None
-    acks_on_failure: bool | None = None
-    acks_on_timeout: bool | None = None
-    acks_on_failure_or_timeout: bool | None = None
-    reject_on_worker_lost: bool | None = None
-    retry_on_worker_lost: bool | None = None
-    track_started: bool | None = None
-    store_eager_result: bool | None = None
-    store_errors_even_if_ignored: bool | None = None
+    acks_late: bool | None = _setting("task_acks_late")
+    acks_on_failure: bool | None = _acks("task_acks_on_failure")
+    acks_on_timeout: bool | None = _acks("task_acks_on_timeout")
+    acks_on_failure_or_timeout: bool | None = _setting("task_acks_on_failure_or_timeout")
+    reject_on_worker_lost: bool | None = _setting("task_reject_on_worker_lost")
+    retry_on_worker_lost: bool | None = _setting("task_retry_on_worker_lost")
+    track_started: bool | None = _setting("task_track_started")
+    store_eager_result: bool | None = _setting("task_store_eager_result")
+    store_errors_even_if_ignored: bool | None = _setting("task_store_errors_even_if_ignored")
     throws: tuple[type[BaseException], ...] = ()
     autoretry_for: Sequence[type[BaseException]] = ()
     dont_autoretry_for: Sequence[type[BaseException]] = ()
@@ -139,6 +181,7 @@ class Task(Generic[P, R]):
     _runtime: Runtime
     _dump: Dump | None = None
     _caller: Caller[R] | None = None
+    _direct: Context | None = None
 
     def _declare(
         self,
@@ -146,92 +189,133 @@ class Task(Generic[P, R]):
         name: str,
         runtime: Runtime,
         *,
-        bind: bool = False,
+        bound: bool,
+        dump: Dump | None,
         options: Mapping[str, Any],
     ) -> None:
         """Make a task of this object: what the app does, before `__init__` of a subclass runs."""
-        self.name = name
-        self.bind: bool = bind
-        self._runtime = runtime
-        self._pushed: list[Token[Context]] = []
-        checks = {option: value for option, value in options.items() if option in _TOLD_FIRST}
-        for option in _TOLD_FIRST - checks.keys():
-            if hasattr(type(self), option):
-                checks[option] = getattr(type(self), option)
-        self._original = function
-        self.function: Callable[..., Any]
-        self.function = function
-        if any(checks.values()):
-            self._validate(checks)
-        self.__name__: str = getattr(function, "__name__", name)
-        self.__doc__ = function.__doc__ or type(self).__doc__
-        self.__module__ = getattr(function, "__module__", type(self).__module__)
-        self.__wrapped__ = function
-        self.configure({option: value for option, value in options.items() if option not in checks})
+        vars(self).update(
+            name=name,
+            bound=bound,
+            function=function,
+            _runtime=runtime,
+            _dump=dump,
+            _pushed=[],
+            __name__=getattr(function, "__name__", name),
+            __doc__=function.__doc__ or type(self).__doc__,
+            __module__=getattr(function, "__module__", type(self).__module__),
+        )
+        self.configure(options)
+        type(self).on_bound(runtime.app)
 
-    def _validate(self, checks: Mapping[str, Any]) -> None:
-        """Have arguments and result looked at by their annotations."""
-        from celeriac.sending.validation import Options
+    bound: bool
+    """Whether the function is given the task first."""
+    function: Callable[..., Any]
+    """The function as it was written."""
 
-        made = Options(**checks).apply(self._original, bound=self.bind, app=self.app, name=self.name)
-        self.function, self._dump = made
-        if type(self).run is not Task.run and self._dump is not None:
-            setattr(self, "run", self.function)  # noqa: B010 - a method of a class-based task
+    @classmethod
+    def on_bound(cls, app: Any) -> None:
+        """Called when a task of this class has got its app."""
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        """What `inspect.signature` looks at."""
+        run: Callable[..., Any] = self.run
+        return run
+
+    def told(self, name: str) -> Any:
+        """An attribute as the task or its class says it; None where only settings do."""
+        return vars(self).get(name, getattr(type(self), name))
 
     def configure(self, attributes: Mapping[str, Any]) -> None:
-        """Set attributes, options among them.
+        """Set attributes, options among them; those of the class where that is this task's own, as in Celery.
 
-        One that is nearly an option raises TypeError, any other is kept, as in Celery; `@name` puts a decorator
-        around a method.
+        One that is nearly an option warns, and is kept like any other; `@name` puts a decorator around a method.
         """
+        kind = type(self)
+        of_class = "run" in vars(kind)
         for name, value in attributes.items():
             if name.startswith("@"):
-                setattr(self, name[1:], value(getattr(self, name[1:])))
+                vars(self)[name[1:]] = value(getattr(self, name[1:]))
                 continue
-            if not hasattr(type(self), name):
-                import difflib
-
-                near = difflib.get_close_matches(name, _known_options(), n=1, cutoff=0.75)
-                if near:
-                    raise TypeError(f"task {self.name} has no option {name!r}; did you mean {near[0]!r}?")
-            setattr(self, name, value)
+            if not hasattr(kind, name):
+                _warn_of(self.name, name)
+            if value is None and isinstance(vars(Task).get(name), _Otherwise):
+                continue
+            if of_class:
+                setattr(kind, name, staticmethod(value) if name in _FUNCTIONS else value)
+            else:
+                vars(self)[name] = value
         self._settle()
 
     def _settle(self) -> None:
         """What follows from the attributes."""
-        if self.rate_limit is not None:
-            warnings.warn(f"task {self.name}: rate_limit comes in a later version", stacklevel=4)
-        self.throws = tuple(self.throws)
-        self.limited: bool = bool(self.time_limit or self.soft_time_limit)
+        own, kind = vars(self), type(self)
+        if self.rate_limit is not None and "rate_limit" not in own.get("_warned", ()):
+            own["_warned"] = ("rate_limit",)
+            warnings.warn(f"task {self.name}: rate_limit comes in a later version", stacklevel=5)
         given = {name: getattr(self, name) for name in RetryPolicy._fields}
         for name in ("autoretry_for", "dont_autoretry_for"):
             given[name] = tuple(given[name])
-        self.retry_policy: RetryPolicy = RetryPolicy(**given)
-        self.options: dict[str, Any] = {name: value for name in OPTIONS if (value := getattr(self, name)) is not None}
-        self.hooks: frozenset[str] = frozenset(
-            hook for hook in HOOKS if getattr(type(self), hook) is not getattr(Task, hook)
+        changed = "__call__" in own or kind.__call__ not in (Task.__call__, AsyncTask.__call__)
+        own.update(
+            throws=tuple(self.throws),
+            limited=bool(self.told("time_limit") or self.told("soft_time_limit")),
+            retry_policy=RetryPolicy(**given),
+            options={name: value for name in OPTIONS if (value := self.told(name)) is not None},
+            hooks=frozenset(hook for hook in HOOKS if hook in own or getattr(kind, hook) is not getattr(Task, hook)),
+            body=self.__call__ if changed else self.run,
         )
-        """Which of the methods that workers call it has of its own: the others are not called at all."""
-        own_call = "__call__" in vars(self) or type(self).__call__ not in (Task.__call__, AsyncTask.__call__)
-        self.body: Callable[..., Any] = self.__call__ if own_call else self.run
-        """What a worker calls."""
+
+    limited: bool
+    retry_policy: RetryPolicy
+    options: dict[str, Any]
+    """Options of `apply_async` that all its calls have."""
+    hooks: frozenset[str]
+    """Which of the methods that workers call it has of its own: the others are not called at all."""
+    body: Callable[..., Any]
+    """What a worker calls."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name in _SETTLING and "body" in vars(self):
+            self._settle()
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        if name in _SETTLING and "body" in vars(self):
+            self._settle()
+
+    def __getattr__(self, name: str) -> Any:
+        raise later.missing(f"{type(self).__name__!r} object has no attribute {name!r}", "task", name, self)
+
+    @classmethod
+    def _get_app(cls) -> Any:
+        """The app, or the current one where it has none: Celery's name for it, which add-ons use."""
+        runtime = getattr(cls, "_runtime", None)
+        return get_current_app() if runtime is None else runtime.app
 
     @property
     def app(self) -> Any:
         """The app it belongs to."""
-        return self._runtime.app
+        runtime = getattr(self, "_runtime", None)
+        return get_current_app() if runtime is None else runtime.app
 
     @property
     def request(self) -> Context:
         """The call that is running, here and now; an empty one where this task was called like a function."""
         request = current.get()
-        return request if request.task == self.name or request.task is None else DIRECT
+        if request.task is not None and request.task == self.name:
+            return request
+        if self._direct is None:
+            self._direct = Context()
+        return self._direct
 
-    def push_request(self, *fields: Any, **more: Any) -> None:
+    def push_request(self, *args: Any, **kwargs: Any) -> None:
         """Let `request` have these fields until `pop_request`: for tests."""
         request = Context()
         request.task, request.instance = self.name, self
-        request.update(*fields, **more)
+        request.update(*args, **kwargs)
         self._pushed.append(current.set(request))
 
     def pop_request(self) -> None:
@@ -243,50 +327,69 @@ class Task(Generic[P, R]):
         result: R = self.run(*args, **kwargs)
         return result
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
-        """The function itself, given the task first when it is bound."""
-        return self.function(self, *args, **kwargs) if self.bind else self.function(*args, **kwargs)
+    run: Any = _no_run
+    """The function itself, which is given the task first when it is bound."""
 
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """Enqueue a call with these arguments; when it returns, the store has it.
 
-        Raises TypeError for arguments that the function does not take.
+        Goes through `apply_async` where a subclass, the task or a test has another one. Raises TypeError for
+        arguments that the function does not take.
         """
+        if getattr(self.apply_async, "__func__", None) is not _apply_async:
+            return self.apply_async(args, kwargs)
         return (self._caller or self._first_call()).delay(args, kwargs)
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """`delay` for event loops."""
-        return await (self._caller or self._first_call()).aapply(args, kwargs, {})
+        return await self.aapply_async(args, kwargs)
 
     def apply_async(
-        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        task_id: str | None = None,
+        producer: Any = None,
+        link: Any = None,
+        link_error: Any = None,
+        shadow: str | None = None,
+        **options: Any,
     ) -> AsyncResult[R]:
-        """Enqueue a call with options: Celery's names, and its units (seconds).
+        """Enqueue a call with options: Celery's names, its positions, and its units (seconds).
 
-        Options that come in a later version raise `InvalidOption`, unknown ones TypeError.
+        Options that come in a later version raise `InvalidOption`, unknown ones warn once and change nothing.
         """
+        if task_id is not None:
+            options["task_id"] = task_id
+        if producer is not link or link_error is not shadow or shadow is not None or link is not None:
+            options.update(producer=producer, link=link, link_error=link_error, shadow=shadow)
         return (self._caller or self._first_call()).apply(args, kwargs, options)
 
     async def aapply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[R]:
-        """`apply_async` for event loops."""
+        """`apply_async` for event loops; where a subclass has an `apply_async` of its own, that, on a thread."""
+        if getattr(self.apply_async, "__func__", None) is not _apply_async:
+            from asyncio import to_thread
+
+            return await to_thread(self.apply_async, args, kwargs, **options)
         return await (self._caller or self._first_call()).aapply(args, kwargs, options)
 
     def delay_many(self, arguments: Iterable[Sequence[Any]], **options: Any) -> list[AsyncResult[R]]:
         """Enqueue one call for each tuple of arguments, hundreds in a round trip; with `cache_for`, one.
 
         If the store becomes unreachable in between, the calls enqueued so far stay enqueued and the error
-        is raised.
+        is raised. An `apply_async` of a subclass's own is called for each.
         """
+        if getattr(self.apply_async, "__func__", None) is not _apply_async:
+            return [self.apply_async(args, None, **options) for args in arguments]
         return (self._caller or self._first_call()).apply_many(arguments, options)
 
     def _first_call(self) -> Caller[R]:
         from celeriac.task.calling import Caller
 
         self.app.finalize(auto=True)
-        checked: bool = self.app.strict_typing if self.typing is None else self.typing
-        self._caller = Caller(self, self._runtime, self._original if checked else None, self._dump)
+        self._caller = Caller(self, self._runtime, self.function if self.typing else None, self._dump)
         return self._caller
 
     def apply(
@@ -309,6 +412,7 @@ class Task(Generic[P, R]):
         """
         from celeriac.task.calling import run_here
 
+        self.app.finalize(auto=True)
         given = {"link": link, "link_error": link_error, "task_id": task_id, "headers": headers, **options}
         propagates = self._runtime.settings.task_eager_propagates if throw is None else throw
         return run_here(self, args, kwargs, {**given, "retries": retries or 0}, throw=propagates)
@@ -317,8 +421,33 @@ class Task(Generic[P, R]):
         """The result of a call of this task by id."""
         from celeriac.result import AsyncResult
 
-        return AsyncResult(task_id, self._runtime.store, self.name)
+        return AsyncResult(task_id, self._runtime.store, self.name, self.app)
 
+    @overload
+    def retry(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        exc: BaseException | None = None,
+        throw: Literal[True] = True,
+        eta: datetime | None = None,
+        countdown: float | None = None,
+        max_retries: int | None = None,
+        **options: Any,
+    ) -> NoReturn: ...
+    @overload
+    def retry(
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        exc: BaseException | None = None,
+        *,
+        throw: bool,
+        eta: datetime | None = None,
+        countdown: float | None = None,
+        max_retries: int | None = None,
+        **options: Any,
+    ) -> Retry: ...
     def retry(
         self,
         args: Sequence[Any] | None = None,
@@ -329,10 +458,11 @@ class Task(Generic[P, R]):
         countdown: float | None = None,
         max_retries: int | None = None,
         **options: Any,
-    ) -> NoReturn:
-        """Give up this attempt and run the task again later; never returns.
+    ) -> Retry:
+        """Give up this attempt and run the task again later; never returns, unless `throw` is false.
 
-        The next attempt is enqueued in the same step that ends this one: neither can happen alone. After
+        The next attempt is enqueued in the same step that ends this one: neither can happen alone. Without `throw` it
+        is enqueued at once, and this one goes on to an end of its own. After
         `max_retries` retries it raises `exc`, or `MaxRetriesExceededError` when there is none. Called
         outside a worker it raises `exc` at once.
         """
@@ -348,10 +478,16 @@ class Task(Generic[P, R]):
             )
         if eta is None and countdown is None:
             countdown = self.default_retry_delay
-        from celeriac.task.calling import next_attempt
+        from celeriac.task.calling import fitted, next_attempt
 
+        args, kwargs = fitted(self.run, request, args, kwargs)
         again = next_attempt(self, request, args, kwargs, options, eta=eta, countdown=countdown)
-        raise Retry(exc=exc, when=eta or countdown, sig=again) from exc
+        wish = Retry(exc=exc, when=eta or countdown, is_eager=request.is_eager, sig=again)
+        if throw:
+            raise wish from exc
+        if not request.is_eager:
+            self._runtime.sender.send_one(again)
+        return wish
 
     def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
         """Called before a run; what it raises, the task has raised."""
@@ -372,12 +508,20 @@ class Task(Generic[P, R]):
         """Replace the document of this task, while it runs, by a state of its own and what it says with it.
 
         Readers see it within milliseconds; the next one, or the end of the task, replaces it. Of states said faster
-        than the store takes them, the last counts. It has no effect outside a worker, for a task whose result is
-        ignored, or once the worker's lease is lost. `task_id` names another task that this worker runs.
+        than the store takes them, the last counts. It has no effect for a task whose result is ignored, or once the
+        worker's lease is lost. `task_id` names another task, or one outside a worker: it is written at once, unless
+        that task has ended.
         """
         from celeriac.progress import say
 
-        say(self.request, task_id, state or states.STARTED, meta)
+        say(self.request, task_id, state or states.STARTED, meta, self.write_document)
+
+    def write_document(self, id: str, document: bytes) -> None:
+        """Write a result document that is not of a claim: it never replaces a final one."""
+        from celeriac.store.contract import Note
+
+        store = self._runtime.store()
+        store.run(Note(id, store.format.put(document)), deadline=self._runtime.settings.task_publish_deadline)
 
     def progress(self, done: float, total: float | None = None, message: str = "") -> None:
         """Say how far this task is, as state `PROGRESS`; `AsyncResult.progress` reads it.
@@ -390,13 +534,33 @@ class Task(Generic[P, R]):
         report(self.request, done, total, message)
 
     def __repr__(self) -> str:
-        return f"<Task: {self.name}>"
+        return f"<@task: {self.name} of {getattr(self.app, 'main', None) or '__main__'} at {id(self):#x}>"
+
+    def __copy__(self) -> Task[P, R]:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Task[P, R]:
+        return self
+
+    def __reduce__(self) -> Any:
+        return find_task, (self.name, type(self).__module__)
+
+
+_apply_async = Task.apply_async
+
+
+def find_task(name: str, module: str) -> Task[..., Any]:
+    """The task of that name in the current app, its module imported: what a pickled task becomes."""
+    if module in sys.modules or module != "__main__":
+        import_module(module)
+    found: Task[..., Any] = get_current_app().tasks[name]
+    return found
 
 
 @cache
 def _known_options() -> tuple[str, ...]:
     """The attributes of `Task` that can be set."""
-    return tuple(name for name in (*Task.__annotations__, *_TOLD_FIRST) if not name.startswith("_"))
+    return tuple(name for name in (*Task.__annotations__, *TOLD_FIRST) if not name.startswith("_"))
 
 
 class AsyncTask(Task[P, R]):
@@ -410,42 +574,16 @@ class AsyncTask(Task[P, R]):
         return coroutine
 
 
-def is_coroutine_function(function: Callable[..., Any]) -> bool:
-    """As `inspect.iscoroutinefunction` says; that module, which takes 8 ms to load, is asked only if it has to be.
+def _warn_of(task: str, option: str) -> None:
+    """Say what an option means that is none: nothing yet, or what it was meant to be."""
+    import difflib
 
-    A plain function says it by a flag of its code. What else counts has to be unwrapped, or was marked by `inspect`.
-    """
-    if isinstance(function, FunctionType) and "inspect" not in sys.modules:
-        return bool(function.__code__.co_flags & _CO_COROUTINE)
-    import inspect
-
-    return inspect.iscoroutinefunction(function)
-
-
-def make_task(
-    kind: type[Task[..., Any]],
-    function: Callable[..., Any],
-    name: str,
-    runtime: Runtime,
-    *,
-    bind: bool,
-    options: Mapping[str, Any],
-) -> Task[..., Any]:
-    """A task of a function. An `__init__` of the subclass runs last, and finds everything there."""
-    task: Task[..., Any] = kind.__new__(kind)
-    task._declare(function, name, runtime, bind=bind, options=options)
-    type(task).__init__(task)
-    return task
-
-
-def adopt_task(task: Task[..., Any], name: str, runtime: Runtime, options: Mapping[str, Any]) -> None:
-    """Make a task of an object whose class has `run`."""
-    task._declare(task.run, name, runtime, options=options)
-    task.asynchronous = is_coroutine_function(task.run)
-
-
-def kind_of(base: type[Task[..., Any]], *, asynchronous: bool) -> type[Task[..., Any]]:
-    """The class of a task: `base`, made one of `async def` functions where the function is one."""
-    if not asynchronous or issubclass(base, AsyncTask):
-        return base
-    return AsyncTask if base is Task else type(base.__name__, (base, AsyncTask), {"__module__": base.__module__})
+    near = difflib.get_close_matches(option, _known_options(), n=1, cutoff=0.75)
+    soon = later.OPTIONS.get(option)
+    if soon is not None:
+        text = f"task {task}: {option} comes in a later version and changes nothing yet: {soon}"
+    elif near:
+        text = f"task {task} has no option {option!r}; did you mean {near[0]!r}? It is kept, and changes nothing"
+    else:
+        return
+    warnings.warn(OptionWarning(text), stacklevel=later.outside())

@@ -126,6 +126,7 @@ class Comparison:
         group = f"group{self._random.randrange(3)}"
         self._both(self._random.choice((c.SaveGroup(group, b"%d" % next(self._numbers)), c.DropGroup(group))))
         self._both(c.ReadGroup(group))
+        self._both(c.Note(self._random.choice(_TASKS), b"noted %d" % next(self._numbers)))
 
     def _pause(self) -> None:
         """Mostly the other way, lest nothing moves."""

@@ -26,16 +26,38 @@ from celeriac.worker.child.limits import Limits
 from celeriac.worker.core.core import Core, CoreStats
 from celeriac.worker.core.crew import Child
 from celeriac.worker.core.port import Port
+from celeriac.worker.declared import specify
+from celeriac.worker.lane.frame import TaskSpec
 from celeriac.worker.lane.lane import allocate
 from celeriac.worker.options import Pool, WorkerOptions
 from celeriac.worker.zygote import describe
+
+
+class _LiveTasks(dict[str, TaskSpec]):
+    """What the core knows of tasks, those included that are declared while it runs."""
+
+    def __init__(self, app: Celeriac, known: dict[str, TaskSpec], learned: Callable[[], None]) -> None:
+        super().__init__(known)
+        self._app = app
+        self._learned = learned
+
+    def __contains__(self, name: object) -> bool:
+        if super().__contains__(name):
+            return True
+        task = self._app.tasks.get(str(name))
+        if task is None:
+            return False
+        self[task.name] = specify(task, self._app.conf)
+        self._learned()
+        return True
 
 
 class InProcessWorker:
     """Runs an app's tasks in threads of this process from `start` to `stop`; a context manager.
 
     `concurrency` threads run plain tasks and as many event loops the others. Starting returns when the
-    lease is open, stopping when everything begun has ended and been stored.
+    lease is open, stopping when everything begun has ended and been stored. Tasks that are declared meanwhile are
+    found when they are called.
     """
 
     def __init__(
@@ -69,6 +91,9 @@ class InProcessWorker:
             raise self._failure
         return self
 
+    def reload(self, modules: Any = None, reload: bool = False, reloader: Any = None) -> None:
+        """Nothing is to be done: Celery's name, for tests that declare tasks while the worker runs."""
+
     def stop(self) -> None:
         """Claim nothing more, let what runs finish, end the lease."""
         if self._loop is not None and self._core is not None and self._thread.is_alive():
@@ -89,7 +114,9 @@ class InProcessWorker:
 
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
-        core = self._core = Core(self._app.store, describe(self._app), self._options, self._app.clock)
+        manifest = describe(self._app)
+        core = self._core = Core(self._app.store, manifest, self._options, self._app.clock)
+        manifest.tasks = _LiveTasks(self._app, manifest.tasks, lambda: core.renew(manifest))
         core.on_lease = self._running.set
         lanes = allocate(2 * self._options.children)
         conf = self._app.conf

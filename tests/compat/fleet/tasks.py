@@ -63,6 +63,12 @@ def _declare_plain(app: Any) -> None:
     def add(x: Any, y: Any = 1) -> Any:
         return x + y
 
+    @app.task(name="stops", bind=True)
+    def stops(self: Any, what: str, instead: Any = None) -> str:
+        """Let nothing of this kind follow, or something else."""
+        setattr(self.request, what, instead)
+        return what
+
     @app.task(name="quiet", ignore_result=True)
     def quiet() -> int:
         return 1

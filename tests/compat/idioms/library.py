@@ -13,7 +13,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from types import ModuleType
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,14 +39,16 @@ class Library:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.library: ModuleType = importlib.import_module(name)
-        self.exceptions: ModuleType = importlib.import_module(f"{name}.exceptions")
-        self.states: ModuleType = importlib.import_module(f"{name}.states")
-        self.result: ModuleType = importlib.import_module(f"{name}.result")
+        self.library: Any = importlib.import_module(name)
+        self.exceptions: Any = importlib.import_module(f"{name}.exceptions")
+        self.states: Any = importlib.import_module(f"{name}.states")
+        self.result: Any = importlib.import_module(f"{name}.result")
         self._made: Any = None
         self._after: list[Callable[[], None]] = []
         if name == "celery":
             self._empty_celerys_memory()
+        else:
+            importlib.import_module("celeriac.apps")._shared.clear()
 
     def Celery(self, main: str | None = "proj", **settings: Any) -> Any:
         """An app whose queues and results are in memory."""
@@ -61,6 +62,19 @@ class Library:
             app.conf.broker_transport_options = {"polling_interval": 0.01}
             return app
         return kind(*args, **{"broker": f"memory://idiom{next(_numbers)}", **settings})
+
+    def task(self, function: Any = None, **options: Any) -> Any:
+        """A task of that function in the idiom's app, or one that adds."""
+
+        def add(a: Any, b: Any = 2) -> Any:
+            return a + b
+
+        function = function or add
+        if function.__name__ == "<lambda>":
+            # Celery makes a function of that name to check arguments.
+            function.__name__ = "function"
+        options.setdefault("name", "add")
+        return self.app.task(**options)(function)
 
     @property
     def app(self) -> Any:
@@ -108,6 +122,7 @@ class Library:
         with inprocess.InProcessWorker(app) as worker:
             yield worker
 
+    _builtins: set[Any] = set()  # noqa: RUF012 - of the process, like the next
     _kept: list[Any] = []  # noqa: RUF012 - of the process: a context that is collected ends its worker
 
     def ran(self, task: Any, *args: Any, app: Any = None, **kwargs: Any) -> Any:
@@ -130,11 +145,18 @@ class Library:
         memory = importlib.import_module("kombu.transport.memory")
         memory.Channel.queues = {}
         memory.Transport.global_state = type(memory.Transport.global_state)()
+        importlib.import_module("celery.app.builtins")
+        finalizers = importlib.import_module("celery._state")._on_app_finalizers
+        if not self._builtins:
+            self._builtins.update(finalizers)
+        # Tasks of other idioms are no tasks of this one's apps.
+        finalizers.clear()
+        finalizers.update(self._builtins)
 
     def _in_celerys_memory(self, app: Any, queue: str) -> list[Any]:
         memory = importlib.import_module("kombu.transport.memory")
         found = memory.Channel.queues.get(queue)
-        return [] if found is None else [message for message in found.queue]
+        return [] if found is None else list(found.queue)
 
     def _in_our_store(self, app: Any, queue: str) -> list[Any]:
         peek = importlib.import_module("celeriac.store.contract")

@@ -23,7 +23,6 @@ from celeriac.config.setting import (
     refused,
 )
 
-_EAGER = "the result is with the caller, and in no store"
 _QUEUE_TYPES = "queue types come with RabbitMQ"
 
 ROWS = (
@@ -198,12 +197,11 @@ ROWS = (
         "Whether tasks that are run where they are called raise their errors there.",
         old=("CELERY_EAGER_PROPAGATES_EXCEPTIONS",),
     ),
-    later(
+    Setting(
         "task_store_eager_result",
         BOOL,
         False,
         "Whether results of tasks that are run at once are stored.",
-        _EAGER,
         old=("CELERY_STORE_EAGER_RESULT",),
     ),
     refused(

@@ -344,6 +344,9 @@ class State:
     def _ReadResults(self, request: c.ReadResults, now: int) -> tuple[bytes | None, ...]:
         return tuple(self.results.get(task) for task in request.tasks)
 
+    def _Note(self, request: c.Note, now: int) -> None:
+        self._write_unless_final(request.task, request.document)
+
     def _Forget(self, request: c.Forget, now: int) -> None:
         for task in request.tasks:
             self.results.pop(task, None)

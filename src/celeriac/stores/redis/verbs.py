@@ -254,6 +254,11 @@ def _result_keys(tasks: tuple[str, ...]) -> Command:
     return [layout.result_key(task) for task in tasks] or [layout.NO_RESULT]
 
 
+def _note(request: c.Note, place: Place) -> Command:
+    document = [layout.result_key(request.task), request.document]
+    return script("note").call((), [b"%d" % place.result_seconds, *document])
+
+
 def _forget(request: c.Forget, place: Place) -> Command:
     return [b"UNLINK", *_result_keys(request.tasks)]
 
@@ -514,6 +519,7 @@ _ENCODERS: dict[type, Callable[[Any, Place], Command]] = {
     c.Revoke: _revoke,
     c.Revocations: _revocations,
     c.ReadResults: _read_results,
+    c.Note: _note,
     c.Forget: _forget,
     c.ReadSlots: _read_slots,
     c.Stats: _stats,
@@ -550,6 +556,7 @@ _DECODERS: dict[type, Callable[[Any, Any], Any]] = {
     c.Revoke: lambda request, reply: c.Ended(_read_ids(request, reply)),
     c.Revocations: _read_revoked,
     c.ReadResults: lambda request, reply: tuple(reply[: len(request.tasks)]),
+    c.Note: _nothing,
     c.Forget: _nothing,
     c.ReadSlots: lambda request, reply: tuple(reply),
     c.Stats: _read_stats,
@@ -570,5 +577,5 @@ _DECODERS: dict[type, Callable[[Any, Any], Any]] = {
     c.ReadGroup: lambda request, reply: reply,
     c.DropGroup: _nothing,
 }
-RESULT_REQUESTS = (c.ReadResults, c.Forget, c.SaveGroup, c.ReadGroup, c.DropGroup)
+RESULT_REQUESTS = (c.ReadResults, c.Note, c.Forget, c.SaveGroup, c.ReadGroup, c.DropGroup)
 """Requests that go to the database of the results."""

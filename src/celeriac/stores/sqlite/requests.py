@@ -43,6 +43,7 @@ _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.AdjustDelayed: delaying.adjust,
     c.CancelDelayed: delaying.cancel,
     c.Revoke: revocations.revoke,
+    c.Note: results.note,
     c.Forget: results.forget,
     c.Pause: inspection.pause,
     c.Purge: inspection.purge,

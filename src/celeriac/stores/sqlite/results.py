@@ -32,6 +32,11 @@ def read_results(tx: Transaction, request: c.ReadResults) -> tuple[bytes | None,
     return tuple(found.get(task) for task in request.tasks)
 
 
+def note(tx: Transaction, request: c.Note) -> None:
+    """Write the document of a task that has no final one."""
+    write_verdicts(tx, [(request.task, request.document)])
+
+
 def forget(tx: Transaction, request: c.Forget) -> None:
     """Delete documents."""
     tx.do("forget_results", tasks=array(request.tasks))

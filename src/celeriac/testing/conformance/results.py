@@ -37,6 +37,15 @@ class Results:
         store.run(c.Forget(()))
         assert store.run(c.ReadResults(("t1", "t2"))) == (None, b"two")
 
+    def test_what_is_said_of_a_task_by_others_never_replaces_its_end(self, store: c.Store) -> None:
+        for state in ("QUEUED", "STARTED", "SUCCESS"):
+            store.run(c.Note("t1", document(state)))
+            assert store.run(c.ReadResults(("t1",))) == (document(state),)
+        store.run(c.Note("t1", document("FAILURE")))
+        store.run(c.Note("t1", document("QUEUED")))
+        assert store.run(c.ReadResults(("t1",))) == (document("SUCCESS"),)
+        assert store.wait_results(("t1",), timeout=None) == (document("SUCCESS"),)
+
     @pytest.mark.parametrize("state", ["SUCCESS", "FAILURE", "REVOKED"])
     def test_waiting_for_what_is_final_returns_at_once(self, store: c.Store, state: str) -> None:
         _write(store, ("t1", document(state)))

@@ -98,7 +98,7 @@ class Followups:
 
     def _is_inline(self, signature: dict[str, Any]) -> bool:
         task = self._tasks.get(signature["task"])
-        if task is None or task.bind or task.asynchronous or signature.get("immutable"):
+        if task is None or task.bound or task.asynchronous or signature.get("immutable"):
             return False
         try:
             parameters = inspect.signature(task.function).parameters.values()

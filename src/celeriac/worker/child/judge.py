@@ -9,13 +9,13 @@ from msgspec.structs import replace
 from celeriac import states
 from celeriac.app import Celeriac
 from celeriac.exceptions import (
+    EncodeError,
     Ignore,
     Reject,
     Retry,
     SoftTimeLimitExceeded,
     TaskRevokedError,
     TimeLimitExceeded,
-    UnencodableValue,
     WorkerLostError,
 )
 from celeriac.ids import random_below
@@ -114,7 +114,7 @@ class Judge:
         if isinstance(error, Retry) and isinstance(error.sig, Call):
             try:
                 judged = self._again(attempt, error, error.sig)
-            except UnencodableValue as unencodable:
+            except EncodeError as unencodable:
                 error = unencodable
             else:
                 tasklog.say_error(attempt.context, (), error)
@@ -194,7 +194,8 @@ class Judge:
         """What `Task.retry` raises for an error that is retried by itself: a `Retry`, or the end of them."""
         arguments = attempt.task.retry_policy.arguments(attempt.context.retries, random_below)
         try:
-            attempt.task.retry(exc=error, **arguments)
+            wish: BaseException = attempt.task.retry(exc=error, **arguments)
+            return wish
         except BaseException as answer:
             return answer
 
