@@ -231,3 +231,18 @@ def test_a_broadcast_is_not_sent_to_where_nobody_looks(app):
     task.apply_async(queue="mail")
     assert Queues(app.conf).names() == ("mail",)
     assert [len(list(waiting(app.store, name))) for name in ("news", "bcast.1a2b", "mail")] == [0, 0, 1]
+
+
+def test_how_much_a_packed_body_may_come_to():
+    packed = 40 << 20
+    assert Limits.of(Settings({"message_max_ratio": 1})).unpacked(packed) == packed
+    assert Limits.of(Settings()).unpacked(packed) > packed
+
+
+@pytest.mark.parametrize("name", ["broker_transport_options", "result_backend_transport_options"])
+def test_options_of_a_transport_are_looked_at_one_by_one(name):
+    app = Celeriac("tests", broker="memory://")
+    with pytest.raises(ImproperlyConfigured, match=f"{name}.master_name cannot be 'main': Redis Sentinel comes later"):
+        app.conf[name] = {"master_name": "main"}
+    with pytest.warns(SettingWarning, match=rf"{name}\['warp'\] has no effect here"):
+        app.conf[name]["warp"] = 9

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from ast import literal_eval
 from pathlib import Path
 
 import pytest
 
 from tests.cli.project import Project
+from tests.cli.terminal import Terminal
 
 pytestmark = pytest.mark.slow
 
@@ -108,3 +110,17 @@ def test_children_that_import_the_app_themselves_do_not_say_it_again(project):
         assert worker.stop() == 0
     for name in NOTED:
         assert worker.said.count(name) == 1
+
+
+@pytest.mark.parametrize("colored", [None, False])
+def test_lines_are_coloured_by_level_unless_the_settings_say_no(project, colored):
+    with_source(project, f"app.conf.update(worker_log_color={colored!r}, worker_prefetch_multiplier=1)")
+    command, environment = project.spelled("proj", "worker", "-c", "1", "-l", "INFO")
+    environment.pop("NO_COLOR", None)
+    with Terminal(command, cwd=project.folder, env=environment) as terminal:
+        terminal.wait_for("worker_prefetch_multiplier has no effect", "tasks: proj.add")
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.end() == 0
+        lines = terminal.written.decode().splitlines()
+        (line,) = [line for line in lines if "worker_prefetch_multiplier has no effect" in line]
+        assert ("\x1b[" in line) == (colored is None)

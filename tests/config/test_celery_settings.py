@@ -23,6 +23,13 @@ READ = "\n".join(
 )
 """All of the package but the table."""
 
+TESTS = "\n".join(
+    path.read_text()
+    for path in Path(__file__).parents[1].rglob("*.py")
+    if path.relative_to(Path(__file__).parents[1]).parts[0] not in ("config", "docs")
+)
+"""All tests but those of the table and of the pages."""
+
 DEFAULTS_OF_OUR_OWN = {
     "broker_url": "without one it is a SQLite file, and no server",
     "task_acks_late": "unset, a task runs at least once",
@@ -138,6 +145,12 @@ def test_a_transport_option_that_nobody_knows_has_no_effect_and_says_so():
     said, error = told(TABLE["broker_transport_options"], {"warp": 9})
     assert said == ["broker_transport_options['warp'] has no effect here: no such option is known"]
     assert not error
+
+
+@pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.standing is Standing.HONOURED])
+def test_each_that_has_an_effect_is_set_by_some_test_elsewhere(name):
+    """Where it is set, there is something to be seen of it; here only the table is looked at."""
+    assert re.search(rf"\b{name}\b", TESTS), f"no test sets {name}"
 
 
 def test_warnings_point_to_the_line_that_set_it():

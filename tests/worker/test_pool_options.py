@@ -97,6 +97,7 @@ def test_settings_may_ask_for_one_child_a_core():
         (Given(), {"worker_pool": "solo", "worker_max_tasks_per_child": 5}, Kind.SOLO),
         (Given(), {"worker_pool": "celery.concurrency.solo:TaskPool"}, Kind.SOLO),
         (Given(), {"worker_pool": "threads"}, None),
+        (Given(), {"worker_pool": "green"}, None),
         (Given(), {}, None),
         (Given(Kind.PREFORK), {"worker_pool": "solo"}, None),
         (None, {"worker_pool": "solo"}, None),

@@ -100,3 +100,28 @@ def test_the_oldest_dead_letters_fall_out(stage):
         # It takes two arguments.
         assert isinstance(stage.send("slow").get(timeout=20, propagate=False), TypeError)
     assert len(list(stage.app.dead.list())) == 2
+
+
+def test_dead_letters_are_forgotten_after_a_while(stage):
+    start(stage, dead_letter_expires=0.5, task_acks_on_failure_or_timeout=False)
+    stage.app.conf.dead_letter_expires = 0.5
+    stage.send("slow").get(timeout=20, propagate=False)
+
+    def forgotten() -> bool:
+        # Whatever sets one aside forgets those that are too old.
+        stage.send("slow").get(timeout=20, propagate=False)
+        return len(list(stage.app.dead.list())) == 1
+
+    wait_until(forgotten, 20, "end of the first dead letter", 0.6)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_how_many_coroutines_run_side_by_side(stage, width):
+    stage.send_many("slow_async", [(number, 0.05) for number in range(12)])
+    start(stage, worker_async_concurrency=width)
+    wait_until(lambda: len(stage.ledger.ends()) == 12, 20, "end of all tasks")
+    running, most = 0, 0
+    for record in stage.ledger.read():
+        running += (record.kind == Kind.START) - (record.kind == Kind.END)
+        most = max(most, running)
+    assert most == width

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from datetime import timedelta, tzinfo
 from types import NoneType
 from typing import Any
@@ -88,6 +87,10 @@ def admit(name: str, value: Any) -> Any:
 
 
 def _admit(row: Setting, value: Any) -> Any:
+    if isinstance(value, str):
+        value = _read(row, value)
+    elif type(value) is int and value in (0, 1) and bool in kinds_of(row) and int not in kinds_of(row):
+        value = bool(value)
     if isinstance(value, timedelta) and row.unit == "seconds":
         value = value.total_seconds()
     if isinstance(value, tzinfo):
@@ -95,10 +98,6 @@ def _admit(row: Setting, value: Any) -> Any:
         value = getattr(value, "key", None) or getattr(value, "zone", None) or str(value)
     if row.name == "broker_url" and isinstance(value, list | tuple):
         value = _only_broker(value)
-    if isinstance(value, str):
-        value = _read(row, value)
-    elif type(value) is int and value in (0, 1) and bool in kinds_of(row) and int not in kinds_of(row):
-        value = bool(value)
     _check(row, value)
     if row.name in NESTED:
         for key, entry in value.items():
@@ -141,9 +140,11 @@ def _read(row: Setting, text: str) -> Any:
     if bool in kinds and word in TRUTHS:
         return TRUTHS[word]
     for kind in (int, float):
-        if kind in kinds:
-            with suppress(ValueError):
+        try:
+            if kind in kinds:
                 return kind(word)
+        except ValueError:
+            pass
     return text
 
 

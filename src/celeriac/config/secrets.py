@@ -12,22 +12,21 @@ MASK = "********"
 
 # Patterns as text: they are compiled when something is shown, not in every process that calls a task.
 # From the first colon after the scheme to the last @: a password may hold anything, and too much hidden is no harm.
-_IN_URL = r"(?i)([a-z][a-z0-9+.-]*://[^\s:@/]*:)(\S*)(?=@)"
-_IN_QUERY = r"(?i)([?&][^=&\s]*(?:pass|secret|token|sig|key)[^=&\s]*=)([^&#\s;]*)"
+_IN_URL = r"(?i)([a-z][a-z0-9+.-]*://[^\s:@/]*):\S*@"
+_IN_QUERY = r"(?i)([?&][^=&\s]*(?:pass|secret|token|sig|key)[^=&\s]*=)[^&#\s;]*"
 _SECRET_NAME = r"(?i)api|token|key(?!_?prefix)|secret|pass|profanities_list|signature|database"
 """Names that Celery hides, but for prefixes of keys; of a setting that is not in the table nothing else is known."""
 
 
 def censored_text(text: str) -> str:
     """A text without the passwords of the URLs in it."""
-    return re.sub(_IN_QUERY, rf"\1{MASK}", re.sub(_IN_URL, rf"\1{MASK}", text))
+    return re.sub(_IN_QUERY, rf"\1{MASK}", re.sub(_IN_URL, rf"\1:{MASK}@", text))
 
 
 def blanked(text: str) -> str:
     """The same, as long as the text itself."""
-    for pattern in (_IN_URL, _IN_QUERY):
-        text = re.sub(pattern, lambda found: found[1] + "*" * len(found[2]), text)
-    return text
+    text = re.sub(_IN_URL, lambda found: f"{found[1]}:{'*' * (len(found[0]) - len(found[1]) - 2)}@", text)
+    return re.sub(_IN_QUERY, lambda found: found[1].ljust(len(found[0]), "*"), text)
 
 
 def censored(name: str, value: Any) -> Any:

@@ -101,7 +101,8 @@ def _import(name: str) -> ModuleType:
 def _elsewhere(name: str) -> str:
     """Where a module of that name is that could be meant."""
     here = os.getcwd()
-    with os.scandir(here) as entries:
+    below: list[str] = []
+    with contextlib.suppress(OSError), os.scandir(here) as entries:
         below = sorted(entry.path for entry in entries if entry.is_dir() and not entry.name.startswith("."))
     for folder in (os.path.dirname(here), os.path.dirname(os.path.dirname(here)), *below):
         path = os.path.join(folder, name)

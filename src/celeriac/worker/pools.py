@@ -79,7 +79,11 @@ def late_kind(given: Given | None, settings: Mapping[str, Any]) -> Kind | None:
     """
     if given is None or given.kind is not None:
         return None
-    kind = kind_named(settings.get("worker_pool") or Kind.PREFORK)
+    try:
+        kind = kind_named(settings.get("worker_pool") or Kind.PREFORK)
+    except ImproperlyConfigured:
+        # It is told of where the pools are settled.
+        return None
     if kind not in _EARLY:
         return None
     completed(msgspec.structs.replace(given, kind=kind), settings)
