@@ -32,6 +32,7 @@ nitpick_ignore_regex = [(r"py:(class|obj|data|exc)", r".*")]
 
 html_theme = "furo"
 html_title = f"Celeriac {release}"
+html_logo = html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sphinx = False

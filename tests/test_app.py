@@ -14,7 +14,8 @@ import celeriac
 from celeriac import Celeriac, Celery
 from celeriac.exceptions import ImproperlyConfigured, NotRegistered, UnencodableValue
 from celeriac.message.task import read_body
-from celeriac.store.contract import Stats
+from celeriac.store.contract import Enqueue, Message, Stats
+from celeriac.stores.sqlite import SQLiteStore
 from tests.peek import waiting
 
 
@@ -214,7 +215,7 @@ def broker_of(module):
 def test_default_store_is_a_file_at_the_root_of_the_project(tmp_path, monkeypatch, mark):
     monkeypatch.chdir("/")
     (tmp_path / mark).touch()
-    assert broker_of(tmp_path / "shop" / "jobs" / "app.py") == f"sqlite:///{tmp_path}/tasks.db"
+    assert broker_of(tmp_path / "shop" / "jobs" / "app.py") == f"sqlite:///{tmp_path}/.celeriac/tasks.db"
 
 
 def test_nearest_root_counts(tmp_path):
@@ -222,15 +223,40 @@ def test_nearest_root_counts(tmp_path):
     inner = tmp_path / "services" / "shop"
     inner.mkdir(parents=True)
     (inner / "pyproject.toml").touch()
-    assert broker_of(inner / "app.py") == f"sqlite:///{inner}/tasks.db"
-    assert broker_of(tmp_path / "services" / "app.py") == f"sqlite:///{tmp_path}/tasks.db"
+    assert broker_of(inner / "app.py") == f"sqlite:///{inner}/.celeriac/tasks.db"
+    assert broker_of(tmp_path / "services" / "app.py") == f"sqlite:///{tmp_path}/.celeriac/tasks.db"
 
 
 def test_celeriac_dir_decides_before_anything_else(tmp_path, monkeypatch):
     (tmp_path / "pyproject.toml").touch()
     data = tmp_path / "data"
     monkeypatch.setenv("CELERIAC_DIR", str(data))
-    assert broker_of(tmp_path / "shop" / "app.py") == f"sqlite:///{data}/tasks.db"
+    assert broker_of(tmp_path / "shop" / "app.py") == f"sqlite:///{data}/.celeriac/tasks.db"
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_database_where_the_default_once_was_goes_on_to_be_used(tmp_path, ours):
+    (tmp_path / "pyproject.toml").touch()
+    before = tmp_path / "tasks.db"
+    if ours:
+        store = SQLiteStore(before)
+        store.run(Enqueue((Message("m1", "celery", b"{}"),)))
+        store.close()
+    else:
+        before.write_bytes(b"SQLite format 3\0" + bytes(4000))
+    url = broker_of(tmp_path / "app.py")
+    assert url == (f"sqlite:///{before}" if ours else f"sqlite:///{tmp_path}/.celeriac/tasks.db")
+
+
+def test_the_default_store_is_one_folder_that_git_does_not_see(tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").touch()
+    module = tmp_path / "app.py"
+    module.write_text("from celeriac import Celeriac\napp = Celeriac('shop')\n")
+    app = runpy.run_path(str(module))["app"]
+    app.send_task("anything")
+    app.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".celeriac", "app.py", "pyproject.toml"]
+    assert (tmp_path / ".celeriac" / ".gitignore").read_text() == "*\n"
 
 
 def test_path_of_a_store_may_be_absolute(tmp_path):

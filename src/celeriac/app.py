@@ -71,7 +71,7 @@ class TaskFunction(Protocol):
 class Celeriac:
     """An application: tasks that belong together, and where their messages and results go.
 
-    `broker` is a URL (`sqlite:///tasks.db` by default, `redis://`, `memory://`), `backend` another one
+    `broker` is a URL (`sqlite:///.celeriac/tasks.db` by default, `redis://`, `memory://`), `backend` another one
     where the results are to be elsewhere. Further keywords are settings. Nothing is connected until it is
     needed.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,18 +84,31 @@ def project(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / "shop"
 
 
+@pytest.mark.parametrize("project", ["plain", "django", "flask", "fastapi"], indirect=True)
+def test_its_readme_and_its_ci_run_what_is_there(project):
+    readme = (project / "README.md").read_text()
+    for path in re.findall(r"`([\w./-]+)`", readme):
+        assert (project / path).exists(), path
+    for command in re.findall(r"^    celeriac -A proj (.*?)(?: ID)?(?: +#.*)?$", readme, re.MULTILINE):
+        run(project, "-m", "celeriac", "-A", "proj", *command.split(), "--help")
+    ci = (project / ".github" / "workflows" / "tests.yml").read_text()
+    [test] = re.findall(r"run: (python .*)", ci)
+    assert f"`{test}` runs the tests" in readme
+    assert "$" not in readme + ci
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("project", ["plain", "flask", "fastapi"], indirect=True)
 def test_its_own_tests_pass(project):
     assert "2 passed" in run(project, "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    assert not (project / "tasks.db").exists()
+    assert not (project / ".celeriac").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("project", ["django"], indirect=True)
 def test_the_tests_of_the_django_project_pass(project):
     assert "Ran 2 tests" in run(project, "manage.py", "test")
-    assert not (project / "tasks.db").exists()
+    assert not (project / ".celeriac").exists()
 
 
 @pytest.mark.slow
@@ -102,7 +116,7 @@ def test_the_tests_of_the_django_project_pass(project):
 def test_the_worker_runs_what_a_program_sends(project):
     with worker(project):
         assert run(project, "-m", "proj.send", "2", "3") == "5\n"
-    assert (project / "tasks.db").exists()
+    assert (project / ".celeriac").exists()
 
 
 @pytest.mark.slow

@@ -119,6 +119,7 @@ def test_the_screen_shows_what_is_true_while_workers_and_children_are_killed(sta
         terminal.wait_until(lambda: "SIGKILL" in terminal.line(f"{first} "), "dead letter with its signal")
         terminal.wait_until(lambda: ready(terminal) == 0, "queue is empty")
         terminal.wait_until(lambda: terminal.line("dying").split()[3:4] == ["31"], "30 done, and one killed")
+        terminal.wait_until(lambda: terminal.line("proj.add").split()[1:3] == ["30", "0"], "30 of the task are done")
         third, _ = stage.begin("third")
         terminal.wait_for(f"runs proj.work {third} for")
         dying.send_to_group(signal.SIGKILL)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from celeriac.control.overview import Overview, QueueView, WorkerView, look
+from celeriac.control.overview import Overview, QueueView, TaskView, WorkerView, look
 from celeriac.control.trend import Trend, compared
 from celeriac.store import contract as c
+from celeriac.store import runtimes
 from celeriac.testing.conformance.hand import Hand
 
 
@@ -19,10 +20,11 @@ def queue(name: str = "q", ready: int = 0) -> QueueView:
     return QueueView(name, ready, 0, 0, 0, False)
 
 
-def seen(moment: float, *views: WorkerView | QueueView) -> Overview:
+def seen(moment: float, *views: WorkerView | QueueView | TaskView) -> Overview:
     workers = tuple(view for view in views if isinstance(view, WorkerView))
     queues = tuple(view for view in views if isinstance(view, QueueView))
-    return Overview(1000.0 + moment, moment, workers, queues, ())
+    tasks = tuple(view for view in views if isinstance(view, TaskView))
+    return Overview(1000.0 + moment, moment, workers, tasks, queues, ())
 
 
 def test_a_look_says_who_holds_what_since_when(on_each_store):
@@ -74,3 +76,28 @@ def test_rates_are_of_the_last_seconds():
         rates.append(found.rate)
     assert rates == [None, None, 10.0, 10.0, 0.0, None]
     assert msgspec.to_builtins(seen(1.0, worker()))["workers"][0]["rate"] is None
+
+
+def test_tasks_are_those_of_all_workers(on_each_store):
+    store = on_each_store.store
+    for name, tally in (
+        ("one", c.TaskTally(100, 2, runtimes.count([0.01] * 98))),
+        ("other", c.TaskTally(50, 0, runtimes.count([1.0] * 50))),
+    ):
+        hand = Hand(store, name)
+        store.run(c.Beat(hand.lease, c.Tally(tally.done, {}, {"shop.pay": tally})))
+    (task,) = look(store).tasks
+    assert (task.name, task.done, task.failed, task.rate) == ("shop.pay", 150, 2, None)
+    assert task.p50 == pytest.approx(0.01, rel=0.13)
+    assert task.p95 == pytest.approx(1.0, rel=0.13)
+
+
+def test_rates_and_run_times_of_a_task_are_of_what_ended_since():
+    slow = TaskView("t", 1000, 10, runtimes.count([5.0] * 1000))
+    fast = TaskView("t", 1100, 15, runtimes.added(slow.runtimes, runtimes.count([0.002] * 100)))
+    (now,) = compared(seen(0.0, slow), seen(10.0, fast)).tasks
+    assert (now.rate, now.rate_failed) == (10.0, 0.5)
+    assert now.p95 == pytest.approx(0.002, rel=0.13)
+    (idle,) = compared(seen(0.0, fast), seen(10.0, fast)).tasks
+    assert idle.rate == 0.0
+    assert idle.p95 == pytest.approx(5.0, rel=0.13)

@@ -53,5 +53,5 @@ def test_it_is_recorded_from_programs_that_run(tmp_path):
         tmp_path, ("celeriac -A shop call shop.ship --args '[7]'", "celeriac -A shop result ID --timeout 10")
     )
     assert [line.text for line in operator.lines][-1] == "order 7 shipped"
-    assert any("sqlite:///~/shop/tasks.db" in line.text for line in worker.lines)
+    assert any("~/shop/.celeriac/tasks.db" in line.text for line in worker.lines)
     assert str(tmp_path) not in draw([worker, operator], 100)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -143,3 +144,27 @@ def test_a_worker_whose_processes_all_die_at_once_is_taken_over(scene: Scene) ->
     assert {record.worker for record in again} <= {0}
     wait_until(lambda: len(scene.leases()) == 1, 5, "end of the dead worker's lease")
     assert other.stop() == 0
+
+
+def test_workers_do_not_take_each_other_for_dead_when_their_lock_file_is_deleted(tmp_path: Path) -> None:
+    with Scene(f"sqlite:///{tmp_path / 'tasks.db'}", tmp_path) as scene:
+        first = scene.ready_worker(2)
+        results = [scene.send("slow", number, 3.0) for number in range(2)]
+        scene.ledger.wait_for_starts(2)
+        (tmp_path / "tasks.db-lock").unlink()
+        second = scene.ready_worker(2)
+        results += scene.send_many("slow", [(number, 0.05) for number in range(2, 60)])
+        assert gather(results, timeout=30) == list(range(60))
+        assert len(scene.ledger.starts()) == 60
+        assert len(scene.leases()) == 2
+        for worker in (first, second):
+            assert not worker.said("lease was lost")
+            assert not worker.said("is dead")
+        # And a death is still seen at once.
+        results = [scene.send("slow", number, 0.5) for number in range(60, 64)]
+        scene.ledger.wait_for_starts(64)
+        killed = time.monotonic()
+        first.tell_all(signal.SIGKILL)
+        assert gather(results, timeout=20) == list(range(60, 64))
+        assert time.monotonic() - killed < 5
+        assert second.stop() == 0

@@ -18,7 +18,7 @@ from celeriac.starters import FRAMEWORKS, STORES, WORKER, render
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 @forms.json_option
 def init(framework: str, folder: Path, broker: str, force: bool, as_json: bool) -> None:
-    """Write a project: tasks, settings, tests, Dockerfile, compose file, systemd unit.
+    """Write a project: tasks, settings, tests, a README, CI, Dockerfile, compose file, systemd unit.
 
     It runs as it is written. Nothing is overwritten, and nothing written, if one of its files is there already.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from msgspec import Struct
 
 from celeriac.clock import SYSTEM_CLOCK, Clock
@@ -11,6 +12,7 @@ from celeriac.control.queues import Queues, QueueState
 from celeriac.exceptions import MalformedMessage
 from celeriac.message import task as wire
 from celeriac.store import contract as c
+from celeriac.store.runtimes import added, quantile
 
 RUNS = 64
 """Of so many tasks of each worker the names are shown."""
@@ -61,6 +63,24 @@ class QueueView(QueueState, frozen=True):
     rate_out: float | None = None
 
 
+class TaskView(Struct, frozen=True):
+    """A task over all workers: how many of it ended, and failed, since each worker opened its lease; a second, too.
+
+    `p50` and `p95` are the run times, in seconds, that so many of a hundred runs did not exceed, right to about an
+    eighth; `runtimes` has them by buckets (`celeriac.store.runtimes`). Where there is an earlier look, rates and run
+    times are of what ended since.
+    """
+
+    name: str
+    done: int
+    failed: int
+    runtimes: dict[int, int]
+    p50: float | None = None
+    p95: float | None = None
+    rate: float | None = None
+    rate_failed: float | None = None
+
+
 class LetterView(Struct, frozen=True):
     """A dead letter in short; `when` in seconds after 1970."""
 
@@ -79,6 +99,7 @@ class Overview(Struct, frozen=True):
     at: float
     moment: float
     workers: tuple[WorkerView, ...]
+    tasks: tuple[TaskView, ...]
     queues: tuple[QueueView, ...]
     letters: tuple[LetterView, ...]
 
@@ -95,7 +116,10 @@ def look(store: c.Store, clock: Clock = SYSTEM_CLOCK, letters: int = LETTERS) ->
     """
     queues = [_queue(state) for state in Queues(lambda: store, clock).list()]
     found = store.run(c.DeadLetters(letters, max_bytes=_LETTERS_BYTES)) if letters else ()
-    return Overview(clock.now(), clock.monotonic(), look_at_workers(store), tuple(queues), tuple(map(_letter, found)))
+    sights = store.run(c.Survey(RUNS))
+    workers = tuple(_worker(sight, store.lease_seconds) for sight in sights)
+    tasks = _tasks(sight.tally for sight in sights)
+    return Overview(clock.now(), clock.monotonic(), workers, tasks, tuple(queues), tuple(map(_letter, found)))
 
 
 def look_at_workers(store: c.Store) -> tuple[WorkerView, ...]:
@@ -120,6 +144,23 @@ def _worker(sight: c.WorkerSight, lease_seconds: float) -> WorkerView:
         done=sight.tally.done,
         taken=sight.tally.taken,
     )
+
+
+def _tasks(tallies: Iterable[c.Tally]) -> tuple[TaskView, ...]:
+    """What all workers have counted of each task."""
+    found: dict[str, TaskView] = {}
+    for tally in tallies:
+        for name, told in tally.tasks.items():
+            known = found.get(name) or TaskView(name, 0, 0, {})
+            buckets = added(known.runtimes, told.runtimes)
+            found[name] = TaskView(name, known.done + told.done, known.failed + told.failed, buckets)
+    return tuple(timed(found[name], found[name].runtimes) for name in sorted(found))
+
+
+def timed(task: TaskView, runtimes: dict[int, int]) -> TaskView:
+    """The task with quantiles of these run times."""
+    p50, p95 = quantile(runtimes, 0.5), quantile(runtimes, 0.95)
+    return msgspec.structs.replace(task, p50=p50, p95=p95)
 
 
 def _runs(holdings: Iterable[c.Holding]) -> Iterable[Run]:

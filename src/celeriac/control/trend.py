@@ -6,7 +6,8 @@ from collections import deque
 
 import msgspec
 
-from celeriac.control.overview import Overview, QueueView, WorkerView
+from celeriac.control.overview import Overview, QueueView, TaskView, WorkerView, timed
+from celeriac.store.runtimes import added
 
 WINDOW_SECONDS = 15.0
 """Over how long rates are taken. Workers tell what they have counted every few seconds."""
@@ -54,4 +55,17 @@ def compared(before: Overview, now: Overview) -> Overview:
         out = max(0, taken.get(queue.queue, 0))
         came = max(0, out + queue.ready - ready.get(queue.queue, 0))
         queues.append(msgspec.structs.replace(queue, rate_in=came / seconds, rate_out=out / seconds))
-    return msgspec.structs.replace(now, workers=tuple(workers), queues=tuple(queues))
+    once = {task.name: task for task in before.tasks}
+    tasks = [_since(once.get(task.name), task, seconds) for task in now.tasks]
+    return msgspec.structs.replace(now, workers=tuple(workers), tasks=tuple(tasks), queues=tuple(queues))
+
+
+def _since(before: TaskView | None, now: TaskView, seconds: float) -> TaskView:
+    """A task with rates, and run times of what ended since the earlier look, or of all where nothing did."""
+    before = before or TaskView(now.name, 0, 0, {})
+    fresh = added(now.runtimes, before.runtimes, -1)
+    return msgspec.structs.replace(
+        timed(now, fresh or now.runtimes),
+        rate=max(0, now.done - before.done) / seconds,
+        rate_failed=max(0, now.failed - before.failed) / seconds,
+    )

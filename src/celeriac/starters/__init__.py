@@ -23,15 +23,25 @@ _SUFFIX = ".txt"
 
 @dataclass(frozen=True)
 class Framework:
-    """How a project of one kind is used: in development, and from a container (empty: it has no web application)."""
+    """How a project of one kind is used: in development, and from a container (empty: it has no web application).
+
+    `tasks` is where its tasks are, and `test` runs its tests.
+    """
 
     use: str
     serve: str = ""
+    tasks: str = "proj/tasks.py"
+    test: str = "python -m pytest"
 
 
 FRAMEWORKS = {
     "plain": Framework("python -m proj.send 2 3"),
-    "django": Framework("python manage.py runserver", "gunicorn --bind 0.0.0.0:8000 proj.wsgi"),
+    "django": Framework(
+        "python manage.py runserver",
+        "gunicorn --bind 0.0.0.0:8000 proj.wsgi",
+        "hello/tasks.py",
+        "python manage.py test",
+    ),
     "flask": Framework("flask --app proj.web:web run", "gunicorn --bind 0.0.0.0:8000 proj.web:web"),
     "fastapi": Framework("uvicorn proj.web:web", "uvicorn --host 0.0.0.0 --port 8000 proj.web:web"),
 }
@@ -39,7 +49,7 @@ FRAMEWORKS = {
 _STORES: dict[str, dict[str, str]] = {
     "sqlite": {
         "extra": "",
-        "broker_url": "sqlite:///tasks.db",
+        "broker_url": "sqlite:///.celeriac/tasks.db",
         "container_broker_url": "sqlite:////data/tasks.db",
         "service_broker_url": "sqlite:////var/lib/proj/tasks.db",
         "storage": "  volumes:\n    - data:/data\n",
@@ -59,10 +69,11 @@ STORES = tuple(_STORES)
 
 def render(framework: str, store: str) -> dict[PurePosixPath, str]:
     """The files of a project, by their paths in it."""
-    serve = FRAMEWORKS[framework].serve
-    words = {**_STORES[store], "web_command": serve}
+    kind = FRAMEWORKS[framework]
+    words = {**_STORES[store], "web_command": kind.serve, "worker": WORKER}
+    words |= {"use": kind.use, "tasks": kind.tasks, "test": kind.test}
     words["celeriac"] = f"celeriac{words['extra']}>={celeriac.__version__}"
-    parts = ["web.yaml"] * bool(serve) + ["redis.yaml"] * (store == "redis")
+    parts = ["web.yaml"] * bool(kind.serve) + ["redis.yaml"] * (store == "redis")
     here = resources.files(__name__)
     words["services"] = "".join(_filled(here / "parts" / part, words) for part in parts)
     return {**_files(here / "every", words), **_files(here / framework, words)}

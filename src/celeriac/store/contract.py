@@ -57,7 +57,7 @@ from celeriac.store.groups import DropGroup, ReadGroup, SaveGroup
 from celeriac.store.inspection import Holding, Locate, Located, Pause, Peek, Peeked, Purge, Sighting
 from celeriac.store.letters import Attempt, Cause, DeadLetter, DeadLetters, DropDead, ReadDead, Replay, Revival
 from celeriac.store.messages import Message
-from celeriac.store.peers import Lease, Peer, Survey, Tally, WorkerRecord, WorkerSight
+from celeriac.store.peers import Lease, Peer, Survey, Tally, TaskTally, WorkerRecord, WorkerSight
 from celeriac.store.request import Request
 from celeriac.store.sharing import SHARE_RUN_SECONDS, Share, Shared
 
@@ -99,6 +99,7 @@ __all__ = [
     "Sighting",
     "Survey",
     "Tally",
+    "TaskTally",
     "WorkerRecord",
     "WorkerSight",
     "is_final",

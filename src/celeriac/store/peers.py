@@ -42,11 +42,20 @@ class Peer(Struct, frozen=True):
     record: WorkerRecord = WorkerRecord()
 
 
+class TaskTally(Struct, frozen=True, omit_defaults=True):
+    """How often a task has ended, how often of these as FAILURE, and how long its runs took (`runtimes`)."""
+
+    done: int = 0
+    failed: int = 0
+    runtimes: dict[int, int] = {}
+
+
 class Tally(Struct, frozen=True, omit_defaults=True):
-    """What a worker has counted under its lease: tasks that ended, and messages claimed of each queue."""
+    """What a worker has counted under its lease: tasks that ended, in all and by name; messages claimed, by queue."""
 
     done: int = 0
     taken: dict[str, int] = {}
+    tasks: dict[str, TaskTally] = {}
 
 
 class WorkerSight(Struct, frozen=True):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from math import ceil
 from typing import TYPE_CHECKING, Any, Protocol
 
+from celeriac.config.rows.broker import DEFAULT_URL
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.message.format import Format
 from celeriac.store.contract import DEAD_LETTER_LIMIT, DEAD_LETTER_SECONDS, Store
@@ -125,15 +126,25 @@ def sqlite_path(url: str) -> str:
     """The file of a SQLite URL: three slashes for a path relative to the project, four for an absolute one."""
     text = url.partition("://")[2].removeprefix("/")
     if not text:
-        raise ImproperlyConfigured("a SQLite URL names a file: sqlite:///tasks.db")
+        raise ImproperlyConfigured(f"a SQLite URL names a file: {DEFAULT_URL}")
     return text
 
 
 def absolute_url(url: str, start: str) -> str:
-    """The URL with a relative SQLite path resolved at the root of the project that `start` is in."""
+    """The URL with a relative SQLite path resolved at the root of the project that `start` is in.
+
+    The default was `tasks.db` once: where such a file is and the folder is not, it goes on to be used.
+    """
     if not url.startswith("sqlite://"):
         return url
-    return f"sqlite:///{os.path.join(project_root(start), sqlite_path(url))}"
+    root = project_root(start)
+    path, before = os.path.join(root, sqlite_path(url)), os.path.join(root, "tasks.db")
+    if url == DEFAULT_URL and os.path.exists(before) and not os.path.exists(path):
+        from celeriac.stores.sqlite.connection import APPLICATION
+        from celeriac.stores.sqlite.filesystem import is_database_of
+
+        path = before if is_database_of(APPLICATION, before) else path
+    return f"sqlite:///{path}"
 
 
 def project_root(start: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from celeriac.cli.screen.frame import fit, frame, share, whole
 from celeriac.cli.screen.view import Act, Style, View, Wish, press
-from celeriac.control.overview import LetterView, Overview, QueueView, Run, WorkerView
+from celeriac.control.overview import LetterView, Overview, QueueView, Run, TaskView, WorkerView
 
 KEYS = [
     "q",
@@ -46,7 +46,8 @@ def view(workers: int = 2, queues: int = 2, letters: int = 1) -> View:
     )
     lines = tuple(QueueView(f"q{n}", 10 - n, 0, 0, 0, n == 1, 5.0, 1.0, 2.0) for n in range(queues))
     dead = tuple(LetterView(f"d{n}", 950.0, "crashed", "SIGKILL", "shop.pay", "celery", "why") for n in range(letters))
-    return View("title", Overview(1000.0, 0.0, crew, lines, dead))
+    tasks = tuple(TaskView(f"shop.t{n}", 10 * n, n, {}, 0.00123, 75.0, 5.0, float(n)) for n in range(2))
+    return View("title", Overview(1000.0, 0.0, crew, tasks, lines, dead))
 
 
 def texts(shown: View, width: int = 160, height: int = 40) -> list[str]:
@@ -70,6 +71,9 @@ def test_a_frame_says_everything():
     assert "  " * 2 + "has shop.pay b0 for 10 s, attempt 2" in lines
     assert [line.split()[-1] for line in lines if line.startswith("  q1")] == ["paused"]
     assert any("SIGKILL" in line for line in lines)
+    assert [line.split()[1:] for line in lines if line.startswith("  shop.t1")] == [
+        ["10", "1", "5.0", "1.0", "1.2", "ms", "1m15s"]
+    ]
     assert lines[-1].startswith("q quit")
 
 
@@ -129,6 +133,9 @@ def test_keys_ask_for_what_concerns_the_chosen_line():
         Wish(Act.RESUME, "q1"),
         Wish(Act.PEEK, "q1"),
     ]
+    assert pressed(shown, "tab", "down", "enter") == []
+    assert "shop.t1: 10.0 % of 10 failed" in texts(shown)[-2]
+    assert pressed(shown, "esc") == []
     assert pressed(shown, "tab", "enter", "q") == [Wish(Act.EXPLAIN, "d0"), Wish(Act.QUIT)]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from celeriac.exceptions import LeaseLost, OperationalError
 from celeriac.store import contract as c
+from celeriac.store.lease import Watch
 from celeriac.stores.sqlite import SQLiteStore
 from tests.stores.sqlite.programs import program
 
@@ -111,3 +112,72 @@ def test_a_lease_is_opened_by_one_process(store: SQLiteStore) -> None:
         with pytest.raises(OperationalError, match="held by another process"):
             store.run(c.OpenLease(lease, c.WorkerRecord()))
         os.kill(int(holder.line()), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_worker_lives_though_its_lock_file_is_gone(store: SQLiteStore, how: str) -> None:
+    lock = Path(f"{store.path}-lock")
+    with program("look", store.path, "holder") as holder:
+        assert holder.line() == "ready"
+        lock.unlink()
+        if how == "replaced":
+            lock.touch()
+        newcomer, lease = SQLiteStore(store.path), c.Lease("newcomer", "new")
+        newcomer.run(c.OpenLease(lease, c.WorkerRecord()))
+        unknown = look(newcomer, "holder")
+        assert unknown.dead is None
+        # It has its leases locked in the file that is there now, from its next request on.
+        holder.go()
+        assert holder.line() == ""
+        assert look(newcomer, "holder").dead is False
+        assert newcomer.run(c.Reap(lease, unknown, 1)) == c.Reaped()
+        assert {peer.worker for peer in newcomer.run(c.Beat(lease)).peers} == {"me", "holder", "newcomer"}
+        holder.kill()
+        assert look(newcomer, "holder").dead is True
+        newcomer.close()
+
+
+def test_whoever_died_before_the_lock_file_went_is_given_a_whole_lease(store: SQLiteStore) -> None:
+    with program("look", store.path, "holder") as holder:
+        assert holder.line() == "ready"
+        Path(f"{store.path}-lock").unlink()
+        holder.kill()
+        unknown = look(store, "holder")
+        assert unknown.dead is None
+        watch = Watch(store.lease_seconds, store.lease_seconds)
+        assert [watch.look(now, (unknown,), "me") for now in (0.0, 9.9, 10.0)] == [[], [], [unknown]]
+        store.run(c.Reap(ME, unknown, 1))
+        assert [peer.worker for peer in store.run(c.Beat(ME)).peers] == ["me"]
+
+
+def test_a_lock_file_that_goes_again_and_again_leaves_nothing_open(store: SQLiteStore) -> None:
+    def files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    store.run(c.Beat(ME))
+    before = files()
+    for _ in range(20):
+        Path(f"{store.path}-lock").unlink()
+        assert look(store, "me").dead is False
+    assert files() <= before + 1
+
+
+def test_a_folder_that_is_moved_away_and_back_changes_nothing(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    folder.mkdir()
+    store = SQLiteStore(folder / "tasks.db")
+    store.run(c.OpenLease(ME, c.WorkerRecord()))
+    folder.rename(elsewhere)
+    with pytest.raises(OperationalError, match="there is no folder"):
+        store.run(c.Beat(ME))
+    moved = SQLiteStore(elsewhere / "tasks.db")
+    moved.run(c.OpenLease(c.Lease("other", "o"), c.WorkerRecord()))
+    with program("look", moved.path, "observer") as observer:
+        assert observer.line() == "ready"
+        observer.go()
+        assert observer.line() == ""
+    moved.run(c.CloseLease(c.Lease("other", "o")))
+    moved.close()
+    elsewhere.rename(folder)
+    assert look(store, "me").dead is False
+    store.close()

@@ -10,9 +10,9 @@ import msgspec
 from msgspec import Struct
 
 from celeriac.cli.forms import length_text, time_text
-from celeriac.control.overview import LetterView, Overview, QueueView, Run, WorkerView
+from celeriac.control.overview import LetterView, Overview, QueueView, Run, TaskView, WorkerView
 
-TABLES = ("workers", "queues", "dead")
+TABLES = ("workers", "queues", "tasks", "dead")
 
 
 class Style(StrEnum):
@@ -75,6 +75,12 @@ _ORDERS: dict[str, tuple[tuple[str, Callable[[Any], Any]], ...]] = {
         ("held", lambda worker: (-worker.held, worker.lease)),
         ("rate", lambda worker: (-(worker.rate or 0.0), worker.lease)),
     ),
+    "tasks": (
+        ("name", lambda task: task.name),
+        ("rate", lambda task: (-(task.rate or 0.0), task.name)),
+        ("failed", lambda task: (-task.failed, task.name)),
+        ("p95", lambda task: (-(task.p95 or 0.0), task.name)),
+    ),
     "queues": (
         ("name", lambda queue: queue.queue),
         ("ready", lambda queue: (-queue.ready, queue.queue)),
@@ -100,6 +106,8 @@ def _sorted(view: View, table: str, items: Sequence[Any]) -> list[Any]:
 def rows(view: View, table: str) -> list[Row]:
     """The lines of a table."""
     seen = view.overview
+    if table == "tasks":
+        return [_task_row(task) for task in _sorted(view, table, seen.tasks)]
     if table == "queues":
         return [_queue_row(queue) for queue in _sorted(view, table, seen.queues)]
     if table == "dead":
@@ -113,6 +121,7 @@ def rows(view: View, table: str) -> list[Row]:
 
 HEADS = {
     "workers": f"{'worker':40} {'slots':>6} {'held':>6} {'done':>9} {'done/s':>8} {'up':>7} {'beat':>8}",
+    "tasks": f"{'task':40} {'done':>9} {'failed':>8} {'done/s':>8} {'failed/s':>9} {'p50':>9} {'p95':>9}",
     "queues": (
         f"{'queue':40} {'ready':>9} {'delayed':>8} {'claimed':>8} {'dead':>6} {'oldest':>7} {'in/s':>8} {'out/s':>8}"
     ),
@@ -136,6 +145,27 @@ def _run_row(run: Run, runs: bool, now: float) -> Row:
     what = run.task or f"a message of queue {run.queue}"
     word = "runs" if runs else "has"
     return Row(f"task {run.id}", f"  {word} {what} {run.id}{since}{again}", Style.PLAIN if runs else Style.QUIET)
+
+
+def _task_row(task: TaskView) -> Row:
+    text = (
+        f"{task.name:40} {task.done:>9} {task.failed:>8} {_rate(task.rate):>8} {_rate(task.rate_failed):>9} "
+        f"{_runtime(task.p50):>9} {_runtime(task.p95):>9}"
+    )
+    return Row(task.name, text, Style.ALARM if task.rate_failed else Style.PLAIN)
+
+
+def _runtime(seconds: float | None) -> str:
+    """A run time in two digits, which is as much as is known of it."""
+    if seconds is None:
+        return ""
+    if seconds >= 60:
+        return length_text(seconds)
+    value, unit = next((seconds * many, unit) for many, unit in _RUNTIME_UNITS if seconds * many >= 0.995)
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
+
+
+_RUNTIME_UNITS = ((1.0, "s"), (1e3, "ms"), (1e6, "us"))
 
 
 def _queue_row(queue: QueueView) -> Row:
@@ -201,7 +231,8 @@ def _wish(view: View, key: str) -> Wish | None:
     if not lines or key not in ("p", "k", "enter"):
         return None
     about = lines[chosen_row(view, view.focus, lines)].key
-    task = about.removeprefix("task ") if about.startswith("task ") or view.focus == "dead" else ""
+    run = view.focus == "workers" and about.startswith("task ")
+    task = about.removeprefix("task ") if run or view.focus == "dead" else ""
     if key == "p" and view.focus == "queues":
         paused = any(queue.queue == about and queue.paused for queue in view.overview.queues)
         return Wish(Act.RESUME if paused else Act.PAUSE, about)
@@ -212,6 +243,9 @@ def _wish(view: View, key: str) -> Wish | None:
         return Wish(Act.PEEK, about)
     if key == "enter" and task:
         return Wish(Act.EXPLAIN, task)
+    if key == "enter" and view.focus == "tasks":
+        view.telling = [_about_task(each) for each in view.overview.tasks if each.name == about]
+        return None
     if key == "enter":
         view.telling = [_about(worker) for worker in view.overview.workers if worker.lease == about]
         return None
@@ -222,6 +256,11 @@ def _wish(view: View, key: str) -> Wish | None:
 def _about(worker: WorkerView) -> str:
     where = f"{worker.lease} is process {worker.pid} on {worker.host}, since {time_text(worker.since)} UTC"
     return f"{where}; it serves {', '.join(worker.queues)}"
+
+
+def _about_task(task: TaskView) -> str:
+    share = f"{100 * task.failed / task.done:.1f} % of {task.done} failed" if task.done else "none has ended"
+    return f"{task.name}: {share}; half of the lately ended took up to {_runtime(task.p50)}, 95 % {_runtime(task.p95)}"
 
 
 def _answer(view: View, wish: Wish, key: str) -> Wish | None:

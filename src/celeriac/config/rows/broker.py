@@ -23,6 +23,8 @@ from celeriac.config.setting import (
     refused,
 )
 
+DEFAULT_URL = "sqlite:///.celeriac/tasks.db"
+
 _ONE_BROKER = "one store holds the queues: tasks would be sent to where no worker looks; set broker_url"
 _PART = "a part of broker_url, which is made of the six of them"
 _HEARTBEATS = "heartbeats are RabbitMQ's, which comes later"
@@ -33,7 +35,10 @@ _SENTINEL = "Redis Sentinel comes later"
 
 ROWS = (
     Setting(
-        "broker_url", OPTIONAL_TEXT, "sqlite:///tasks.db", "Where the queues are: one URL; None is as good as unset."
+        "broker_url",
+        OPTIONAL_TEXT,
+        DEFAULT_URL,
+        "Where the queues are: one URL; None is as good as unset.",
     ),
     refused("broker_read_url", OPTIONAL_TEXT, None, "Where workers read, if it is another broker.", _ONE_BROKER),
     refused("broker_write_url", OPTIONAL_TEXT, None, "Where producers write, if it is another broker.", _ONE_BROKER),

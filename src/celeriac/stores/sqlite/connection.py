@@ -16,9 +16,9 @@ from weakref import WeakSet
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError
 from celeriac.stores.sqlite.statements import SCHEMA, UPGRADES
 
-VERSION = 4
+VERSION = 5
 PAGE_BYTES = 4096
-_APPLICATION = 0x43454C59
+APPLICATION = 0x43454C59
 _BUSY_SECONDS = 5.0
 _OLDEST_SQLITE = (3, 35, 0)
 
@@ -81,11 +81,11 @@ def _connect(path: str) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection, path: str) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application == _APPLICATION and version > VERSION:
+    if application == APPLICATION and version > VERSION:
         raise ImproperlyConfigured(
             f"{path} was written by a newer Celeriac (schema {version}, this one knows {VERSION}): upgrade Celeriac"
         )
-    new = application != _APPLICATION
+    new = application != APPLICATION
     if new and (version or connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_master)").fetchone() != (0,)):
         raise ImproperlyConfigured(f"{path} is a database of another program")
     if new:
@@ -113,7 +113,7 @@ def _perform(connection: sqlite3.Connection, script: str) -> None:
     try:
         for statement in script.split(";\n"):
             connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except BaseException:

@@ -11,6 +11,7 @@ from celeriac.store import contract as c
 from celeriac.stores.sqlite.committer import Committer
 from celeriac.stores.sqlite.connection import Connection, translated
 from celeriac.stores.sqlite.filesystem import check_place, match_mode
+from celeriac.stores.sqlite.leases import Arrive
 from celeriac.stores.sqlite.lockfile import open_lock_file
 from celeriac.stores.sqlite.requests import only_reads, perform
 from celeriac.stores.sqlite.transaction import Keeping, Transaction
@@ -49,15 +50,17 @@ class Engine:
                 raise translated(error, self._path) from error
 
     def open(self, deadline: float | None) -> None:
-        """Reach the file, creating it if need be: a request that changes nothing, performed by the writer."""
+        """Reach the file, creating it if need be."""
         if self._file is None:
-            self.writer.run(c.Forget(()), deadline)
+            self.writer.run(Arrive(), deadline)
             match_mode(f"{self._path}-lock", self._path)
             self._file = _identity(self._path)
 
     def is_stale(self) -> bool:
-        """Whether this is another process now, or the file another file."""
-        return self.pid != os.getpid() or (self._file is not None and self._file != _identity(self._path))
+        """Whether this is another process now, or one of the files another file."""
+        if self.pid != os.getpid():
+            return True
+        return self._file is not None and (self._file != _identity(self._path) or self._lock.is_replaced())
 
     def version(self) -> int:
         """A number that changes when another connection has committed."""

@@ -29,9 +29,38 @@ def network_filesystem(mountinfo: str, path: str) -> str:
     return found if _NETWORK.fullmatch(found) else ""
 
 
+OWN_FOLDER = ".celeriac"
+"""The one folder that is made where it is missing, beside whatever a project keeps of its own; git does not see it."""
+
+_APPLICATION_AT = 68
+"""Where a database file says whose it is (https://www.sqlite.org/fileformat2.html#the_database_header)."""
+
+
+def is_database_of(application: int, path: str) -> bool:
+    """Whether there is a database of the application with this id at a path."""
+    try:
+        with open(path, "rb") as file:
+            header = file.read(_APPLICATION_AT + 4)
+    except OSError:
+        return False
+    return header[:6] == b"SQLite" and header[_APPLICATION_AT:] == application.to_bytes(4)
+
+
+def _make_own(folder: str) -> None:
+    if os.path.basename(folder) != OWN_FOLDER or os.path.isdir(folder) or not os.path.isdir(os.path.dirname(folder)):
+        return
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, ".gitignore"), "w") as file:
+            file.write("*\n")
+    except OSError as error:
+        raise ImproperlyConfigured(f"the folder {folder} cannot be made: {error.strerror}") from error
+
+
 def check_place(path: str) -> None:
     """Raise `ImproperlyConfigured` where a database cannot or must not be; says which and why."""
     folder = os.path.dirname(path)
+    _make_own(folder)
     if not os.path.isdir(folder):
         raise ImproperlyConfigured(f"the SQLite file {path} cannot be created: there is no folder {folder}")
     if os.path.isdir(path):

@@ -14,6 +14,16 @@ _records = msgspec.json.Decoder(c.WorkerRecord)
 _tallies = msgspec.json.Decoder(c.Tally)
 
 
+class Arrive(c.Request[None], frozen=True):
+    """The first request of a process to a database: by which lock file its leases are held from now on."""
+
+
+def arrive(tx: Transaction, request: Arrive) -> None:
+    """Write it down; there are leases already where the lock file was deleted or replaced."""
+    rows = [(tx.lock.inode, lease.worker, lease.epoch) for lease in tx.lock.held.values()]
+    tx.do_each("lock_lease", rows)
+
+
 def open_lease(tx: Transaction, request: c.OpenLease) -> None:
     """Begin a lease and hold its lock; another lease of the same worker ends by it."""
     lease = request.lease
@@ -23,7 +33,8 @@ def open_lease(tx: Transaction, request: c.OpenLease) -> None:
         return
     if known:
         _end(tx, known[0], c.Lease(lease.worker, known[1]))
-    tx.do("open_lease", worker=lease.worker, epoch=lease.epoch, record=msgspec.json.encode(request.record))
+    record = msgspec.json.encode(request.record)
+    tx.do("open_lease", worker=lease.worker, epoch=lease.epoch, record=record, lock=tx.lock.inode)
     tx.rings.add(NEWS)
 
 
@@ -44,7 +55,7 @@ def _end(tx: Transaction, number: int, lease: c.Lease) -> None:
 def beat(tx: Transaction, request: c.Beat) -> c.Beaten:
     """Look at the others. The lock shows that the holder lives: only what it has counted is written."""
     rows = tx.rows("leases")
-    peers = [_peer(tx, worker, epoch, record) for worker, epoch, record in rows]
+    peers = [_peer(tx, *row) for row in rows]
     if not any((peer.worker, peer.epoch) == (request.lease.worker, request.lease.epoch) for peer in peers):
         tx.lock.drop(request.lease)
         raise LeaseLost(f"lease {request.lease.epoch} of {request.lease.worker} is not open")
@@ -53,34 +64,45 @@ def beat(tx: Transaction, request: c.Beat) -> c.Beaten:
     return c.Beaten(tuple(peers), *tx.horizon())
 
 
-def _peer(tx: Transaction, worker: str, epoch: str, record: bytes) -> c.Peer:
-    dead = tx.lock.dead(c.Lease(worker, epoch))
-    return c.Peer(worker, epoch, dead=dead, record=_records.decode(record))
+def _peer(tx: Transaction, worker: str, epoch: str, record: bytes, lock: int) -> c.Peer:
+    return c.Peer(worker, epoch, dead=_dead(tx, c.Lease(worker, epoch), lock), record=_records.decode(record))
+
+
+def _dead(tx: Transaction, lease: c.Lease, lock: int) -> bool | None:
+    """Whether the holder's process is gone; None for one that has not locked the file that is there now.
+
+    Such a one has not noticed yet that the lock file was replaced, or it is dead: its next beat will tell.
+    """
+    return tx.lock.dead(lease) and (True if lock in (0, tx.lock.inode) else None)
 
 
 def survey(tx: Transaction, request: c.Survey) -> tuple[c.WorkerSight, ...]:
     """Look at all leases, and at the first claims under each."""
     sights, room = [], request.max_bytes
-    for number, worker, epoch, record, tally, heard, held in tx.rows("sights"):
+    for number, worker, epoch, record, lock, tally, heard, held in tx.rows("sights"):
         holdings = []
         for claim, queue, since, raw in tx.rows("held_first", lease=number, limit=request.limit):
             holdings.append(c.Holding(worker, f"{epoch}:{claim}", queue, since, raw if room > 0 else b""))
             room -= len(raw)
-        peer = _peer(tx, worker, epoch, record)
+        peer = _peer(tx, worker, epoch, record, lock)
         quiet = tx.now - heard if heard else -1
         sights.append(c.WorkerSight(peer, _tallies.decode(tally), quiet, held, tuple(holdings)))
     return tuple(sights)
 
 
 def reap(tx: Transaction, request: c.Reap) -> c.Reaped:
-    """Take over from a peer whose process is dead; looked at again here, where nobody else writes."""
+    """Take over from a peer whose process is dead; looked at again here, where nobody else writes.
+
+    One that could not be judged when it was observed, and cannot now, has not beaten in between.
+    """
     reaper, peer = tx.lease(request.lease), request.peer
     known = tx.find_lease(peer.worker)
     if known is None or known[1] != peer.epoch or known[0] == reaper:
         return c.Reaped()
-    if not tx.lock.dead(c.Lease(peer.worker, peer.epoch)):
-        return c.Reaped()
     old = known[0]
+    dead = _dead(tx, c.Lease(peer.worker, peer.epoch), tx.value("locked_by", lease=old))
+    if not dead and not (dead is None and peer.dead is not False):
+        return c.Reaped()
     claims, moves = [], []
     for number, row in enumerate(tx.rows("claims", lease=old, limit=request.limit), request.first):
         claims.append(_claim(request.lease.epoch, number, *row[1:]))

@@ -8,6 +8,11 @@ the kernel frees them when the process dies, whatever children it has forked, fo
 price is that they belong to the pair of process and file: closing any descriptor of the file frees them all,
 and the kernel does not refuse a process what the process itself holds. So there is one `LockFile` per file in
 a process, shared by all stores, and what the process holds is remembered here.
+
+The file may be deleted or replaced while workers live: an empty file looks like rubbish. Who notices locks the one
+that is there now, too. Until then its leases cannot be judged by the new file, and every lease says in the
+database by which file it is locked (`LockFile.inode`). The inode cannot be another file's as long as anybody has
+this one open, so of two files with one inode the older has no living holder.
 """
 
 from __future__ import annotations
@@ -29,12 +34,15 @@ _FIRST_LEASE = 2
 class LockFile:
     """One lock file, open once in this process; get it with `open_lock_file`."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, path: str) -> None:
         self.fd = fd
+        self.path = path
+        self.inode = os.fstat(fd).st_ino
         self.users = 0
         self.turn = threading.Lock()
         """Whose turn it is to write among the threads of this process; taken before `acquire`."""
-        self._own: set[int] = set()
+        self.held: dict[int, Lease] = {}
+        """The leases of this process, by their bytes."""
 
     def acquire(self) -> None:
         """Become the writer, in turn with other processes.
@@ -64,16 +72,15 @@ class LockFile:
     def hold(self, lease: Lease) -> None:
         """Show as long as this process lives, or until `drop`, that the holder of a lease lives."""
         byte = _byte(lease)
-        if byte not in self._own:
+        if byte not in self.held:
             if not self._lock(byte, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 raise OperationalError(f"lease {lease.epoch} of {lease.worker} is held by another process")
-            self._own.add(byte)
+            self.held[byte] = lease
 
     def drop(self, lease: Lease) -> None:
         """Stop showing it; nothing happens when another process holds the lease."""
         byte = _byte(lease)
-        if byte in self._own:
-            self._own.discard(byte)
+        if self.held.pop(byte, None) is not None:
             self._unlock(byte)
 
     def dead(self, lease: Lease) -> bool:
@@ -82,18 +89,24 @@ class LockFile:
         Tried with a shared lock, so that two observers do not take each other for the holder.
         """
         byte = _byte(lease)
-        if byte in self._own or not self._lock(byte, fcntl.LOCK_SH | fcntl.LOCK_NB):
+        if byte in self.held or not self._lock(byte, fcntl.LOCK_SH | fcntl.LOCK_NB):
             return False
         self._unlock(byte)
         return True
+
+    def is_replaced(self) -> bool:
+        """Whether another file, or none, is now where this one was."""
+        try:
+            return os.stat(self.path).st_ino != self.inode
+        except OSError:
+            return True
 
     def close(self) -> None:
         """Give up one user's share; the last one closes the file, unless a lease is held by it."""
         with _opening:
             self.users -= 1
-            if self.users == 0 and not self._own:
-                _open.pop(_identity(os.fstat(self.fd)))
-                os.close(self.fd)
+            if self.users == 0 and not self.held:
+                _close(self)
 
     def _lock(self, byte: int, how: int) -> bool:
         while True:
@@ -119,7 +132,10 @@ _opening = threading.Lock()
 
 
 def open_lock_file(path: str) -> LockFile:
-    """The lock file at a path, created when there is none; `LockFile.close` gives it back."""
+    """The lock file at a path, created when there is none; `LockFile.close` gives it back.
+
+    It holds the leases that this process held by a file that was there before.
+    """
     with _opening:
         try:
             known = _open.get(_identity(os.stat(path)))
@@ -136,9 +152,20 @@ def _create(path: str) -> LockFile:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise ImproperlyConfigured(f"the lock file {path} cannot be opened: {error.strerror}") from error
-    file = LockFile(fd)
+    file = LockFile(fd, path)
+    for before in [each for each in _open.values() if each.path == path]:
+        for lease in list(before.held.values()):
+            file.hold(lease)
+            before.drop(lease)
+        if before.users == 0:
+            _close(before)
     _open[_identity(os.fstat(fd))] = file
     return file
+
+
+def _close(file: LockFile) -> None:
+    _open.pop(_identity(os.fstat(file.fd)))
+    os.close(file.fd)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -29,6 +29,7 @@ _READ: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
 }
 _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.Enqueue: queues.enqueue,
+    leases.Arrive: leases.arrive,
     c.OpenLease: leases.open_lease,
     c.CloseLease: leases.close_lease,
     c.Finish: finishing.finish,

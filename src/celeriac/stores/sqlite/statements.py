@@ -44,7 +44,7 @@ def _load() -> dict[str, str]:
     return statements
 
 
-UPGRADES = {version: _read(f"upgrade_{version}.sql") for version in (2, 3, 4)}
+UPGRADES = {version: _read(f"upgrade_{version}.sql") for version in (2, 3, 4, 5)}
 """What brings the tables from the version before to each."""
 SCHEMA = _read("schema.sql")
 SQL = _load()

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from celeriac.clock import SYSTEM_CLOCK, Clock
-from celeriac.exceptions import ImproperlyConfigured
+from celeriac.exceptions import ImproperlyConfigured, OperationalError
 from celeriac.message.format import PLAIN, Format
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.engine import Engine
@@ -65,6 +65,7 @@ class SQLiteStore:
         self._keeping = Keeping(result_seconds, dead_limit, dead_seconds)
         self._clock = clock
         self._open: Engine | None = None
+        self._was_open = False
         self._awaited: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Awaited] = weakref.WeakKeyDictionary()
 
     def run(self, request: c.Request[R], *, deadline: float | None = None) -> R:
@@ -172,7 +173,14 @@ class SQLiteStore:
             # After a fork the old one is the parent's: its connections were closed before, the rest is left alone.
             if old is not None and old.pid == os.getpid():
                 old.close()
-            self._open = Engine(self.path, self._clock, self._keeping)
+            self._open, self._was_open = None, self._was_open or old is not None
+            try:
+                self._open = Engine(self.path, self._clock, self._keeping)
+            except ImproperlyConfigured as error:
+                if not self._was_open:
+                    raise
+                # It was there before: somebody moves folders or disks about, and may bring it back.
+                raise OperationalError(f"the database is gone: {error.args[0]}") from error
             self._awaited = weakref.WeakKeyDictionary()
             return self._open
 

@@ -45,7 +45,8 @@ class Watching:
 
     def test_what_a_worker_has_counted_is_told_under_its_lease(self, store: c.Store) -> None:
         hand = Hand(store)
-        for tally in (c.Tally(1, {"q": 1}), c.Tally(5, {"q": 4, "other": 2})):
+        tasks = {"t": c.TaskTally(5, 1, {3: 4, 90: 1})}
+        for tally in (c.Tally(1, {"q": 1}), c.Tally(5, {"q": 4, "other": 2}, tasks)):
             store.run(c.Beat(hand.lease, tally))
             (sight,) = store.run(c.Survey())
             assert sight.tally == tally

@@ -43,6 +43,7 @@ from celeriac.worker.core.progress import Lookout, Stalled
 from celeriac.worker.core.purging import purge
 from celeriac.worker.core.reception import Reception
 from celeriac.worker.core.screen import Running
+from celeriac.worker.core.tally import Tasks
 from celeriac.worker.core.unserved import look_around
 from celeriac.worker.lane.frame import Manifest
 from celeriac.worker.lane.outcome import formatted
@@ -79,9 +80,10 @@ class Core:
         self.stopping = False
         self.on_lease: Callable[[], None] = _nothing
         self._news = asyncio.Event()
+        self._tasks = Tasks()
         shares = Shares.of(manifest)
         self.dispatchers = [
-            Dispatcher(options.name, index, pool, shares, clock, self._news.set)
+            Dispatcher(options.name, index, pool, shares, clock, self._news.set, self._tasks)
             for index, pool in enumerate(options.pools)
         ]
         self._reception = Reception(self.dispatchers, manifest, clock, self._news.set)
@@ -409,7 +411,8 @@ class Core:
 
     def _tally(self) -> c.Tally:
         """What those who watch are told."""
-        return c.Tally(sum([each.stats.done for each in self.dispatchers]), dict(self._reception.taken))
+        done = sum([each.stats.done for each in self.dispatchers])
+        return c.Tally(done, dict(self._reception.taken), self._tasks.tell())
 
     def _lease_holds_from(self, sent: float) -> None:
         """The store has answered what was sent then: nothing may begin later than the lease allows."""

@@ -21,6 +21,7 @@ from celeriac.worker.core.ledger import Held, Ledger
 from celeriac.worker.core.pace import Pace
 from celeriac.worker.core.port import Port, monotonic
 from celeriac.worker.core.screen import Running
+from celeriac.worker.core.tally import Tasks
 from celeriac.worker.core.warden import Warden
 from celeriac.worker.lane.outcome import DOCUMENT, decode_report
 from celeriac.worker.log.tasklog import TaskLog
@@ -51,6 +52,7 @@ class Dispatcher:
         shares: distribute.Shares,
         clock: Clock,
         news: Callable[[], None],
+        tasks: Tasks,
     ) -> None:
         self.worker = worker
         self.pool = pool
@@ -61,6 +63,7 @@ class Dispatcher:
         self.children: dict[int, Child] = {}
         self.ledger = Ledger()
         self.stats = DispatchStats()
+        self.tasks = tasks
         self.log = TaskLog(clock)
         self.stopping = False
         self.starting: list[tuple[Held, Port]] = []
@@ -189,7 +192,7 @@ class Dispatcher:
 
     def collect_port(self, port: Port) -> None:
         """Take in the outcomes of one port."""
-        observe, end = self._pace.observe, self.ledger.end_with_document
+        observe, end, note = self._pace.observe, self.ledger.end_with_document, self.tasks.ended
         result: bytes | None
         for held, seconds, kind, data in port.collect():
             self.stats.done += 1
@@ -201,6 +204,7 @@ class Dispatcher:
                 outcome = self.warden.complete(held, decode_report(data))
                 self.ledger.end(held, outcome)
                 result = outcome.result
+            note(held.name, seconds, result)
             if self.log.enabled and result is not None:
                 self.log.ended(held.name, held.task_id, seconds, result)
         if port.words:

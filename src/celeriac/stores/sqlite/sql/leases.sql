@@ -4,19 +4,25 @@
 SELECT number, epoch FROM lease WHERE worker = :worker;
 
 -- name: open_lease
-INSERT INTO lease (worker, epoch, record) VALUES (:worker, :epoch, :record);
+INSERT INTO lease (worker, epoch, record, lock) VALUES (:worker, :epoch, :record, :lock);
+
+-- name: lock_lease
+UPDATE lease SET lock = ? WHERE worker = ? AND epoch = ?;
+
+-- name: locked_by
+SELECT lock FROM lease WHERE number = :lease;
 
 -- name: drop_lease
 DELETE FROM lease WHERE number = :lease;
 
 -- name: leases
-SELECT worker, epoch, record FROM lease ORDER BY worker;
+SELECT worker, epoch, record, lock FROM lease ORDER BY worker;
 
 -- name: tell
 UPDATE lease SET tally = :tally, heard = :heard WHERE number = :lease;
 
 -- name: sights
-SELECT number, worker, epoch, record, tally, heard,
+SELECT number, worker, epoch, record, lock, tally, heard,
     (SELECT count(*) FROM claim WHERE claim.lease = lease.number) FROM lease ORDER BY worker;
 
 -- name: held_first

@@ -1,4 +1,4 @@
--- The tables of a Celeriac database, version 4.
+-- The tables of a Celeriac database, version 5.
 -- A message is one immutable row; what moves is a small row that points to it: ready, delayed or claimed.
 -- So a claim touches a few pages of small rows, however large the messages are.
 
@@ -46,7 +46,8 @@ CREATE TABLE lease (
     epoch TEXT NOT NULL,
     record BLOB NOT NULL,           -- a WorkerRecord as JSON
     tally BLOB NOT NULL DEFAULT '{}',   -- a Tally as JSON
-    heard INTEGER NOT NULL DEFAULT 0    -- when it was told, milliseconds since 1970
+    heard INTEGER NOT NULL DEFAULT 0,   -- when it was told, milliseconds since 1970
+    lock INTEGER NOT NULL DEFAULT 0     -- the inode of the file in which its holder has locked it; 0 from version 4
 );
 
 CREATE TABLE claim (
