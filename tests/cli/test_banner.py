@@ -214,3 +214,27 @@ def test_as_many_files_as_it_asks_for_are_enough(project: Project, send: Send) -
         assert [result.get(timeout=20) for result in results] == list(range(1, 51))
         screen.press("\x03")
         assert screen.end() == 0
+
+
+def test_a_cold_stop_promises_no_wait(idle_project: Project, send: Send) -> None:
+    with terminal(idle_project) as screen:
+        screen.wait_for("Ready in ")
+        hold(idle_project, send)
+        screen.press("\x1c")
+        assert screen.end() == 1
+        assert not screen.line("Waiting for")
+        assert screen.line("1 task was cut off")
+
+
+def test_changed_code_is_read_at_a_terminal_and_a_terminal_that_goes_still_stops_the_worker(
+    idle_project: Project,
+) -> None:
+    with terminal(idle_project, "--reload") as screen:
+        screen.wait_for("Ready in ")
+        with (idle_project.folder / "proj.py").open("a") as source:
+            source.write("\n\n@app.task\ndef fresh():\n    return 1\n")
+        screen.wait_for("proj.py changed: the code is read anew", "The new code is in use")
+        assert screen.line("The new code").endswith("; new: proj.fresh")
+        screen.process.send_signal(signal.SIGHUP)
+        assert screen.end() == 0
+        assert screen.line("Stopped after")

@@ -42,7 +42,8 @@ def test_result_of_a_failed_task_is_its_error_and_exit_code_one(project):
         assert "[C401]" in misnamed.stderr
 
 
-def test_call_has_the_options_of_a_call(project):
+def test_call_has_the_options_of_a_call(project, monkeypatch):
+    monkeypatch.setenv("CELERIAC_ACCEPT_CONTENT", "json,msgpack")
     (project.folder / "routed.py").write_text(
         "from celeriac import Exchange, Queue\nfrom proj import app\n"
         "app.conf.task_queues = [Queue('aside', Exchange('news', 'direct'), routing_key='local'), Queue('celery')]\n"

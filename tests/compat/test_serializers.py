@@ -38,6 +38,7 @@ def plain(arguments):
 @pytest.mark.parametrize("compression", [None, "gzip", "bzip2"])
 def test_each_reads_what_the_other_writes(celery, ours, place, serializer, compression):
     options = {"serializer": serializer, "compression": compression, "kwargs": {"y": 2}}
+    ours.conf.accept_content = ["json", serializer]
     ours.send_task("echo", (VALUE,), **options)
     mine = json.loads(pushed(place)[1])
     body = base64.b64decode(mine["body"])

@@ -87,8 +87,6 @@ class Dispatcher:
         if held.crashes:
             held.suspect = self.warden.suspects(held)
         self.ledger.add(held)
-        if self.log.enabled:
-            self.log.received(held.name, held.task_id)
 
     def has_idle_child(self) -> bool:
         """Whether a child has nothing before it, or room for one more coroutine."""
@@ -125,12 +123,20 @@ class Dispatcher:
             self._hand_over(port, items)
 
     def _hand_over(self, port: Port, items: list[Held]) -> None:
-        # What a child says of a task stands behind the word that it came.
-        self.log.flush()
+        if self.log.enabled:
+            self._tell_received(items)
         for held in items:
             self.ledger.hand_out(held)
         port.hand_over(items)
         self.tick_soon()
+
+    def _tell_received(self, items: list[Held]) -> None:
+        """Log that these came: not those that go back unseen, none twice, and before their child says a word."""
+        for held in items:
+            if not held.told:
+                held.told = True
+                self.log.received(held.name, held.task_id)
+        self.log.flush()
 
     def judge(self, port: Port, held: Held) -> None:
         """Hand over what has failed, for the code that its task has for that."""

@@ -58,6 +58,8 @@ class Held(Struct, eq=False):
     spec: TaskSpec = UNKNOWN_TASK
     failure: Failure | None = None
     """It has failed, and a child has it to run what its task has for that."""
+    told: bool = False
+    """Whether the log says that it has come."""
 
 
 Item = Outcome | Return | Deferral
