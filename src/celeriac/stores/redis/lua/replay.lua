@@ -19,11 +19,13 @@ for i = 3, #ARGV, 5 do
   end
 end
 if #results > 0 then
-  -- The last call of all: what is dropped cannot be taken back.
+  -- Last of all: what is dropped cannot be taken back.
   if ARGV[1] ~= '' then
     redis.call('SELECT', ARGV[1])
     back({'SELECT', ARGV[2]})
   end
-  redis.call('UNLINK', unpack(results))
+  for from = 1, #results, 1000 do
+    redis.call('UNLINK', unpack(results, from, math.min(from + 999, #results)))
+  end
 end
 return replayed
