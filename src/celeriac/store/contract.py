@@ -457,8 +457,8 @@ class Handed(Struct, frozen=True):
 class Session(Protocol):
     """A worker's own door to a store, used from one event loop.
 
-    Any error but `LeaseLost` ends the session: the request may or may not have happened. The worker then
-    connects anew and reconciles.
+    `LeaseLost` and `Refused` are answers: nothing has happened, and the session goes on. Any other error ends it: the
+    request may or may not have happened. The worker then connects anew and reconciles.
     """
 
     on_news: Callable[[], None]

@@ -16,8 +16,8 @@ Command = list[bytes]
 
 _RESULTS = (layout.RESULT_PREFIX.encode(), layout.GROUP_PREFIX.encode())
 _KEYS_OF: dict[bytes, tuple[int, int | None]] = {
-    **dict.fromkeys((b"GET", b"SET", b"HMGET", b"HSCAN", b"SMEMBERS", b"PUBLISH", b"LLEN"), (1, 2)),
-    **dict.fromkeys((b"MGET", b"UNLINK", b"SUBSCRIBE", b"UNSUBSCRIBE"), (1, None)),
+    **dict.fromkeys((b"GET", b"SET", b"HMGET", b"HSCAN", b"SMEMBERS", b"PUBLISH"), (1, 2)),
+    **dict.fromkeys((b"MGET", b"EXISTS", b"UNLINK", b"SUBSCRIBE", b"UNSUBSCRIBE"), (1, None)),
     b"BLMOVE": (1, 3),
 }
 """Where the keys and channels of a command are."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import hiredis
 
-from celeriac.exceptions import LeaseLost, NotPermitted, OperationalError, RequestTooLarge, StoreFull
+from celeriac.exceptions import LeaseLost, NotPermitted, OperationalError, Refused, RequestTooLarge, StoreFull
 
 _DENIED = r"permissions to run the '([^']+)' command"
 _ABSENT = r"(?i)unknown (?:redis )?(?:sub)?command '?([\w|]+)?"
@@ -18,6 +18,11 @@ _IN_SCRIPTS = ("can't run this command", "Unknown Redis command called from")
 _PASSING = ("LOADING", "BUSY ", "MASTERDOWN", "TRYAGAIN")
 """The server is there and will take the same command later; it did nothing of it."""
 _LARGE = 1 << 20
+_REFUSES_EVERYTHING = (
+    *("OOM", "LOADING", "BUSY", "READONLY", "MISCONF", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN"),
+    *("NOAUTH", "WRONGPASS", "STALE", "NOSCRIPT", "UNBLOCKED"),
+)
+"""What a server says that takes nothing now, whatever it is asked; or of the one who asks, or of an earlier session."""
 _TOO_LONG = ("Protocol error: invalid bulk length", "string exceeds maximum allowed size")
 
 
@@ -43,7 +48,10 @@ def refusal(text: str) -> LeaseLost | OperationalError:
     if text.startswith("OOM "):
         return StoreFull("Redis is full: it has reached its maxmemory, and its maxmemory-policy lets it drop nothing")
     denial = _denial(text)
-    return OperationalError(f"Redis refused: {text}") if denial is None else NotPermitted(denial)
+    if denial is not None:
+        return NotPermitted(denial)
+    kind = OperationalError if text.startswith(_REFUSES_EVERYTHING) else Refused
+    return kind(f"Redis refused: {text}")
 
 
 def too_large(command: list[bytes]) -> RequestTooLarge:
@@ -68,7 +76,7 @@ def _denial(text: str) -> str | None:
         return f"Redis does not let this user run {found[1].upper()}: ACL SETUSER <user> +{found[1]}"
     if "access one of the keys" in text or "can't access at least one of the keys" in text:
         return (
-            "Redis does not let this user have the keys it needs: ACL SETUSER <user> ~celeriac:* ~celery-task-meta-* "
+            "Redis does not let this user have the keys it needs: ACL SETUSER <user> ~celeriac* ~celery-task-meta-* "
             "~celery-taskset-meta-* and ~<name of each queue>*, all after the prefix where one is set"
         )
     if "one of the channels" in text or ("channel" in text and "can't access" in text):

@@ -85,7 +85,7 @@ def _lacking(names: set[str], user: str) -> str:
         )
     if "keys" in names:
         said.append(
-            f"{who} may not have all keys that are needed: ACL SETUSER {user or 'default'} ~celeriac:* "
+            f"{who} may not have all keys that are needed: ACL SETUSER {user or 'default'} ~celeriac* "
             "~celery-task-meta-* ~celery-taskset-meta-* and ~<queue>* for each queue, after the prefix if one is set"
         )
     return "; ".join(said)

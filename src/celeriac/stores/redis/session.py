@@ -122,11 +122,10 @@ class RedisSession:
 
     async def _look_at(self, queues: tuple[str, ...]) -> None:
         """Raise `NotPermitted` where we may not have the lists of the queues."""
-        looks = [self._place.prefix.of([b"LLEN", layout.list_key(queue, 0)]) for queue in queues]
-        for look in self._link.call_all(*looks):
-            reply = await look
-            if is_denied(reply):
-                check(reply)
+        look = self._place.prefix.of([b"EXISTS", *layout.sources(queues)])
+        reply = await self._link.call(look)
+        if is_denied(reply):
+            check(reply)
 
     async def _exchange(self, command: verbs.Command) -> Any:
         try:
