@@ -16,7 +16,7 @@ from celeriac.stores.redis import layout, verbs
 from celeriac.stores.redis.scripts import names, script
 from celeriac.testing.comparison import compare
 from tests.stores.deaths import stop_beating
-from tests.stores.redis.refusals import Filled, Misused, Refusing, Tried
+from tests.stores.redis.refusals import Denied, Filled, Misused, Refusing, Tried
 from tools.servers.redis import RedisServer
 
 LEASE = c.Lease("w", "e")
@@ -39,11 +39,21 @@ def test_no_key_of_a_queue_has_to_be_a_list(new_redis_url: Callable[[], str]) ->
     assert sum(points.values()) > 1000
 
 
-def test_a_full_server_serves_all_but_producers(tmp_path: Path) -> None:
-    with RedisServer(tmp_path) as server:
-        numbers = count()
-        points = _histories(Filled, lambda: server.database(next(numbers)), range(200, 206))
+def test_every_right_may_be_taken_away(tmp_path: Path) -> None:
+    """Of the user that a worker runs as, while it runs: what needs it is refused, and nothing is half done."""
+    points = _histories_on_a_server(Denied, tmp_path, range(300, 303))
     assert names() - set(points) == {"rights"}
+
+
+def test_a_full_server_serves_all_but_producers(tmp_path: Path) -> None:
+    points = _histories_on_a_server(Filled, tmp_path, range(200, 206))
+    assert names() - set(points) == {"rights"}
+
+
+def _histories_on_a_server(kind: type[Tried], directory: Path, seeds: Iterable[int]) -> Counter[str]:
+    with RedisServer(directory) as server:
+        numbers = count()
+        return _histories(kind, lambda: server.database(next(numbers)), seeds)
 
 
 def _histories(kind: type[Tried], new_url: Callable[[], str], seeds: Iterable[int]) -> Counter[str]:

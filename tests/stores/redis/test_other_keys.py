@@ -60,7 +60,9 @@ def test_a_queue_that_is_no_list_holds_up_no_other(store: RedisStore, server: re
     assert claim.raw == b"later"
 
 
-def test_a_worker_that_serves_it_waits_for_the_others(store: RedisStore, server: redis.Redis):
+def test_a_worker_that_serves_it_says_so_once_and_waits_for_the_others(
+    store: RedisStore, server: redis.Redis, caplog: pytest.LogCaptureFixture
+):
     server.set("sessions", "of another program")
     queues = ("orders", "sessions")
 
@@ -80,6 +82,9 @@ def test_a_worker_that_serves_it_waits_for_the_others(store: RedisStore, server:
 
     rounds, raw = asyncio.run(wait())
     assert (rounds < 20, raw) == (True, b"m")
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "nothing is served from the queue sessions"
+    ]
 
 
 def test_a_successor_that_has_no_list_is_set_aside_and_its_neighbours_stand(store: RedisStore, server: redis.Redis):

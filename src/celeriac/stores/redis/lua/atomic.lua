@@ -34,7 +34,7 @@ local done, reply = pcall(script)
 local why = not done and (type(reply) == 'table' and reply.err or tostring(reply))
 if why and not heeds_memory and #undo == 0 and string.find(why, 'OOM ', 1, true) then
   -- A server that is full refuses what takes memory only as long as the script has written nothing.
-  redis.call('PERSIST', KEYS[1])
+  redis.pcall('PERSIST', KEYS[1])
   hints = {}
   done, reply = pcall(script)
   why = not done and (type(reply) == 'table' and reply.err or tostring(reply))
