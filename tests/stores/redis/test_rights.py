@@ -164,6 +164,19 @@ def test_what_is_needed_and_not_allowed_is_said_at_the_start(
     assert "[C204" in lines[0]
 
 
+@pytest.mark.slow
+def test_a_cluster_is_told_from_a_server(tmp_path: Path, start: Start):
+    (tmp_path / "server").mkdir()
+    with RedisServer(tmp_path / "server", options=["--cluster-enabled", "yes"]) as server:
+        with redis.Redis(port=server.port) as admin:
+            admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            while b"cluster_state:ok" not in admin.execute_command("CLUSTER", "INFO"):
+                time.sleep(0.05)
+        worker = start(server.url)
+        assert worker.wait() == 69
+        assert worker.log.read_text().count("this Redis is a cluster, which is not supported yet") == 1
+
+
 def test_producers_are_told_which_right_they_lack(redis_server: RedisServer):
     with contextlib.closing(RedisStore(user(redis_server, "+@all", "~*", "&*", "-evalsha"))) as store:
         message = c.Message("id", "celery", b"{}")
