@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+import hiredis
 
 from celeriac.exceptions import OperationalError
 from celeriac.store import contract as c
@@ -44,7 +47,8 @@ class RedisSession:
         self._stirred = asyncio.Event()
         self._waiters: dict[bytes, _Waiter] = {}
         self._lists_seen: set[bytes] = set()
-        self._paused: frozenset[bytes] = frozenset()
+        self._left_out: frozenset[bytes] = frozenset()
+        self._said: frozenset[bytes] = frozenset()
         self.rights = rights.Rights()
         self.on_news: Callable[[], None] = _nothing
 
@@ -115,7 +119,7 @@ class RedisSession:
         decoded = verbs.decode(request, check(reply))
         if isinstance(decoded, c.Finished):
             self._note_lists(decoded.claims)
-            self._paused = verbs.paused_lists(reply)
+            self._leave_out(reply)
         return decoded
 
     async def _look_at(self, queues: tuple[str, ...]) -> None:
@@ -142,6 +146,19 @@ class RedisSession:
             if claim.priority:
                 self._lists_seen.add(layout.list_key(claim.queue, claim.priority))
 
+    def _leave_out(self, reply: Any) -> None:
+        """Lists of which nothing is claimed are not waited on: a move from them would end the wait at once."""
+        strange = verbs.strange_lists(reply)
+        self._left_out = verbs.paused_lists(reply) | strange
+        if not strange:
+            return
+        for key in sorted(strange - self._said):
+            logging.getLogger("celeriac.worker").error(
+                "nothing is served from the queue %s: its key in Redis is no list, but what another program put there",
+                layout.read_list_key(key)[0],
+            )
+        self._said |= strange
+
     def reserve(self, count: int) -> int:
         """The next claim numbers."""
         first = self._numbers
@@ -150,8 +167,7 @@ class RedisSession:
 
     async def wait(self, queues: tuple[str, ...], count: int) -> c.Handed | None:
         """Let Redis move the next message and claim in the same write; nothing stays under way."""
-        # A move from a paused list would end the wait at once, and bring nothing.
-        sources = sorted(({layout.list_key(queue, 0) for queue in queues} | self._lists_seen) - self._paused)
+        sources = sorted(({layout.list_key(queue, 0) for queue in queues} | self._lists_seen) - self._left_out)
         if not sources:
             await self._wait_to_be_called(self._wait_seconds)
             return None
@@ -177,10 +193,13 @@ class RedisSession:
         except (LinkLost, TimeoutError) as error:
             self._link.abort()
             raise OperationalError(f"lost Redis while waiting: {_why(error)}") from error
-        self._paused = verbs.paused_lists(replies[-1])
+        self._leave_out(replies[-1])
         taken = [verbs.decode(request, reply) for request, reply in zip(requests, replies, strict=True)]
         claims = tuple([claim for finished in taken for claim in finished.claims])
         self._note_lists(claims)
+        if not claims and any(_is_refused(waiter.move) for waiter in waiters):
+            # A full server moves nothing, and says so at once.
+            await self._wait_to_be_called(_NO_UNBLOCK_SECONDS)
         self._ask_for_news()
         woken, self._woken = self._woken, False
         return None if woken and not claims else c.Handed(claims, max(finished.revision for finished in taken))
@@ -249,6 +268,7 @@ class _Waiter:
     def __init__(self, link: AsyncLink, prefix: Prefix) -> None:
         self.link = link
         self.client_id = link.client_id
+        self.move: asyncio.Future[Any] | None = None
         self._prefix = prefix
 
     @classmethod
@@ -260,9 +280,13 @@ class _Waiter:
     ) -> asyncio.Future[Any]:
         """Wait for a message of a list and claim at once, in one write; the reply to the claim."""
         move = [b"BLMOVE", source, layout.landing_key(source), b"RIGHT", b"LEFT", b"%f" % seconds]
-        claimed = self.link.call_all(self._prefix.of(move), claim)[1]
+        self.move, claimed = self.link.call_all(self._prefix.of(move), claim)
         claimed.add_done_callback(done)
         return claimed
+
+
+def _is_refused(move: asyncio.Future[Any] | None) -> bool:
+    return move is not None and move.done() and isinstance(move.result(), hiredis.ReplyError)
 
 
 def _why(error: Exception) -> str:
