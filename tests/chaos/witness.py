@@ -29,7 +29,7 @@ class Witness(Protocol):
 class RedisWitness:
     """Reads the server's own log of appends: what was written before a kill of the server is in it, too."""
 
-    _KEPT = re.compile(rb"celery-task-meta-.*|celeriac:sent:.*|celeriac:queues")
+    _KEPT = re.compile(rb"celery-task-meta-.*|celeriac:sent:.*|celeriac:queues|celeriac:dead:counts")
 
     def __init__(self, server: RedisServer) -> None:
         self._server = server
