@@ -5,6 +5,8 @@
     ├── OperationalError             the store cannot be reached or refused; nothing was enqueued
     │   ├── EnqueueUncertain         the connection broke mid-way: the tasks may or may not be enqueued
     │   └── Refused                  the store is there, and said no to this request; it did nothing
+    │       ├── NotPermitted         the store's user lacks a right, or the server a command
+    │       └── RequestTooLarge      more than the store takes in one request
     ├── LeaseLost                    another process owns what this worker held
     ├── NotRegistered                no task of that name is known here
     ├── MalformedMessage             bytes that are not a task message
@@ -105,6 +107,20 @@ class Refused(OperationalError):
 
     code = "C203"
     hint = "read what the store says: a key of another kind, a right that is missing, a value that is too large"
+
+
+class NotPermitted(Refused):
+    """The store does not let this user do what is needed; the text names the command or right."""
+
+    code = "C204"
+    hint = "grant the user what the message names, or connect as another one"
+
+
+class RequestTooLarge(Refused):
+    """The store does not take so many bytes at once; nothing of the request happened, nor would it by trying again."""
+
+    code = "C205"
+    hint = "pass a reference to the data, or raise the limit of the server that the message names"
 
 
 class LeaseLost(CeleriacError):

@@ -489,7 +489,10 @@ class Session(Protocol):
 
 
 class Adopted(Struct, frozen=True):
-    """How many messages were given back to their queues, had not been held for long enough, and were no tasks."""
+    """How many messages were given back to their queues, had not been held for long enough, and had to stay.
+
+    These are no tasks, or the key of their queue is no list.
+    """
 
     adopted: int
     young: int = 0
@@ -559,6 +562,9 @@ class Store(Protocol):
 
     def durability(self) -> Durability:
         """What a loss of power would cost, as the store is set up now."""
+
+    def risks(self) -> tuple[str, ...]:
+        """How it is set up to lose what it has accepted, each as a sentence that says what to change; mostly none."""
 
     def close(self) -> None:
         """Drop all connections of this process."""

@@ -28,7 +28,7 @@ from msgspec import Struct
 
 from celeriac import ids
 from celeriac.clock import SYSTEM_CLOCK, Clock
-from celeriac.exceptions import LeaseLost, OperationalError, Refused
+from celeriac.exceptions import LeaseLost, NotPermitted, OperationalError, Refused
 from celeriac.message import document
 from celeriac.store import contract as c
 from celeriac.store.lease import Watch
@@ -151,7 +151,8 @@ class Core:
     async def run(self) -> None:
         """Work until stopped, through losses of connection and lease.
 
-        Raises `OperationalError` for a store that is not there at first, if the app wants that.
+        Raises `NotPermitted` for what a right is lacking, and `OperationalError` for a store that is not there at
+        first, if the app wants that.
         """
         # Who comes back later than the others must still beat within a lease of them.
         most = min(_RECONNECT_SECONDS[1], self.store.beat_seconds)
@@ -168,7 +169,7 @@ class Core:
                 self._interrupted()
                 logger.error("%s", error)
             except OperationalError as error:
-                if not (self.stats.leases or self._waits_at_start):
+                if not self.stats.leases and (isinstance(error, NotPermitted) or not self._waits_at_start):
                     raise
                 self._interrupted()
                 self._away_since = self._away_since or monotonic()

@@ -14,24 +14,28 @@ local function hold_back(at, list, due, id, raw)
     copy = copy + 1
     member = id .. '#' .. copy
   end
+  back({'HDEL', KEYS[at + 1], member})
   redis.call('ZADD', KEYS[at], due, member)
-  redis.call('HINCRBY', KEYS[at + 2], list, 1)
+  back({'ZREM', KEYS[at], member})
+  count(KEYS[at + 2], list, 1)
   redis.call('ZADD', KEYS[at + 3], 0, member)
-  if redis.call('ZRANGE', KEYS[at], 0, 0)[1] == member then
-    redis.call('PUBLISH', 'celeriac:wake', due)
-  end
+  back({'ZREM', KEYS[at + 3], member})
+  if redis.call('ZRANGE', KEYS[at], 0, 0)[1] == member then hint('celeriac:wake', due) end
 end
 
--- Take a delayed message out; its list and the message, or nil when it is not there.
+-- Take a delayed message out; its list, the message and when it was due, or nil when it is not there.
 local function let_go(at, id)
-  local value = redis.call('HGET', KEYS[at + 1], id)
+  local value, due = redis.call('HGET', KEYS[at + 1], id), redis.call('ZSCORE', KEYS[at], id)
   if not value then return nil end
   local list, raw = string.match(value, '^([^\n]*)\n(.*)$')
   redis.call('HDEL', KEYS[at + 1], id)
+  back({'HMSET', KEYS[at + 1], id, value})
   redis.call('ZREM', KEYS[at], id)
+  back({'ZADD', KEYS[at], due, id})
   redis.call('ZREM', KEYS[at + 3], id)
-  if redis.call('HINCRBY', KEYS[at + 2], list, -1) <= 0 then redis.call('HDEL', KEYS[at + 2], list) end
-  return list, raw
+  back({'ZADD', KEYS[at + 3], 0, id})
+  count(KEYS[at + 2], list, -1)
+  return list, raw, due
 end
 
 -- Milliseconds until the earliest delayed message is due, or -1.

@@ -3,6 +3,7 @@
 -- ARGV  1 results db ('' = this one)  2 this db  3 seconds that results live, then for each: id, result key, document
 -- Returns 1 or 0 for each: whether it was there
 -- include: delayed
+-- include: documents
 -- include: verdict
 
 local reply, verdicts = {}, {}

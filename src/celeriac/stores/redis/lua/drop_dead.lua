@@ -6,6 +6,6 @@
 
 local dropped = {}
 for _, id in ipairs(ARGV) do
-  if forget_letter(1, id) then dropped[#dropped + 1] = id end
+  if forget_letter(KEYS, id) then dropped[#dropped + 1] = id end
 end
 return dropped

@@ -5,20 +5,22 @@
 -- Returns {ids that were there}
 -- include: bury
 -- include: lists
+-- include: documents
 
 local replayed, results = {}, {}
 for i = 3, #ARGV, 5 do
-  if forget_letter(1, ARGV[i]) then
-    redis.call('LPUSH', ARGV[i + 1], ARGV[i + 3])
-    redis.call('HSETNX', KEYS[4], ARGV[i + 2], '')
-    call_for(ARGV[i + 1])
+  if forget_letter(KEYS, ARGV[i]) then
+    if not put('LPUSH', ARGV[i + 1], ARGV[i + 3]) then
+      error({err = 'WRONGTYPE the key of the queue is no list: ' .. ARGV[i + 1]})
+    end
+    if redis.call('HSETNX', KEYS[4], ARGV[i + 2], '') == 1 then back({'HDEL', KEYS[4], ARGV[i + 2]}) end
     if ARGV[i + 4] ~= '' then results[#results + 1] = ARGV[i + 4] end
     replayed[#replayed + 1] = ARGV[i]
   end
 end
 if #results > 0 then
-  if ARGV[1] ~= '' then redis.call('SELECT', ARGV[1]) end
-  for _, key in ipairs(results) do redis.call('UNLINK', key) end
-  if ARGV[1] ~= '' then redis.call('SELECT', ARGV[2]) end
+  -- The last call of all: what is dropped cannot be taken back.
+  go_to(ARGV[1], ARGV[2])
+  redis.call('UNLINK', unpack(results))
 end
 return replayed

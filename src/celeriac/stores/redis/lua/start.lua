@@ -4,11 +4,12 @@
 --       then for each claim: claim id, result key ('' = none), document, '1' to mark it
 -- Returns {lost claim ids}
 -- Hot path of tasks that may run only once: one call reads all claims, and one marks them.
+-- include: documents
 
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
   return redis.error_reply('LEASELOST the lease is not open')
 end
-local lost, marks, documents = {}, {}, {}
+local lost, marks, unmarked, results = {}, {}, {}, {}
 for from = 6, #ARGV, 4000 do
   local ids = {}
   for i = from, math.min(from + 3996, #ARGV), 4 do ids[#ids + 1] = ARGV[i] end
@@ -17,26 +18,26 @@ for from = 6, #ARGV, 4000 do
     if not value then
       lost[#lost + 1] = ARGV[i]
     else
-      if ARGV[i + 3] == '1' then
-        local unmarked = string.match(value, '^[^\n]*\n%d*()\n')
-        if unmarked then
-          value = string.sub(value, 1, unmarked - 1) .. 's' .. string.sub(value, unmarked)
-          marks[#marks + 1], marks[#marks + 2] = ARGV[i], value
-        end
+      local flags_end = ARGV[i + 3] == '1' and string.match(value, '^[^\n]*\n%d*()\n')
+      if flags_end then
+        marks[#marks + 1] = ARGV[i]
+        marks[#marks + 1] = string.sub(value, 1, flags_end - 1) .. 's' .. string.sub(value, flags_end)
+        unmarked[#unmarked + 1], unmarked[#unmarked + 2] = ARGV[i], value
       end
-      if ARGV[i + 1] ~= '' then documents[#documents + 1] = i + 1 end
+      if ARGV[i + 1] ~= '' then results[#results + 1] = i + 1 end
     end
   end
 end
 for from = 1, #marks, 1000 do
-  redis.call('HSET', KEYS[2], unpack(marks, from, math.min(from + 999, #marks)))
+  local till = math.min(from + 999, #marks)
+  redis.call('HSET', KEYS[2], unpack(marks, from, till))
+  back({'HSET', KEYS[2], unpack(unmarked, from, till)})
 end
-if #documents > 0 then
-  if ARGV[3] ~= '' then redis.call('SELECT', ARGV[3]) end
-  for _, d in ipairs(documents) do
-    redis.call('SET', ARGV[d], ARGV[d + 1], 'EX', ARGV[5])
-    redis.call('PUBLISH', ARGV[d], ARGV[d + 1])
+if #results > 0 then
+  go_to(ARGV[3], ARGV[4])
+  for _, r in ipairs(results) do
+    write_document(ARGV[r], ARGV[r + 1], ARGV[5])
+    hint(ARGV[r], ARGV[r + 1])
   end
-  if ARGV[3] ~= '' then redis.call('SELECT', ARGV[4]) end
 end
 return lost

@@ -1,0 +1,200 @@
+"""A Redis store each of whose scripts is first refused at every one of its calls, in turn, and then performed.
+
+The refusals are written into the text of the script: `redis.call` and `redis.pcall` are replaced by functions that
+raise, or return, an error instead of calling. The clock stands still meanwhile, so that two runs of one request on
+the same data leave the same data. After each refusal the data are those of before, or those after a run that
+nobody refused: nothing in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import hiredis
+
+from celeriac.store import contract as c
+from celeriac.stores.redis import RedisStore, verbs
+from celeriac.stores.redis.address import parse
+from celeriac.stores.redis.link import BlockingLink, check, needs_script, pack_all
+from celeriac.stores.redis.scripts import names, script
+
+NAMES = {script(name).digest: name for name in names()}
+
+_WRAPPER = b"""
+local real, calls, clock = redis, {}, {}
+clock[2], clock[1] = table.remove(ARGV), table.remove(ARGV)
+local refuse_all, refuse_at = table.remove(ARGV), tonumber(table.remove(ARGV))
+local function refused(command)
+  calls[#calls + 1] = string.upper(command)
+  return #calls == refuse_at or calls[#calls] == refuse_all
+end
+local redis = setmetatable({
+  call = function(command, ...)
+    if refused(command) then error({err = 'NOPERM injected'}) end
+    if command == 'TIME' then return clock end
+    return real.call(command, ...)
+  end,
+  pcall = function(command, ...)
+    if refused(command) then return {err = 'NOPERM injected'} end
+    return real.pcall(command, ...)
+  end,
+}, {__index = real})
+"""
+_END = b"return whole(script)"
+_TOLD = b"return {calls, whole(script) or false}"
+
+_DUMP = b"""
+local reply = {}
+for _, db in ipairs(ARGV) do
+  redis.call('SELECT', db)
+  for _, key in ipairs(redis.call('KEYS', '*')) do
+    local kind, value = redis.call('TYPE', key).ok, nil
+    if kind == 'string' then value = {redis.call('GET', key)} end
+    if kind == 'list' then value = redis.call('LRANGE', key, 0, -1) end
+    if kind == 'hash' then value = redis.call('HGETALL', key) end
+    if kind == 'set' then value = redis.call('SMEMBERS', key) end
+    if kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end
+    reply[#reply + 1] = {db, key, kind, value, redis.call('DUMP', key)}
+  end
+end
+return reply
+"""
+_RESTORE = b"""
+for i = 2, 1 + ARGV[1] do
+  redis.call('SELECT', ARGV[i])
+  redis.call('FLUSHDB')
+end
+for i = 2 + ARGV[1], #ARGV, 3 do
+  redis.call('SELECT', ARGV[i])
+  redis.call('RESTORE', ARGV[i + 1], 0, ARGV[i + 2])
+end
+"""
+
+State = dict[tuple[bytes, bytes], Any]
+
+
+class Snapshot(NamedTuple):
+    """What databases hold: to compare, and to bring back."""
+
+    state: State
+    dumps: list[bytes]
+
+
+class Refusing:
+    """The store; `points` counts the refused calls of each script, `commands` the commands refused wherever it uses them.
+
+    `run` is all that `compare` asks of it.
+    """
+
+    def __init__(self, url: str, results_url: str | None = None) -> None:
+        self._store = RedisStore(url, results_url)
+        self._place = self._store._place
+        self._link = _Link(parse(url), self._place.db)
+        results = [] if self._place.results_db is None else [b"%d" % self._place.results_db]
+        self._databases = [b"%d" % self._place.db, *results]
+        self.points: Counter[str] = Counter()
+        self.commands: Counter[str] = Counter()
+
+    def run(self, request: c.Request[Any], *, deadline: float | None = None) -> Any:
+        """Refuse the request in every way, and then perform it."""
+        command = verbs.encode(request, self._place)
+        if command[0] == b"EVALSHA":
+            self.refuse(command)
+        return self._store.run(request)
+
+    def refuse(self, command: list[bytes]) -> None:
+        """Refuse each call of a script in turn, and each command that it uses wherever it does."""
+        name = NAMES[command[1]]
+        clock = self.ask([b"TIME"])
+        before = self.look()
+        calls, reply = self.perform(command, clock)
+        after = self.look()
+        self.bring_back(before, after)
+        for number in range(1, len(calls) + 1):
+            self.points[name] += 1
+            refused = self.perform(command, clock, at=number)[1]
+            self._judge(f"{name}, call {number} ({calls[number - 1]})", before, after, reply, refused)
+        for word in sorted(set(calls)):
+            self.commands[name] += 1
+            refused = self.perform(command, clock, all=word)[1]
+            self._judge(f"{name}, every {word}", before, after, reply, refused)
+
+    def _judge(self, story: str, before: Snapshot, after: Snapshot, reply: Any, refused: Any) -> None:
+        now = self.look()
+        if isinstance(refused, hiredis.ReplyError):
+            expected = before.state
+        elif story.startswith("purge"):
+            assert _messages(before.state) - _messages(now.state) == refused, story
+            expected = now.state
+        else:
+            assert str(refused) == str(reply), story
+            expected = after.state
+        if now.state != expected:
+            differences = {key: (expected.get(key), now.state.get(key)) for key in {*expected, *now.state}}
+            left = {key: both for key, both in differences.items() if both[0] != both[1]}
+            raise AssertionError(f"{story}: {refused}: {left}")
+        self.bring_back(before, now)
+
+    def perform(self, command: list[bytes], clock: Any, at: int = 0, all: str = "") -> tuple[list[str], Any]:
+        """Run a script so: the calls it made, and its reply."""
+        text = _WRAPPER + script(NAMES[command[1]]).text.replace(_END, _TOLD)
+        calls, reply = check(self._eval(text, *command[2:], b"%d" % at, all.encode(), *clock))
+        return [call.decode() for call in calls], reply
+
+    def _eval(self, text: bytes, *words: bytes) -> Any:
+        reply = self.ask([b"EVALSHA", hashlib.sha1(text, usedforsecurity=False).hexdigest().encode(), *words])
+        return self.ask([b"EVAL", text, *words]) if needs_script(reply) else reply
+
+    def ask(self, command: list[bytes]) -> Any:
+        """Send any command."""
+        return self._link.exchange(command, 20)
+
+    def look(self) -> Snapshot:
+        """All that is there."""
+        rows = check(self._eval(_DUMP, b"0", *self._databases))
+        state = {(db, key): _comparable(kind, value) for db, key, kind, value, _ in rows}
+        return Snapshot(state, [word for db, key, _, _, dump in rows for word in (db, key, dump)])
+
+    def bring_back(self, wanted: Snapshot, now: Snapshot | None = None) -> None:
+        """Make it as it was."""
+        if now is None or now.state != wanted.state:
+            count = b"%d" % len(self._databases)
+            check(self._eval(_RESTORE, b"0", count, *self._databases, *wanted.dumps))
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._link.close()
+        self._store.close()
+
+
+class _Link(BlockingLink):
+    """The same; scripts that are none of the store's are spelt out by their caller."""
+
+    def exchange(self, command: list[bytes], seconds: float) -> Any:
+        return self._exchange(pack_all(command), seconds)
+
+
+def _comparable(kind: bytes, value: list[bytes]) -> Any:
+    pairs = zip(value[::2], value[1::2], strict=True) if kind in (b"hash", b"zset") else None
+    return (kind, dict(pairs) if pairs is not None else frozenset(value) if kind == b"set" else tuple(value))
+
+
+def _messages(state: State) -> int:
+    return sum(len(value) for kind, value in state.values() if kind == b"list")
+
+
+def raws(state: State) -> Counter[bytes]:
+    """Every message that is anywhere: in lists, delayed, in workers' hands, among the dead letters."""
+    return Counter(raw for key, value in state.items() for raw in _raws_of(key[1], *value))
+
+
+def _raws_of(key: bytes, kind: bytes, value: Any) -> Iterator[bytes]:
+    if kind == b"list":
+        yield from value
+    elif key == b"celeriac:delayed:messages":
+        yield from (each.split(b"\n", 1)[1] for each in value.values())
+    elif key.startswith(b"celeriac:claims:") or key == b"celeriac:dead:letters":
+        yield from (each.split(b"\n", 2)[2] for each in value.values())
