@@ -4,9 +4,10 @@
     ├── ImproperlyConfigured         settings contradict each other or name something that is not there
     ├── OperationalError             the store cannot be reached or refused; nothing was enqueued
     │   ├── EnqueueUncertain         the connection broke mid-way: the tasks may or may not be enqueued
-    │   └── Refused                  the store is there, and said no to this request; it did nothing
-    │       ├── NotPermitted         the store's user lacks a right, or the server a command
-    │       └── RequestTooLarge      more than the store takes in one request
+    │   ├── Refused                  the store is there, and said no to this request; it did nothing
+    │   │   ├── NotPermitted         the store's user lacks a right, or the server a command
+    │   │   └── RequestTooLarge      more than the store takes in one request
+    │   └── StoreFull                the store has no memory left; workers go on, and so make room
     ├── LeaseLost                    another process owns what this worker held
     ├── NotRegistered                no task of that name is known here
     ├── MalformedMessage             bytes that are not a task message
@@ -121,6 +122,13 @@ class RequestTooLarge(Refused):
 
     code = "C205"
     hint = "pass a reference to the data, or raise the limit of the server that the message names"
+
+
+class StoreFull(OperationalError):
+    """The store has no memory left for new messages; nothing of the call was enqueued. Workers go on, and make room."""
+
+    code = "C206"
+    hint = "call again when workers have made room, or give the store more memory"
 
 
 class LeaseLost(CeleriacError):

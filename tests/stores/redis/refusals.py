@@ -1,9 +1,9 @@
-"""A Redis store each of whose scripts is first refused at every one of its calls, in turn, and then performed.
+"""Redis stores each of whose scripts is first refused in every way, and then performed.
 
-The refusals are written into the text of the script: `redis.call` and `redis.pcall` are replaced by functions that
-raise, or return, an error instead of calling. The clock stands still meanwhile, so that two runs of one request on
-the same data leave the same data. After each refusal the data are those of before, or those after a run that
-nobody refused: nothing in between.
+The refusals of single calls are written into the text of the script: `redis.call` and `redis.pcall` are replaced by
+functions that raise, or return, an error instead of calling. The clock stands still meanwhile, so that two runs of one
+request on the same data leave the same data. After each refusal the data are those of before, or those after a run
+that nobody refused: nothing in between.
 """
 
 from __future__ import annotations
@@ -42,9 +42,11 @@ local redis = setmetatable({
     return real.pcall(command, ...)
   end,
 }, {__index = real})
+local function request()
+%b
+end
+return {calls, request() or false}
 """
-_END = b"return whole(script)"
-_TOLD = b"return {calls, whole(script) or false}"
 
 _DUMP = b"""
 local reply = {}
@@ -83,11 +85,20 @@ class Snapshot(NamedTuple):
     dumps: list[bytes]
 
 
-class Refusing:
-    """The store; `points` counts the refused calls of each script, `commands` the commands refused wherever it uses them.
+class Trial(NamedTuple):
+    """A script that is about to be refused something, and what it does when it is not."""
 
-    `run` is all that `compare` asks of it.
-    """
+    name: str
+    command: list[bytes]
+    clock: Any
+    calls: list[str]
+    reply: Any
+    before: Snapshot
+    after: Snapshot
+
+
+class Tried:
+    """The store; each script is tried in some way before it is performed. `run` is all that `compare` asks of it."""
 
     def __init__(self, url: str, results_url: str | None = None) -> None:
         self._store = RedisStore(url, results_url)
@@ -96,51 +107,50 @@ class Refusing:
         results = [] if self._place.results_db is None else [b"%d" % self._place.results_db]
         self._databases = [b"%d" % self._place.db, *results]
         self.points: Counter[str] = Counter()
-        self.commands: Counter[str] = Counter()
+        """How often each script was refused something."""
+
+    @property
+    def db(self) -> int:
+        """The number of the database."""
+        return self._place.db
 
     def run(self, request: c.Request[Any], *, deadline: float | None = None) -> Any:
-        """Refuse the request in every way, and then perform it."""
+        """Try the request, and then perform it."""
         command = verbs.encode(request, self._place)
         if command[0] == b"EVALSHA":
-            self.refuse(command)
+            self.try_out(command)
         return self._store.run(request)
 
-    def refuse(self, command: list[bytes]) -> None:
-        """Refuse each call of a script in turn, and each command that it uses wherever it does."""
-        name = NAMES[command[1]]
+    def try_out(self, command: list[bytes]) -> None:
+        """Try a script; nothing is changed by it."""
         clock = self.ask([b"TIME"])
         before = self.look()
         calls, reply = self.perform(command, clock)
         after = self.look()
         self.bring_back(before, after)
-        for number in range(1, len(calls) + 1):
-            self.points[name] += 1
-            refused = self.perform(command, clock, at=number)[1]
-            self._judge(f"{name}, call {number} ({calls[number - 1]})", before, after, reply, refused)
-        for word in sorted(set(calls)):
-            self.commands[name] += 1
-            refused = self.perform(command, clock, all=word)[1]
-            self._judge(f"{name}, every {word}", before, after, reply, refused)
+        self.refuse(Trial(NAMES[command[1]], command, clock, calls, reply, before, after))
 
-    def _judge(self, story: str, before: Snapshot, after: Snapshot, reply: Any, refused: Any) -> None:
+    def refuse(self, trial: Trial) -> None:
+        """Refuse what the script asks, in some way."""
+        raise NotImplementedError
+
+    def judge(self, trial: Trial, refused: Any, story: str = "") -> None:
+        """What is there now is what was there before if the script was refused, else what is there after it."""
         now = self.look()
         if isinstance(refused, hiredis.ReplyError):
-            expected = before.state
-        elif story.startswith("purge"):
-            assert _messages(before.state) - _messages(now.state) == refused, story
+            expected = trial.before.state
+        elif trial.name == "purge":
+            assert _messages(trial.before.state) - _messages(now.state) == refused, story
             expected = now.state
         else:
-            assert str(refused) == str(reply), story
-            expected = after.state
-        if now.state != expected:
-            differences = {key: (expected.get(key), now.state.get(key)) for key in {*expected, *now.state}}
-            left = {key: both for key, both in differences.items() if both[0] != both[1]}
-            raise AssertionError(f"{story}: {refused}: {left}")
-        self.bring_back(before, now)
+            assert _unordered(refused) == _unordered(trial.reply), (trial.name, story)
+            expected = trial.after.state
+        assert now.state == expected, f"{trial.name}, {story}: {refused}: {differences(expected, now.state)}"
+        self.bring_back(trial.before, now)
 
     def perform(self, command: list[bytes], clock: Any, at: int = 0, all: str = "") -> tuple[list[str], Any]:
         """Run a script so: the calls it made, and its reply."""
-        text = _WRAPPER + script(NAMES[command[1]]).text.replace(_END, _TOLD)
+        text = _WRAPPER % script(NAMES[command[1]]).text
         calls, reply = check(self._eval(text, *command[2:], b"%d" % at, all.encode(), *clock))
         return [call.decode() for call in calls], reply
 
@@ -177,6 +187,83 @@ class _Link(BlockingLink):
         return self._exchange(pack_all(command), seconds)
 
 
+class Refusing(Tried):
+    """Each call of a script is refused in turn, and each command that it uses wherever it does."""
+
+    def refuse(self, trial: Trial) -> None:
+        """See the class."""
+        for number, call in enumerate(trial.calls, 1):
+            self.points[trial.name] += 1
+            refused = self.perform(trial.command, trial.clock, at=number)[1]
+            self.judge(trial, refused, f"call {number} ({call})")
+        for word in sorted(set(trial.calls)):
+            self.points[trial.name] += 1
+            refused = self.perform(trial.command, trial.clock, all=word)[1]
+            self.judge(trial, refused, f"every {word}")
+
+
+class Filled(Tried):
+    """The server is full: producers are refused, all others served."""
+
+    def refuse(self, trial: Trial) -> None:
+        """See the class."""
+        self.points[trial.name] += 1
+        check(self.ask([b"CONFIG", b"SET", b"maxmemory", b"1"]))
+        refused = self.perform(trial.command, trial.clock)[1]
+        check(self.ask([b"CONFIG", b"SET", b"maxmemory", b"0"]))
+        if isinstance(refused, hiredis.ReplyError) and str(refused) != str(trial.reply):
+            assert trial.name in PRODUCERS, refused
+            assert str(refused).startswith("OOM "), trial.name
+        self.judge(trial, refused)
+
+
+class Misused(Tried):
+    """The key of each list, in turn, is a string of another program."""
+
+    def refuse(self, trial: Trial) -> None:
+        """See the class."""
+        before, after = trial.before.state, trial.after.state
+        # Which messages are dropped depends on where they are.
+        for place, (kind, _) in {**before, **after}.items():
+            if kind == b"list" and trial.name != "purge":
+                self.points[trial.name] += 1
+                self._misuse(trial, place)
+
+    def _misuse(self, trial: Trial, place: tuple[bytes, bytes]) -> None:
+        before, after = raws(trial.before.state), raws(trial.after.state)
+        check(self.ask([b"SET", place[1], b"of another program"]))
+        misused = self.look()
+        refused = self.perform(trial.command, trial.clock)[1]
+        now = self.look()
+        if isinstance(refused, hiredis.ReplyError):
+            known = trial.name in PRODUCERS and "is no list: " in str(refused)
+            assert known or str(refused) == str(trial.reply), (trial.name, refused)
+            assert now.state == misused.state, f"{trial.name}: {differences(misused.state, now.state)}"
+        else:
+            assert now.state[place] == misused.state[place]
+            expected = raws(misused.state) - (before - after) + (after - before)
+            assert raws(now.state) == expected, f"{trial.name}, {place}: {refused}"
+            assert _results(now.state) == _results(trial.after.state), f"{trial.name}, {place}"
+        self.bring_back(trial.before, now)
+
+
+PRODUCERS = {"enqueue", "share", "replay"}
+
+
+def differences(one: State, other: State) -> dict[Any, Any]:
+    """Where two states are not the same."""
+    return {key: (one.get(key), other.get(key)) for key in {*one, *other} if one.get(key) != other.get(key)}
+
+
+def _unordered(reply: Any) -> Any:
+    """What a reply holds: the order of what comes from a hash is another after it was brought back."""
+    return sorted(map(_unordered, reply), key=repr) if isinstance(reply, list) else str(reply)
+
+
+def _results(state: State) -> State:
+    return {key: value for key, value in state.items() if key[1].startswith(b"celery-task-meta-")}
+
+
 def _comparable(kind: bytes, value: list[bytes]) -> Any:
     pairs = zip(value[::2], value[1::2], strict=True) if kind in (b"hash", b"zset") else None
     return (kind, dict(pairs) if pairs is not None else frozenset(value) if kind == b"set" else tuple(value))
@@ -194,6 +281,8 @@ def raws(state: State) -> Counter[bytes]:
 def _raws_of(key: bytes, kind: bytes, value: Any) -> Iterator[bytes]:
     if kind == b"list":
         yield from value
+    elif key == b"unacked":
+        yield from value.values()
     elif key == b"celeriac:delayed:messages":
         yield from (each.split(b"\n", 1)[1] for each in value.values())
     elif key.startswith(b"celeriac:claims:") or key == b"celeriac:dead:letters":

@@ -10,7 +10,7 @@ from typing import Any
 
 import hiredis
 
-from celeriac.exceptions import LeaseLost, NotPermitted, OperationalError, Refused, RequestTooLarge
+from celeriac.exceptions import LeaseLost, NotPermitted, OperationalError, Refused, RequestTooLarge, StoreFull
 
 _DENIED = r"permissions to run the '([^']+)' command"
 _ABSENT = r"(?i)unknown (?:redis )?(?:sub)?command '?([\w|]+)?"
@@ -45,6 +45,8 @@ def refusal(text: str) -> LeaseLost | OperationalError:
     """The error for an error reply."""
     if text.startswith("LEASELOST"):
         return LeaseLost(text.partition(" ")[2])
+    if text.startswith("OOM "):
+        return StoreFull("Redis is full: it has reached its maxmemory, and its maxmemory-policy lets it drop nothing")
     denial = _denial(text)
     if denial is not None:
         return NotPermitted(denial)

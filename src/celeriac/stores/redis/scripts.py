@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 _FOLDER = os.path.join(os.path.dirname(__file__), "lua")
 _INCLUDE = re.compile(r"^-- include: (\w+)$", re.MULTILINE)
+_PLACE = re.compile(r"^-- script$", re.MULTILINE)
 
 
 class Script(NamedTuple):
@@ -36,7 +37,7 @@ class Script(NamedTuple):
 def script(name: str) -> Script:
     """The script of a file in `lua/`, its includes in place: it happens wholly or not at all (`atomic.lua`)."""
     body = _INCLUDE.sub(lambda match: read(match[1]), read(name))
-    text = f"{read('atomic')}\nlocal function script()\n{body}\nend\nreturn whole(script)\n"
+    text = _PLACE.sub(lambda _: body, read("atomic"))
     return Script.of(text.encode())
 
 

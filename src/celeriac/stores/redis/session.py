@@ -11,6 +11,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import hiredis
+
 from celeriac.exceptions import OperationalError
 from celeriac.store import contract as c
 from celeriac.stores.redis import layout, rights, verbs
@@ -181,6 +183,9 @@ class RedisSession:
         taken = [verbs.decode(request, reply) for request, reply in zip(requests, replies, strict=True)]
         claims = tuple([claim for finished in taken for claim in finished.claims])
         self._note_lists(claims)
+        if not claims and any(_is_refused(waiter.move) for waiter in waiters):
+            # A full server moves nothing, and says so at once.
+            await self._wait_to_be_called(_NO_UNBLOCK_SECONDS)
         self._ask_for_news()
         woken, self._woken = self._woken, False
         return None if woken and not claims else c.Handed(claims, max(finished.revision for finished in taken))
@@ -249,6 +254,7 @@ class _Waiter:
     def __init__(self, link: AsyncLink, prefix: Prefix) -> None:
         self.link = link
         self.client_id = link.client_id
+        self.move: asyncio.Future[Any] | None = None
         self._prefix = prefix
 
     @classmethod
@@ -260,9 +266,13 @@ class _Waiter:
     ) -> asyncio.Future[Any]:
         """Wait for a message of a list and claim at once, in one write; the reply to the claim."""
         move = [b"BLMOVE", source, layout.landing_key(source), b"RIGHT", b"LEFT", b"%f" % seconds]
-        claimed = self.link.call_all(self._prefix.of(move), claim)[1]
+        self.move, claimed = self.link.call_all(self._prefix.of(move), claim)
         claimed.add_done_callback(done)
         return claimed
+
+
+def _is_refused(move: asyncio.Future[Any] | None) -> bool:
+    return move is not None and move.done() and isinstance(move.result(), hiredis.ReplyError)
 
 
 def _why(error: Exception) -> str:

@@ -1,60 +1,44 @@
--- Included where messages come in; after `delayed` and `lists`.
+-- Included where messages come in; after `clock`, `counts`, `delayed` and `lists`.
 -- Needs KEYS  1 sent:0  2 sent:1  3 sent:now  4 delayed  5 messages  6 counts  7 ids  8 queues
 
 heeds_memory = true
 
--- Which of some ids a set has, as 1 or 0 each.
-local function find(set, ids)
-  local found = redis.call('SMISMEMBER', set, unpack(ids, 1, math.min(1000, #ids)))
-  for from = 1001, #ids, 1000 do
-    for n, is in ipairs(redis.call('SMISMEMBER', set, unpack(ids, from, math.min(from + 999, #ids)))) do
-      found[from - 1 + n] = is
-    end
-  end
-  return found
-end
-
--- Remember ids in the set of this period, which is emptied first if it is that of the period before the last.
-local function remember(set, ids, emptied, period, memory, recorded)
-  if emptied then
-    redis.call('SET', KEYS[3], period, 'EX', memory * 2)
-    back(recorded and {'SET', KEYS[3], recorded, 'KEEPTTL'} or {'DEL', KEYS[3]})
-    redis.call('UNLINK', unpack(emptied))
-  end
-  for from = 1, #ids, 1000 do
-    local till = math.min(from + 999, #ids)
-    redis.call('SADD', set, unpack(ids, from, till))
-    back({'SREM', set, unpack(ids, from, till)})
-  end
-  if emptied then redis.pcall('EXPIRE', set, memory * 2) end
-end
-
 -- Accept messages, one for each six arguments from `from` on; an id accepted within `memory` seconds is dropped.
+-- Ids are kept in two sets that take turns, so that forgetting costs one UNLINK a period and no key a message.
 -- Returns one number a message: 1 new, 0 accepted before.
 local function accept(memory, from)
-  local ids = {}
-  for i = from, #ARGV, 6 do ids[#ids + 1] = ARGV[i] end
-  if #ids == 0 then return {} end
   local period = math.floor(redis.call('TIME')[1] / memory)
   local current, previous = KEYS[1 + period % 2], KEYS[2 - period % 2]
-  local recorded, emptied = redis.call('GET', KEYS[3]), nil
-  local known = {}
-  if tonumber(recorded or -2) == period then
-    known[1], known[2] = find(current, ids), find(previous, ids)
-  elseif tonumber(recorded or -2) == period - 1 then
-    emptied, known[1] = {current}, find(previous, ids)
-  else
-    emptied = {current, previous}
+  local recorded = redis.call('GET', KEYS[3])
+  -- The sets are those of the period recorded and of the one before it.
+  local age = period - (recorded or period - 2)
+  local fresh, new, batches, queues, n = {}, {}, {}, {}, 0
+  local several, before, lately = #ARGV > from + 5, false, false
+  -- Whether an id was accepted before. Of several a thousand are looked up at once.
+  local function is_known(id, i)
+    if not several then
+      return age < 2 and redis.call('SISMEMBER', previous, id) == 1
+        or age == 0 and redis.call('SISMEMBER', current, id) == 1
+    end
+    local place = (n - 1) % 1000 + 1
+    if place == 1 then
+      local ids = {}
+      for j = i, math.min(i + 5994, #ARGV), 6 do ids[#ids + 1] = ARGV[j] end
+      before = age < 2 and redis.call('SMISMEMBER', previous, unpack(ids))
+      lately = age == 0 and redis.call('SMISMEMBER', current, unpack(ids))
+    end
+    return new[id] or before and before[place] == 1 or lately and lately[place] == 1
   end
 
-  local fresh, new, seen, batches, queues = {}, {}, {}, {}, {}
-  for n, id in ipairs(ids) do
-    if seen[id] or known[1] and known[1][n] == 1 or known[2] and known[2][n] == 1 then
+  for i = from, #ARGV, 6 do
+    n = n + 1
+    local id, list, queue = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+    if is_known(id, i) then
       fresh[n] = 0
     else
-      fresh[n], seen[id], new[#new + 1] = 1, true, id
-      local i = from + (n - 1) * 6
-      local list, queue, delay, raw = ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3]), ARGV[i + 4]
+      fresh[n], new[#new + 1] = 1, id
+      if several then new[id] = true end
+      local delay, raw = tonumber(ARGV[i + 3]), ARGV[i + 4]
       queues[queue] = true
       if delay > 0 and ARGV[i + 5] ~= '' and redis.call('HEXISTS', KEYS[8], 'served:' .. queue) == 0 then
         delay, raw = 0, ARGV[i + 5]
@@ -62,9 +46,8 @@ local function accept(memory, from)
       if delay > 0 then
         hold_back(4, list, now_ms() + delay, id, raw)
       else
-        local batch = batches[list] or {}
-        batch[#batch + 1] = raw
-        batches[list] = batch
+        local batch = batches[list]
+        if batch then batch[#batch + 1] = raw else batches[list] = {raw} end
       end
     end
   end
@@ -78,6 +61,18 @@ local function accept(memory, from)
   for queue in pairs(queues) do
     if redis.call('HSETNX', KEYS[8], queue, '') == 1 then back({'HDEL', KEYS[8], queue}) end
   end
-  if #new > 0 then remember(current, new, emptied, period, memory, recorded) end
+
+  -- An id is remembered once its message is in.
+  if #new > 0 and age ~= 0 then
+    redis.call('SET', KEYS[3], period, 'EX', memory * 2)
+    back(recorded and {'SET', KEYS[3], recorded, 'KEEPTTL'} or {'DEL', KEYS[3]})
+    if age == 1 then redis.call('UNLINK', current) else redis.call('UNLINK', current, previous) end
+  end
+  for from = 1, #new, 1000 do
+    local till = math.min(from + 999, #new)
+    redis.call('SADD', current, unpack(new, from, till))
+    undo[#undo + 1] = function(take_back) take_back('SREM', current, unpack(new, from, till)) end
+  end
+  if #new > 0 and age ~= 0 then redis.pcall('EXPIRE', current, memory * 2) end
   return fresh
 end

@@ -18,11 +18,11 @@ for i = 2, #ARGV, 3 do
     drop_field(KEYS[1], ARGV[i])
     if taken then
       redis.call('ZREM', KEYS[2], ARGV[i])
-      back({'ZADD', KEYS[2], taken, ARGV[i]})
+      back({'ZINCRBY', KEYS[2], taken, ARGV[i]})
     end
     adopted = adopted + 1
   end
 end
 -- Idle workers wait on lists of priority 0; for the others they are called.
-if adopted > 0 then hint('celeriac:wake', 0) end
+if adopted > 0 then hints[#hints + 1], hints[#hints + 2] = 'celeriac:wake', 0 end
 return {adopted, young, left}

@@ -2,7 +2,8 @@
 -- KEYS  1 leases  2 beats  3 workers  4 delayed  5 floors  6 told
 -- ARGV  1 worker  2 epoch  3 what the worker has counted, as JSON ('' = nothing to tell)
 -- Returns {worker, epoch, ...}, {worker, beat, ...}, {worker, record, ...}, ms to the next due, revision
--- include: delayed
+-- include: clock
+-- include: due
 -- include: fields
 
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then

@@ -1,4 +1,4 @@
--- Included in front of scripts that change dead letters.
+-- Included in front of scripts that change dead letters; after `counts`.
 -- `at` are the names of three keys: dead (ZSET id -> number, the ms at which it came, made unique),
 -- letters (HASH id -> queue \n what is known of it \n raw), counts (HASH queue -> how many, and '' -> the last number).
 
@@ -7,7 +7,7 @@ local function forget_letter(at, id)
   local value, number = redis.call('HGET', at[2], id), redis.call('ZSCORE', at[1], id)
   if number then
     redis.call('ZREM', at[1], id)
-    back({'ZADD', at[1], number, id})
+    back({'ZINCRBY', at[1], number, id})
   end
   if not value then return nil end
   redis.call('HDEL', at[2], id)
@@ -30,7 +30,7 @@ local function bury(at, id, queue, known, raw, now, limit, ms)
   redis.call('HSET', at[3], '', number)
   back(last and {'HSET', at[3], '', last} or {'HDEL', at[3], ''})
   redis.call('ZADD', at[1], number, name)
-  back({'ZREM', at[1], name})
+  back({'ZREMRANGEBYSCORE', at[1], number, number})
   count(at[3], queue, 1)
   local over = redis.call('ZCARD', at[1]) - limit
   if over > 0 then

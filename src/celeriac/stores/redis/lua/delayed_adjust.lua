@@ -3,7 +3,8 @@
 -- ARGV  for each: id, ms from now until it is due ('' = as it was), '1' if there is another message, that message,
 --       queue ('' = as it was)
 -- Returns 1 or 0 for each: whether it was there
--- include: delayed
+-- include: clock
+-- include: counts
 -- include: fields
 
 local reply = {}
@@ -26,7 +27,7 @@ for i = 1, #ARGV, 5 do
     set_field(KEYS[2], id, list .. '\n' .. raw)
     redis.call('ZADD', KEYS[1], due, id)
     back({'ZADD', KEYS[1], before, id})
-    if redis.call('ZRANGE', KEYS[1], 0, 0)[1] == id then hint('celeriac:wake', due) end
+    if redis.call('ZRANGE', KEYS[1], 0, 0)[1] == id then hints[#hints + 1], hints[#hints + 2] = 'celeriac:wake', due end
   end
   reply[#reply + 1] = value and 1 or 0
 end

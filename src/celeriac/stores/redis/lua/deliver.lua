@@ -1,4 +1,4 @@
--- Included where messages go to lists whose keys may hold something else; after `delayed`, `lists` and `bury`.
+-- Included where messages go to lists whose keys may hold something else; after `clock`, `lists` and `bury`.
 
 -- A message of a list that is none, among the dead letters: nothing is lost by it, and nobody else is held up.
 local function set_aside(letters, list, id, raw, limit, ms)

@@ -1,4 +1,4 @@
--- Included where a lease ends, after `fields`: forget the worker and that it served its queues.
+-- Included where a lease ends, after `counts` and `fields`: forget the worker and that it served its queues.
 -- `queues` is the HASH that holds `served:<queue>` counters.
 
 local function forget_worker(leases, beats, workers, queues, floors, told, worker)

@@ -12,10 +12,9 @@
 --       whose keys are no lists
 -- An outcome whose claim is not held any more does nothing at all: that is the fence. A successor whose list is none
 -- is set aside, so that the outcomes beside it stand.
--- include: delayed
+-- include: clock
+-- include: due
 -- include: lists
--- include: bury
--- include: deliver
 -- include: documents
 
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
@@ -25,7 +24,8 @@ local floor, revision, closed = unpack(redis.call('HMGET', KEYS[11], ARGV[1], ''
 if tonumber(ARGV[5]) < tonumber(floor or 0) then
   return redis.error_reply('STALE a later session of this lease has begun')
 end
-local lost, taken, fields, results, fed, cleared = {}, {}, {}, {}, {}, {}
+local lost, taken, fields, results = {}, {}, {}, {}
+local fed, cleared = {}, {}
 local number, prefix = tonumber(ARGV[5]), ARGV[2] .. ':'
 local since
 
@@ -36,122 +36,113 @@ local function take(list, raw)
   number = number + 1
 end
 
-local function extra(kind, a, b, c, d)
+-- What few outcomes have. These functions are made for those alone.
+local function rare(kind, a, b, c, d)
+-- include: counts
+-- include: delayed
+-- include: bury
+-- include: deliver
+  local letters, most, ms = {KEYS[7], KEYS[8], KEYS[9]}, tonumber(ARGV[9]), tonumber(ARGV[10])
   if kind == 'E' then
-    local delay = tonumber(b)
-    fed[queue_of(a)] = true
-    if delay > 0 then
-      hold_back(3, a, now_ms() + delay, c, d)
-    elseif not put('LPUSH', a, d) then
-      set_aside({KEYS[7], KEYS[8], KEYS[9]}, a, c, d, tonumber(ARGV[9]), tonumber(ARGV[10]))
-    end
-  elseif kind == 'S' then
+    hold_back(3, a, now_ms() + b, c, d)
+  elseif kind == 'D' then
+    bury(letters, a, b, c, d, now_ms(), most, ms)
+  elseif kind == 'C' and redis.call('EXISTS', a) == 1 then
+    -- Out of the way at once and dropped at the end: no call can bring back what is dropped.
+    cleared[#cleared + 1] = a .. '\ncleared' .. #cleared
+    redis.call('RENAME', a, cleared[#cleared])
+    back({'RENAME', cleared[#cleared], a})
+  elseif kind == 'no list' then
+    set_aside(letters, a, c, d, most, ms)
+  end
+end
+
+local function extra(kind, a, b, c, d)
+  if kind == 'S' then
     if redis.call('HSETNX', a, b, d) == 1 then back({'HDEL', a, b}) end
     if redis.call('HLEN', a) >= tonumber(c) and redis.call('HSETNX', a, 'advanced', 1) == 1 then
       back({'HDEL', a, 'advanced'})
       take(KEYS[10], string.sub(a, #'celeriac:chord:' + 1))
     end
-  elseif kind == 'D' then
-    bury({KEYS[7], KEYS[8], KEYS[9]}, a, b, c, d, now_ms(), tonumber(ARGV[9]), tonumber(ARGV[10]))
-  elseif redis.call('EXISTS', a) == 1 then
-    -- Out of the way at once and dropped at the end: no call can bring back what is dropped.
-    cleared[#cleared + 1] = a .. '\ncleared' .. #cleared
-    redis.call('RENAME', a, cleared[#cleared])
-    back({'RENAME', cleared[#cleared], a})
+    return
+  end
+  if kind == 'E' then fed[queue_of(a)] = true end
+  if kind ~= 'E' or tonumber(b) > 0 then
+    rare(kind, a, b, c, d)
+  elseif not put('LPUSH', a, d) then
+    rare('no list', a, b, c, d)
   end
 end
 
--- The claims end first, those that are held; a claim that is named twice ends once.
-local at, ids, held = 12, {}, {}
-for n = 1, tonumber(ARGV[11]) do
-  ids[n] = ARGV[at]
-  at = at + 4 + ARGV[at + 3] * 5
-end
-for from = 1, #ids, 1000 do
-  local till, ended, restore = math.min(from + 999, #ids), {}, {'HMSET', KEYS[2]}
-  for n, value in ipairs(redis.call('HMGET', KEYS[2], unpack(ids, from, till))) do
-    local id = ids[from - 1 + n]
-    if value and not held[id] then
-      held[id], ended[#ended + 1] = true, id
-      restore[#restore + 1], restore[#restore + 2] = id, value
-    end
-  end
-  if #ended > 0 then
-    redis.call('HDEL', KEYS[2], unpack(ended))
-    back(restore)
-  end
-end
-
-at = 12
-for n = 1, #ids do
-  local extras = tonumber(ARGV[at + 3])
-  if held[ids[n]] then
-    held[ids[n]] = nil
-    if ARGV[at + 1] ~= '' then results[#results + 1] = at + 1 end
+-- The claims end last of all: what is dropped is the hardest to take back. Whether they may is found out first.
+local outcomes, at, ended, named = tonumber(ARGV[11]), 12, {}, {}
+if outcomes > 0 then redis.call('HDEL', KEYS[2], '\n') end
+for _ = 1, outcomes do
+  local id, extras = ARGV[at], tonumber(ARGV[at + 3])
+  if not named[id] and redis.call('HEXISTS', KEYS[2], id) == 1 then
+    if outcomes > 1 then named[id] = true end
+    ended[#ended + 1] = id
+    if ARGV[at + 1] ~= '' then results[#results + 1], results[#results + 2] = ARGV[at + 1], ARGV[at + 2] end
     for e = at + 4, at + 3 + extras * 5, 5 do
       extra(ARGV[e], ARGV[e + 1], ARGV[e + 2], ARGV[e + 3], ARGV[e + 4])
     end
   else
-    lost[#lost + 1] = ids[n]
+    lost[#lost + 1] = id
   end
   at = at + 4 + extras * 5
 end
 for queue in pairs(fed) do
   if redis.call('HSETNX', KEYS[12], queue, '') == 1 then back({'HDEL', KEYS[12], queue}) end
 end
-if #results > 0 then
-  go_to(ARGV[6], ARGV[7])
-  for _, r in ipairs(results) do
-    write_document(ARGV[r], ARGV[r + 1], ARGV[8])
-    hint(ARGV[r], ARGV[r + 1])
-  end
-  come_back(ARGV[6], ARGV[7])
-end
+write_documents(results, ARGV[6], ARGV[7], ARGV[8])
 
--- Sizes are not known before a message is taken, so they are taken four at a time.
-local left, room = tonumber(ARGV[3]), tonumber(ARGV[4])
-local function reversed(words)
-  local turned = {}
-  for n = #words, 1, -1 do turned[#turned + 1] = words[n] end
-  return turned
-end
-
-local function claim(source, list)
-  if closed and string.find(closed, '\n' .. list .. '\n', 1, true) then return false end
-  local first = left
-  while left > 0 and room > 0 do
-    local asked = math.min(left, 4)
-    local got = redis.pcall('RPOP', source, asked) or {}
-    if is_of_another_kind(got) then
-      closed = (closed or '\n') .. list .. '\n'
-      break
-    end
-    if #got > 0 then back({'RPUSH', source, unpack(reversed(got))}) end
-    for _, raw in ipairs(got) do
-      take(list, raw)
-      left, room = left - 1, room - #raw
-    end
-    if #got < asked then break end
-  end
-  return left < first
-end
 -- Most lists are empty: to count those that are not is one call instead of one for each.
 local sources, full = {}, 0
 for k = 13, #KEYS, 2 do sources[#sources + 1] = KEYS[k] end
 for from = 1, #sources, 1000 do
   full = full + redis.call('EXISTS', unpack(sources, from, math.min(from + 999, #sources)))
 end
-for k = 13, #KEYS, 2 do
-  if full == 0 or left <= 0 or room <= 0 then break end
-  if claim(KEYS[k], KEYS[k + 1]) then full = full - 1 end
+local left, room = tonumber(ARGV[3]), tonumber(ARGV[4])
+if full > 0 and left > 0 and room > 0 then
+  local first, popped = #taken, {}
+  since = since or string.format('%d', now_ms())
+  undo[#undo + 1] = function(take_back)
+    for n = #popped, 1, -1 do take_back('RPUSH', popped[n], taken[first + n * 2]) end
+  end
+  for k = 13, #KEYS, 2 do
+    local source, list = KEYS[k], KEYS[k + 1]
+    if full == 0 or left <= 0 or room <= 0 then break end
+    local open, before = not (closed and string.find(closed, '\n' .. list .. '\n', 1, true)), left
+    -- Sizes are not known before a message is taken, so they are taken four at a time.
+    while open and left > 0 and room > 0 do
+      local asked = math.min(left, 4)
+      local got = redis.pcall('RPOP', source, asked) or {}
+      if is_of_another_kind(got) then closed = (closed or '\n') .. list .. '\n' end
+      for _, raw in ipairs(got) do
+        popped[#popped + 1] = source
+        take(list, raw)
+        left, room = left - 1, room - #raw
+      end
+      open = #got == asked
+    end
+    if left < before then full = full - 1 end
+  end
 end
 local due = next_due(KEYS[3])
 for from = 1, #fields, 1000 do
   local till = math.min(from + 999, #fields)
   redis.call('HSET', KEYS[2], unpack(fields, from, till))
-  if #fields > 1000 or #cleared > 0 then
-    for n = from, till, 2 do back({'HDEL', KEYS[2], fields[n]}) end
+  undo[#undo + 1] = function(take_back)
+    for n = from, till, 2 do take_back('HDEL', KEYS[2], fields[n]) end
   end
+end
+-- Only before another call it matters what they were.
+for from = 1, #ended, 1000 do
+  local till = math.min(from + 999, #ended)
+  for n = from, (#ended > 1000 or #cleared > 0) and till or 0 do
+    back({'HMSET', KEYS[2], ended[n], redis.call('HGET', KEYS[2], ended[n])})
+  end
+  redis.call('HDEL', KEYS[2], unpack(ended, from, till))
 end
 if #cleared > 0 then redis.call('UNLINK', unpack(cleared)) end
 return {lost, taken, due, tonumber(revision or 0), closed or ''}

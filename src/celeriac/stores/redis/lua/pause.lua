@@ -25,4 +25,4 @@ if #kept > 0 then
 else
   redis.call('HDEL', KEYS[1], '\npaused')
 end
-hint('celeriac:wake', 0)
+hints[#hints + 1], hints[#hints + 2] = 'celeriac:wake', 0

@@ -2,7 +2,10 @@
 -- KEYS  1 delayed  2 messages  3 counts  4 ids  5 dead  6 letters  7 dead counts
 -- ARGV  1 limit  2 most dead letters  3 ms that they live
 -- Returns number moved, ms to the next due
--- include: delayed
+-- include: clock
+-- include: due
+-- include: counts
+-- include: let_go
 -- include: lists
 -- include: bury
 -- include: deliver

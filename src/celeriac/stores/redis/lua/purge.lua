@@ -2,7 +2,7 @@
 -- KEYS  where they lie, in the order in which they are served
 -- ARGV  1 the most to drop
 -- Returns how many that were; a key that is no list has none
--- include: lists
+-- include: lengths
 
 -- Each is looked at before the first is cut. When the server refuses a later cut, that many were dropped until then.
 local left, cuts = tonumber(ARGV[1]), {}

@@ -2,6 +2,7 @@
 -- KEYS  1 leases  2 beats  3 workers  4 queues  5 floors  6 claims of the dead  7 claims of the reaper  8 told
 -- ARGV  1 reaper  2 reaper's epoch  3 dead worker  4 its epoch  5 its beat  6 first number  7 limit
 -- Returns {claim id, value, ...} as now held by the reaper; the dead lease ends with the last of its claims
+-- include: counts
 -- include: fields
 -- include: ended
 

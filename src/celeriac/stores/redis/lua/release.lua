@@ -3,6 +3,8 @@
 -- ARGV  1 worker  2 epoch  3 most dead letters  4 ms that they live
 --       then for each claim: claim id, replacement ('' = as it was), due ms ('' = now), delayed id
 -- Returns {lost claim ids}
+-- include: clock
+-- include: counts
 -- include: delayed
 -- include: lists
 -- include: bury

@@ -3,9 +3,9 @@
 -- ARGV  1 results db ('' = this one)  2 this db, then for each letter:
 --       id, list, queue, raw, key of the result to forget ('' = none)
 -- Returns {ids that were there}
+-- include: counts
 -- include: bury
 -- include: lists
--- include: documents
 
 local replayed, results = {}, {}
 for i = 3, #ARGV, 5 do
@@ -19,8 +19,13 @@ for i = 3, #ARGV, 5 do
   end
 end
 if #results > 0 then
-  -- The last call of all: what is dropped cannot be taken back.
-  go_to(ARGV[1], ARGV[2])
-  redis.call('UNLINK', unpack(results))
+  -- Last of all: what is dropped cannot be taken back.
+  if ARGV[1] ~= '' then
+    redis.call('SELECT', ARGV[1])
+    back({'SELECT', ARGV[2]})
+  end
+  for from = 1, #results, 1000 do
+    redis.call('UNLINK', unpack(results, from, math.min(from + 999, #results)))
+  end
 end
 return replayed

@@ -4,7 +4,9 @@
 -- ARGV  1 results db ('' = this one)  2 this db  3 seconds that results live, then for each revocation:
 --       task, result key, document, '1' to terminate, signal, ms to remember it
 -- Returns {tasks ended}
--- include: delayed
+-- include: clock
+-- include: counts
+-- include: let_go
 -- include: fields
 -- include: documents
 -- include: verdict
@@ -63,7 +65,7 @@ for id in pairs(going) do let_go(1, id) end
 if remembered then
   local last = redis.call('ZRANGE', KEYS[7], 0, 0, 'REV', 'WITHSCORES')[2]
   for k = 6, 8 do redis.call('PEXPIREAT', KEYS[k], last) end
-  hint('celeriac:wake', 'news')
+  hints[#hints + 1], hints[#hints + 2] = 'celeriac:wake', 'news'
 end
 write_verdicts(verdicts, ARGV[1], ARGV[2], ARGV[3])
 return ended

@@ -5,6 +5,8 @@
 --       5 task  6 the task whose call is stale ('' for none)  7 prefix of result keys  8 document
 --       9 memory of ids in seconds, then the message: id, list, queue, delay ms, raw, eta raw ('' for none)
 -- Returns {task, age in ms, its document}
+-- include: clock
+-- include: counts
 -- include: delayed
 -- include: lists
 -- include: accept
@@ -20,6 +22,9 @@ if ours then
   back(value and {'SET', KEYS[9], value, 'KEEPTTL'} or {'DEL', KEYS[9]})
 end
 made, task = made or now, task or ARGV[5]
-go_to(ARGV[1], ARGV[2])
-if ours then write_document(ARGV[7] .. task, ARGV[8], ARGV[3]) end
+if ours then write_documents({ARGV[7] .. task, ARGV[8]}, ARGV[1], ARGV[2], ARGV[3]) end
+if ARGV[1] ~= '' then
+  redis.call('SELECT', ARGV[1])
+  back({'SELECT', ARGV[2]})
+end
 return {task, now - made, redis.call('GET', ARGV[7] .. task)}

@@ -24,7 +24,7 @@ for from = 6, #ARGV, 4000 do
         marks[#marks + 1] = string.sub(value, 1, flags_end - 1) .. 's' .. string.sub(value, flags_end)
         unmarked[#unmarked + 1], unmarked[#unmarked + 2] = ARGV[i], value
       end
-      if ARGV[i + 1] ~= '' then results[#results + 1] = i + 1 end
+      if ARGV[i + 1] ~= '' then results[#results + 1], results[#results + 2] = ARGV[i + 1], ARGV[i + 2] end
     end
   end
 end
@@ -33,11 +33,5 @@ for from = 1, #marks, 1000 do
   redis.call('HSET', KEYS[2], unpack(marks, from, till))
   back({'HSET', KEYS[2], unpack(unmarked, from, till)})
 end
-if #results > 0 then
-  go_to(ARGV[3], ARGV[4])
-  for _, r in ipairs(results) do
-    write_document(ARGV[r], ARGV[r + 1], ARGV[5])
-    hint(ARGV[r], ARGV[r + 1])
-  end
-end
+write_documents(results, ARGV[3], ARGV[4], ARGV[5])
 return lost

@@ -2,7 +2,7 @@
 -- KEYS  1 queues  2 leases  3 delayed counts  4 dead counts  5 floors
 -- ARGV  the queues asked for; none = all known
 -- Returns for each queue: name, ready, delayed, claimed, dead, 1 where it is paused
--- include: lists
+-- include: lengths
 
 local steps = {'', '\6\0223', '\6\0226', '\6\0229'}
 local names = ARGV

@@ -18,13 +18,14 @@ end
 -- are those of the results ('' = this one) and this one.
 local function write_verdicts(verdicts, results_db, this_db, seconds)
   if #verdicts == 0 then return end
-  go_to(results_db, this_db)
+  local documents = {}
+  if results_db ~= '' then redis.call('SELECT', results_db) end
   for i = 1, #verdicts, 2 do
     local before = redis.pcall('GET', verdicts[i])
     if is_of_another_kind(before) or not is_final(before or '') then
-      write_document(verdicts[i], verdicts[i + 1], seconds)
-      hint(verdicts[i], verdicts[i + 1])
+      documents[#documents + 1], documents[#documents + 2] = verdicts[i], verdicts[i + 1]
     end
   end
-  come_back(results_db, this_db)
+  if results_db ~= '' then redis.call('SELECT', this_db) end
+  write_documents(documents, results_db, this_db, seconds)
 end
