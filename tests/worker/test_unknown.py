@@ -12,6 +12,7 @@ from celeriac.exceptions import NotRegistered
 from celeriac.message import task as wire
 from celeriac.message.envelope import write_envelope
 from celeriac.result import gather
+from celeriac.sending.sender import Call
 from celeriac.store import contract as c
 from celeriac.testing import start_worker
 from celeriac.worker.core import intake
@@ -126,3 +127,18 @@ def test_an_app_without_tasks_parks_and_refuses_like_any_other():
     app = Celeriac("none", broker="memory://", task_unknown_timeout=0.0)
     with app, start_worker(app), pytest.raises(NotRegistered):
         app.send_task("nobody.knows").get(timeout=10)
+
+
+def test_a_member_of_celerys_chord_waits_for_a_worker_that_completes_chords(scene: Scene) -> None:
+    body = {"task": "quick", "args": [], "kwargs": {}, "options": {}, "subtask_type": None, "immutable": False}
+    worker = scene.ready_worker(1, environment={"TEST_SETTINGS": '{"task_unknown_timeout": 3}'})
+    (id,) = scene.app.sender.send([Call(task="quick", args=(1,), embed={"chord": body})])
+    wait_until(lambda: scene.app.store.run(c.ReadDelayed((id,)))[0] is not None, 10, "member among the delayed")
+    assert scene.app.AsyncResult(id).explain().status == "parked"
+    wait_until(lambda: worker.said("is part of a chord"), 5, "word of the chord")
+    with pytest.raises(NotRegistered):
+        scene.app.AsyncResult(id).get(timeout=15)
+    assert scene.ledger.starts() == []
+    (letter,) = scene.app.store.run(c.DeadLetters())
+    assert (letter.id, letter.cause) == (id, c.Cause.UNKNOWN)
+    assert worker.stop() == 0

@@ -84,7 +84,8 @@ def _delayed(id: str, message: c.DelayedMessage, found: document.Document) -> Ex
     due, (task, attempt, parked) = utc_datetime(message.due / 1000), _named(message.raw)
     if parked:
         sentence = (
-            f"parked since {_text(utc_datetime(parked))}: no worker that looked knows the task {task}; "
+            f"parked since {_text(utc_datetime(parked))}: no worker that looked knows the task {task}, or the chord "
+            "that it is part of; "
             f"looked at again at {_text(due)}"
         )
         return Explanation(

@@ -74,6 +74,8 @@ def size_note(command: list[bytes]) -> str:
 
 
 def _denial(text: str) -> str | None:
+    if text.startswith(("CROSSSLOT", "MOVED")) or "not allowed in cluster mode" in text:
+        return "this Redis is a cluster, which is not supported yet: name a server that is none"
     if found := re.search(_DENIED, text):
         return f"Redis does not let this user run {found[1].upper()}: ACL SETUSER <user> +{found[1]}"
     if "access one of the keys" in text or "can't access at least one of the keys" in text:

@@ -55,7 +55,7 @@ class Place(Struct, frozen=True):
 def encode(request: c.Request[Any], place: Place) -> Command:
     """The command of a request."""
     command = _ENCODERS[type(request)](request, place)
-    return place.prefix.of(command) if place.prefix else command
+    return place.prefix.of(command) if place.prefix.given else command
 
 
 def decode(request: c.Request[R], reply: Any) -> R:

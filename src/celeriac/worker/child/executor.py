@@ -5,6 +5,7 @@ Nothing here talks to anybody: what comes out is data, kind and bytes, which the
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -18,12 +19,16 @@ from celeriac.exceptions import MalformedMessage, NotRegistered, TaskRevokedErro
 from celeriac.message import document, serializers
 from celeriac.message import task as wire
 from celeriac.sending.sender import read_time
+from celeriac.store.contract import Message
 from celeriac.worker.child.attempt import Attempt
 from celeriac.worker.child.judge import Judge
 from celeriac.worker.child.limits import UNLIMITED, Limits, limits_of
 from celeriac.worker.lane.frame import Verdict
 from celeriac.worker.lane.outcome import DOCUMENT, Judged, refusal, report
+from celeriac.worker.lane.parking import next_look
 from celeriac.worker.log import tasklog
+
+logger = logging.getLogger("celeriac.worker")
 
 _RECURSION = 1000
 
@@ -37,6 +42,10 @@ def _note_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_note_fork)
+
+
+class PartOfChord(NotRegistered):
+    """A member of a chord that a producer of Celery has sent: run here, it would end and the body never come."""
 
 
 class Guard(Protocol):
@@ -67,6 +76,7 @@ class Executor:
         self._sizes = app.sender.limits
         self._accept = serializers.accepted(app.conf.accept_content)
         self._zone = zone_of(app.conf)
+        self._unknown_seconds = float(app.conf.task_unknown_timeout)
         self._judge = Judge(app)
         self.say: Callable[[str, bytes], None] | None = None
         """How a plain task has a document of its written while it runs."""
@@ -145,6 +155,8 @@ class Executor:
         context.args, context.kwargs, context.embed = args, kwargs, embed
         if to_run and headers.expires is not None and self._clock.now() > _instant(headers.expires, self._zone):
             raise TaskRevokedError("expired")
+        if to_run and embed.get("chord"):
+            raise PartOfChord(f"the chord of {headers.task}")
         return Attempt(context, task, args, kwargs, raw, limits_of(headers.timelimit, task, self._limits))
 
     def _read_again(self, message: wire.TaskMessage) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
@@ -155,12 +167,33 @@ class Executor:
 
     def _refuse(self, raw: bytes, queue: str, error: Exception) -> Judged:
         """A message that does not run: expired, or no task of ours, which is then kept as a dead letter."""
+        if isinstance(error, PartOfChord):
+            return self._park(raw, queue, error)
         if isinstance(error, TaskRevokedError):
             headers, now = wire.read_headers(raw, self._sizes), self._clock.now()
             tasklog.say_discarded(headers.task, headers.id)
             return DOCUMENT, document.write_revoked(headers.id, error.args[0], now)
         outcome = refusal(raw, queue, error, self._clock.now())
         return report(outcome.task, outcome.result, dead=outcome.dead)
+
+    def _park(self, raw: bytes, queue: str, error: PartOfChord) -> Judged:
+        """Leave it among the delayed for a worker that completes chords, Celery's perhaps, for as long as a task
+        that nobody knows; then it is kept as a dead letter.
+        """
+        headers, now = wire.read_headers(raw, self._sizes), self._clock.now()
+        pause = next_look(headers.parked or now, now, self._unknown_seconds)
+        if pause is None:
+            outcome = refusal(wire.rewrite(raw, **{wire.PARKED: 0}), queue, error, now)
+            return report(outcome.task, outcome.result, dead=outcome.dead)
+        if not headers.parked:
+            logger.warning(
+                "Task %s[%s] is part of a chord, which this version does not complete: parked for a worker that does, "
+                "for %g s",
+                *(headers.task, headers.id, self._unknown_seconds),
+            )
+            raw = wire.rewrite(raw, **{wire.PARKED: now})
+        priority = wire.read_task(raw).properties.priority or 0
+        return report(headers.id, None, (Message(headers.id, queue, raw, priority, int(pause * 1000)),))
 
     def leave_if_copied(self, code: int) -> None:
         """End the process if it is a copy that user code has made: it would report everything a second time."""

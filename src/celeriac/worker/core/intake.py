@@ -22,12 +22,11 @@ from celeriac.worker.core import fate
 from celeriac.worker.core.ledger import Held
 from celeriac.worker.lane.frame import UNKNOWN_TASK, TaskSpec
 from celeriac.worker.lane.outcome import refusal
+from celeriac.worker.lane.parking import next_look
 
 logger = logging.getLogger("celeriac.worker")
 
 _ADVANCE_LATER_MS = 5000
-_PARK_SECONDS = (1.0, 10.0)
-_PARK_SHARE = 8
 
 
 class Rules(Struct, frozen=True):
@@ -107,15 +106,9 @@ def hold(claim: c.Claim, headers: wire.CoreHeaders, tasks: Mapping[str, TaskSpec
 
 
 def _park(claim: c.Claim, headers: wire.CoreHeaders, now: float, seconds: float) -> c.Deferral | c.Outcome:
-    """A task that is not known here waits for a worker that knows it, and fails when none came in time.
-
-    It is looked at again after an eighth of the time it has been parked, at first in a second and at least every
-    ten: some fifty times in five minutes. Each look is a draw among the workers that are free, and where most
-    of them are old a pause that doubles would give the few new ones too few chances.
-    """
-    since = headers.parked or now
-    waited = max(0.0, now - since)
-    if waited >= seconds:
+    """A task that is not known here waits for a worker that knows it, and fails when none came in time."""
+    pause = next_look(headers.parked or now, now, seconds)
+    if pause is None:
         # Who replays the dead letter starts anew.
         raw = wire.rewrite(claim.raw, **{wire.PARKED: 0}) if headers.parked else claim.raw
         return refusal(raw, claim.queue, NotRegistered(headers.task), now, claim.id)
@@ -126,7 +119,6 @@ def _park(claim: c.Claim, headers: wire.CoreHeaders, now: float, seconds: float)
             headers.id,
             seconds,
         )
-    pause = min(max(waited / _PARK_SHARE, _PARK_SECONDS[0]), _PARK_SECONDS[1], seconds - waited + 0.001)
     raw = claim.raw if headers.parked else wire.rewrite(claim.raw, **{wire.PARKED: now})
     return c.Deferral(claim.id, headers.id, int((now + pause) * 1000), raw)
 
