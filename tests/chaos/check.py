@@ -1,6 +1,8 @@
 """The checker: reads what happened and says what must not have. Pure.
 
 lost          every task that was enqueued has a final result, of an execution that began and ended
+begun once    what may run at most once never begins again
+failed        such a task fails only where a fault struck what ran it or had it, and it is kept as a dead letter
 once          exactly one final document was ever written for it: none was accepted from a lost lease
 explained     a task begins again only after a fault struck the process that had begun it
 settled       what had ended long before the fault does not begin again
@@ -14,7 +16,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from tests.chaos.faults import CHILD_KILLS, FREEZES, KILLS, OUTAGES, STALLS, WORKER_KILLS, Fault
+from tests.chaos.faults import CHILD_KILLS, FREEZES, KILLS, OUTAGES, REFUSALS, STALLS, WORKER_KILLS, Fault
+from tests.chaos.load import may_run_once
 from tests.worker.ledger import Kind, Record
 
 SECOND = 1_000_000_000
@@ -38,6 +41,8 @@ class Story:
     results: dict[int, tuple[int, int]]
     left_over: list[str] = field(default_factory=list)
     lease: float = 10.0
+    kept: set[int] = field(default_factory=set)
+    """Tasks of which there was a dead letter in the end."""
     recoveries: list[tuple[Fault, int]] = field(default_factory=list)
     """Filled in by `violations`: kills that nothing else disturbed, and the nanoseconds until the work went on."""
 
@@ -58,6 +63,8 @@ def violations(story: Story) -> list[str]:
     repeats = _repeats(story, starts)
     return [
         *_lost(story, starts, ends),
+        *_begun_again(starts),
+        *_failed(story, starts),
         *_not_once(story),
         *_unexplained(repeats),
         *_unsettled(story, repeats, ends),
@@ -85,8 +92,31 @@ def _lost(story: Story, starts: dict[int, list[Record]], ends: dict[int, list[Re
             found.append(f"lost: task {record.task} has no result; it began {len(starts[record.task])} times")
             continue
         number, pid = result
+        if number == -1 and may_run_once(record.task):
+            continue
         if number != record.task or pid not in {end.pid for end in ends[record.task]}:
             found.append(f"lost: task {record.task} has the result {result}, which none of its executions returned")
+    return found
+
+
+def _begun_again(starts: dict[int, list[Record]]) -> list[str]:
+    return [
+        f"begun once: task {task} began {len(records)} times"
+        for task, records in starts.items()
+        if may_run_once(task) and len(records) > 1
+    ]
+
+
+def _failed(story: Story, starts: dict[int, list[Record]]) -> list[str]:
+    """A task that had not begun may have been marked in a frame that was lost with its worker, or with its lease."""
+    failed = {task for task, (number, _) in story.results.items() if number == -1 and may_run_once(task)}
+    lost = [fault for fault in story.faults if fault.kind in (*WORKER_KILLS, *FREEZES, *OUTAGES, *REFUSALS, *STALLS)]
+    found = [f"failed: task {task} is not kept as a dead letter" for task in sorted(failed - story.kept)]
+    found += [f"failed: task {task} is kept as a dead letter though it has its result" for task in story.kept - failed]
+    for task in sorted(failed):
+        begun = starts.get(task, [])
+        if not any(fault.hits(start) for fault in story.faults for start in begun) and not lost:
+            found.append(f"failed: task {task} failed without a fault; it began {len(begun)} times")
     return found
 
 
@@ -135,7 +165,7 @@ def _unsettled(story: Story, repeats: list[Repeat], ends: dict[int, list[Record]
         if end is None or not repeat.reasons:
             continue
         struck = min(fault.began for fault in repeat.reasons)
-        absences = [fault for fault in story.faults if fault.kind in OUTAGES + FREEZES + STALLS]
+        absences = [fault for fault in story.faults if fault.kind in OUTAGES + FREEZES + STALLS + REFUSALS]
         away = any(absence.overlaps(end.when - SETTLED, struck) for absence in absences)
         age = struck - end.when
         if age > SETTLED and not away:

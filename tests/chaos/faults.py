@@ -24,6 +24,9 @@ class Kind(StrEnum):
     FREEZE_GROUP = "freeze of a whole worker"
     FREEZE_STORE = "freeze of the store"
     KILL_STORE = "kill of the store"
+    REFUSE_MEMORY = "refusal for lack of memory"
+    REFUSE_RIGHTS = "loss of a right"
+    REFUSE_KIND = "queue that is no list"
     STALL = "stall of the machine"
     """Nobody did it: this process itself was not let run for a while, so neither were the others."""
 
@@ -33,6 +36,7 @@ WORKER_KILLS = (Kind.KILL_CORE, Kind.KILL_GROUP)
 KILLS = CHILD_KILLS + WORKER_KILLS
 FREEZES = (Kind.FREEZE_CORE, Kind.FREEZE_GROUP)
 OUTAGES = (Kind.FREEZE_STORE, Kind.KILL_STORE)
+REFUSALS = (Kind.REFUSE_MEMORY, Kind.REFUSE_RIGHTS, Kind.REFUSE_KIND)
 STALLS = (Kind.STALL,)
 
 

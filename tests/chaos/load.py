@@ -21,6 +21,20 @@ def is_noop(number: int, block: int) -> bool:
     return number % block < block * 4 // 5
 
 
+SENT = 1 << 31
+"""From here on are the numbers of tasks that other tasks have sent."""
+
+
+def may_run_once(number: int) -> bool:
+    """Whether the task of this number may begin at most once."""
+    return number < SENT and number % 7 == 3
+
+
+def sends(number: int) -> bool:
+    """Whether the task of this number sends others, and is interrupted in it."""
+    return number % 100 == 99
+
+
 def task_id(number: int) -> str:
     """The id of the task of this number; enqueuing it again must not make a second one."""
     return f"task-{number}"
@@ -32,7 +46,9 @@ class Load(threading.Thread):
     In each block the no-ops come one after the other, so that they can travel in batches.
     """
 
-    def __init__(self, scene: Scene, tasks: int, block: int, longest: float, seed: int) -> None:
+    def __init__(
+        self, scene: Scene, tasks: int, block: int, longest: float, seed: int, *, interrupts: bool = False
+    ) -> None:
         super().__init__(daemon=True)
         self.results: dict[int, tuple[int, int]] = {}
         """What the tasks returned: number and pid; -1 for a failure."""
@@ -40,6 +56,7 @@ class Load(threading.Thread):
         self._tasks = tasks
         self._block = block
         self._longest = longest
+        self._interrupts = interrupts
         self._random = random.Random(seed)
 
     def run(self) -> None:
@@ -55,12 +72,16 @@ class Load(threading.Thread):
                 time.sleep(_AGAIN_SECONDS)
 
     def _call(self, number: int) -> Call:
+        if self._interrupts and sends(number):
+            task = self._random.choice(("send_alarmed", "send_limited"))
+            return Call(task=task, args=(number,), task_id=task_id(number))
+        once = "_once" if may_run_once(number) else ""
         if is_noop(number, self._block):
-            return Call(task="noop", args=(number,), task_id=task_id(number))
+            return Call(task="noop" + once, args=(number,), task_id=task_id(number))
         seconds = 0.1 + self._random.expovariate(5)
         if self._random.random() < 0.03:
             seconds = self._random.uniform(0.5, self._longest)
-        return Call(task="nap", args=(number, min(seconds, self._longest)), task_id=task_id(number))
+        return Call(task="nap" + once, args=(number, min(seconds, self._longest)), task_id=task_id(number))
 
     def _accepted(self, calls: list[Call]) -> bool:
         try:
@@ -79,13 +100,15 @@ class Load(threading.Thread):
         """Whether everything has been enqueued and has a final result."""
         if self.is_alive():
             return False
-        missing = [number for number in range(self._tasks) if number not in self.results]
+        records = self._scene.ledger.read()
+        sent = [each.task for each in records if each.kind == Kind.ENQUEUED and each.task >= SENT]
+        missing = [number for number in (*range(self._tasks), *sent) if number not in self.results]
         try:
             for first in range(0, len(missing), 500):
                 self._read(missing[first : first + 500])
         except OperationalError:
             return False
-        return len(self.results) == self._tasks
+        return len(self.results) == self._tasks + len(sent)
 
     def _read(self, numbers: list[int]) -> None:
         found = self._scene.app.store.run(c.ReadResults(tuple(task_id(number) for number in numbers)))

@@ -11,9 +11,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from celeriac.store import contract as c
 from tests.chaos.check import Story
-from tests.chaos.faults import FREEZES, KILLS, OUTAGES, Fault, Kind
+from tests.chaos.faults import FREEZES, KILLS, OUTAGES, REFUSALS, Fault, Kind
 from tests.chaos.load import Load, is_noop
+from tests.chaos.refuser import Refuser
 from tests.chaos.witness import RedisWitness, Witness
 from tests.worker import ledger
 from tests.worker.ledger import Record, wait_until
@@ -42,6 +44,9 @@ class Plan:
     """Tasks enqueued at once."""
     watch: float = 0.5
     """Seconds to look for a child in the middle of no-ops, to kill it there."""
+    refusals: int = 0
+    interrupts: bool = False
+    """Whether some tasks send others, and are interrupted in it."""
     workers: int = 3
     patience: float = 60.0
     """Seconds after the last fault until every task must have its result."""
@@ -83,7 +88,7 @@ class Chaos:
         self._plan = plan
         self._random = random.Random(seed)
         self._server = server
-        self._load = Load(scene, plan.tasks, plan.block, plan.longest, seed)
+        self._load = Load(scene, plan.tasks, plan.block, plan.longest, seed, interrupts=plan.interrupts)
         self._team: list[Worker] = []
         self._frozen: Worker | None = None
         self._away = False
@@ -104,9 +109,19 @@ class Chaos:
         wait_until(self._load.done, self._plan.patience, "result of every task", 0.2)
         self.faults += pulse.stop()
         self._dismiss_all()
+        kept = self._take_letters()
         finals = Counter({int(id.rpartition("-")[2]): count for id, count in self._witness.finals().items()})
         left_over = self._witness.left_over()
-        return Story(self._scene.ledger.read(), self.faults, finals, self._load.results, left_over, self._scene.lease)
+        records = self._scene.ledger.read()
+        return Story(records, self.faults, finals, self._load.results, left_over, self._scene.lease, kept=kept)
+
+    def _take_letters(self) -> set[int]:
+        """The numbers of the tasks that are kept as dead letters, which are dropped."""
+        store, kept = self._scene.app.store, set()
+        while letters := store.run(c.DeadLetters()):
+            store.run(c.DropDead(tuple(letter.id for letter in letters)))
+            kept |= {int(letter.id.partition("#")[0].rpartition("-")[2]) for letter in letters}
+        return kept
 
     def _hire(self) -> None:
         self._team.append(self._scene.worker("-c", str(self._plan.children), app="tests.chaos.tasks"))
@@ -134,9 +149,9 @@ class Chaos:
                 entry[1]()
             time.sleep(_STEP_SECONDS)
 
-    def _later(self, action: Callable[[], None]) -> None:
-        """After two leases."""
-        self._due.append((time.monotonic() + 2 * self._scene.lease, action))
+    def _later(self, action: Callable[[], None], seconds: float = 0.0) -> None:
+        """After so many seconds, or two leases."""
+        self._due.append((time.monotonic() + (seconds or 2 * self._scene.lease), action))
 
     # -- faults ---------------------------------------------------------------
 
@@ -144,7 +159,8 @@ class Chaos:
         """So many of each, of every kind as often as of the others, in any order."""
         plan = self._plan
         kinds: list[Kind] = []
-        for count, choice in ((plan.kills, KILLS), (plan.freezes, FREEZES), (plan.outages, OUTAGES)):
+        parts = (plan.kills, KILLS), (plan.freezes, FREEZES), (plan.outages, OUTAGES), (plan.refusals, REFUSALS)
+        for count, choice in parts:
             first = self._random.randrange(len(choice))
             kinds += [choice[(first + number) % len(choice)] for number in range(count)]
         self._random.shuffle(kinds)
@@ -154,6 +170,9 @@ class Chaos:
         if kind in OUTAGES:
             self._wait_until(lambda: not self._away)
             self._send_store_away(kind)
+        elif kind in REFUSALS:
+            self._wait_until(lambda: not self._away)
+            self._have_refused(kind)
         elif kind in FREEZES:
             self._wait_until(lambda: self._frozen is None)
             self._freeze(kind, self._victim())
@@ -243,3 +262,18 @@ class Chaos:
             self._away = False
 
         self._later(bring_back)
+
+    def _have_refused(self, kind: Kind) -> None:
+        """Have the store answer, but refuse, for less than a lease: some of what it is asked, or all."""
+        assert self._server is not None
+        refuser = Refuser(kind, self._server.port, self._random)
+        began = time.monotonic_ns()
+        refuser.refuse()
+        self._away = True
+
+        def allow() -> None:
+            refuser.allow()
+            self.faults.append(Fault(kind, began, time.monotonic_ns()))
+            self._away = False
+
+        self._later(allow, self._random.uniform(0.2, 1.5))

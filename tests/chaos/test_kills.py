@@ -30,12 +30,29 @@ WHOLE = Plan(
     kills=60,
     freezes=10,
     outages=3,
+    refusals=20,
+    interrupts=True,
     pauses=(0.2, 1.8),
     longest=5.0,
     block=1000,
     watch=3.0,
     patience=240.0,
 )
+
+
+_WHOLE_SECONDS = 150.0
+REFUSALS = Plan(
+    tasks=2000, children=4, kills=2, freezes=0, outages=0, refusals=9, pauses=(0.2, 1.0), longest=1.0, interrupts=True
+)
+
+
+def whole() -> Plan:
+    """The long run; `CHAOS_MINUTES` makes it about as long as that."""
+    times = float(os.environ.get("CHAOS_MINUTES", "0")) * 60 / _WHOLE_SECONDS
+    if not times:
+        return WHOLE
+    counts = {name: int(getattr(WHOLE, name) * times) + 1 for name in ("tasks", "kills", "freezes", "outages", "refusals")}
+    return replace(WHOLE, **counts)
 
 
 def new_seed() -> int:
@@ -52,7 +69,7 @@ def on_sqlite(folder: Path, plan: Plan, seed: int) -> Story:
     path = folder / "tasks.db"
     with Scene(f"sqlite:///{path}", folder, lease=LEASE) as scene:
         scene.app.store.run(c.Stats())
-        return Chaos(scene, SQLiteWitness(path), replace(plan, outages=0), seed).run()
+        return Chaos(scene, SQLiteWitness(path), replace(plan, outages=0, refusals=0), seed).run()
 
 
 def batched(story: Story) -> float:
@@ -99,12 +116,21 @@ def play(store: str, plan: Plan, request: pytest.FixtureRequest, folder: Path) -
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("store", ["redis", "sqlite"])
+def test_nothing_is_lost_where_it_is_refused_or_interrupted(
+    store: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    play(store, REFUSALS, request, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("store", ["redis", "sqlite"])
 def test_nothing_is_lost(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     play(store, SMALL, request, tmp_path)
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(900 + 90 * float(os.environ.get("CHAOS_MINUTES", "0")))
 @pytest.mark.parametrize("store", ["redis", "sqlite"])
 def test_nothing_is_lost_in_the_long_run(store: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    play(store, WHOLE, request, tmp_path)
+    play(store, whole(), request, tmp_path)

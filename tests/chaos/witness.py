@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -29,7 +30,7 @@ class Witness(Protocol):
 class RedisWitness:
     """Reads the server's own log of appends: what was written before a kill of the server is in it, too."""
 
-    _KEPT = re.compile(rb"celery-task-meta-.*|celeriac:sent:.*|celeriac:queues")
+    _KEPT = re.compile(rb"celery-task-meta-.*|celeriac:sent:.*|celeriac:queues|celeriac:dead:counts")
 
     def __init__(self, server: RedisServer) -> None:
         self._server = server
@@ -41,9 +42,27 @@ class RedisWitness:
             client.config_set("auto-aof-rewrite-percentage", "0")
 
     def finals(self) -> Counter[str]:
-        """Each SET of a final document counts."""
+        """Each final document counts that stood when a script had ended: what was taken back within it was not there."""
         found: Counter[str] = Counter()
+        written: dict[bytes, bytes | None] = {}
+        stands: dict[bytes, bytes | None] = {}
+        within = False
         prefix = RESULT_PREFIX.encode()
+        for command in self._commands():
+            verb = command[0].upper()
+            if verb in (b"SET", b"DEL", b"UNLINK"):
+                keys = command[1:2] if verb == b"SET" else command[1:]
+                written |= {key: command[2] if verb == b"SET" else None for key in keys if key.startswith(prefix)}
+            within = verb == b"MULTI" or (within and verb != b"EXEC")
+            if not within and written:
+                for key, value in written.items():
+                    if value is not None and value != stands.get(key) and is_final(value):
+                        found[key.removeprefix(prefix).decode()] += 1
+                stands |= written
+                written = {}
+        return found
+
+    def _commands(self) -> Iterator[list[bytes]]:
         for path in sorted(self._server.directory.glob("**/*.aof*")):
             if path.name.endswith((".base.rdb", ".manifest")):
                 continue
@@ -52,9 +71,7 @@ class RedisWitness:
                 while chunk := file.read(1 << 20):
                     reader.feed(chunk)
                     while (command := reader.gets()) is not False:
-                        if command[0] == b"SET" and command[1].startswith(prefix) and is_final(command[2]):
-                            found[command[1].removeprefix(prefix).decode()] += 1
-        return found
+                        yield command
 
     def left_over(self) -> list[str]:
         """All keys but those of results, of remembered ids, and of the names of queues."""

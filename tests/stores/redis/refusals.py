@@ -1,9 +1,9 @@
 """Redis stores each of whose scripts is first refused in every way, and then performed.
 
-The refusals of single calls are written into the text of the script: `redis.call` and `redis.pcall` are replaced by functions that
-raise, or return, an error instead of calling. The clock stands still meanwhile, so that two runs of one request on
-the same data leave the same data. After each refusal the data are those of before, or those after a run that
-nobody refused: nothing in between.
+The refusals of single calls are written into the text of the script: `redis.call` and `redis.pcall` are replaced by
+functions that raise, or return, an error instead of calling. The clock stands still meanwhile, so that two runs of one
+request on the same data leave the same data. After each refusal the data are those of before, or those after a run
+that nobody refused: nothing in between.
 """
 
 from __future__ import annotations
@@ -85,6 +85,18 @@ class Snapshot(NamedTuple):
     dumps: list[bytes]
 
 
+class Trial(NamedTuple):
+    """A script that is about to be refused something, and what it does when it is not."""
+
+    name: str
+    command: list[bytes]
+    clock: Any
+    calls: list[str]
+    reply: Any
+    before: Snapshot
+    after: Snapshot
+
+
 class Tried:
     """The store; each script is tried in some way before it is performed. `run` is all that `compare` asks of it."""
 
@@ -116,37 +128,42 @@ class Tried:
         calls, reply = self.perform(command, clock)
         after = self.look()
         self.bring_back(before, after)
-        self.refuse(NAMES[command[1]], command, clock, calls, reply, before, after)
+        self.refuse(Trial(NAMES[command[1]], command, clock, calls, reply, before, after))
 
-    def refuse(
-        self, name: str, command: list[bytes], clock: Any, calls: list[str], reply: Any, before: Snapshot, after: Snapshot
-    ) -> None:
-        """Refuse what a script asks, in some way; what it does undisturbed is known."""
+    def refuse(self, trial: Trial) -> None:
+        """Refuse what the script asks, in some way."""
         raise NotImplementedError
 
-    def judge(self, story: str, before: Snapshot, after: Snapshot, reply: Any, refused: Any) -> None:
+    def judge(self, trial: Trial, refused: Any, story: str = "") -> None:
         """What is there now is what was there before if the script was refused, else what is there after it."""
         now = self.look()
         if isinstance(refused, hiredis.ReplyError):
-            expected = before.state
-        elif story.startswith("purge"):
-            assert _messages(before.state) - _messages(now.state) == refused, story
+            expected = trial.before.state
+        elif trial.name == "purge":
+            assert _messages(trial.before.state) - _messages(now.state) == refused, story
             expected = now.state
         else:
-            assert str(refused) == str(reply), story
-            expected = after.state
-        assert now.state == expected, f"{story}: {refused}: {differences(expected, now.state)}"
-        self.bring_back(before, now)
+            assert _unordered(refused) == _unordered(trial.reply), (trial.name, story)
+            expected = trial.after.state
+        assert now.state == expected, f"{trial.name}, {story}: {refused}: {differences(expected, now.state)}"
+        self.bring_back(trial.before, now)
 
-    def perform(self, command: list[bytes], clock: Any, at: int = 0, all: str = "") -> tuple[list[str], Any]:
+    def perform(
+        self, command: list[bytes], clock: Any, at: int = 0, all: str = "", link: BlockingLink | None = None
+    ) -> tuple[list[str], Any]:
         """Run a script so: the calls it made, and its reply."""
         text = _WRAPPER % script(NAMES[command[1]]).text
-        calls, reply = check(self._eval(text, *command[2:], b"%d" % at, all.encode(), *clock))
+        told = self._eval(text, *command[2:], b"%d" % at, all.encode(), *clock, link=link)
+        if isinstance(told, hiredis.ReplyError):
+            return [], told
+        calls, reply = told
         return [call.decode() for call in calls], reply
 
-    def _eval(self, text: bytes, *words: bytes) -> Any:
-        reply = self.ask([b"EVALSHA", hashlib.sha1(text, usedforsecurity=False).hexdigest().encode(), *words])
-        return self.ask([b"EVAL", text, *words]) if needs_script(reply) else reply
+    def _eval(self, text: bytes, *words: bytes, link: BlockingLink | None = None) -> Any:
+        link = self._link if link is None else link
+        digest = hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
+        reply = link.exchange([b"EVALSHA", digest, *words], 20)
+        return link.exchange([b"EVAL", text, *words], 20) if needs_script(reply) else reply
 
     def ask(self, command: list[bytes]) -> Any:
         """Send any command."""
@@ -155,7 +172,8 @@ class Tried:
     def look(self) -> Snapshot:
         """All that is there."""
         rows = check(self._eval(_DUMP, b"0", *self._databases))
-        state = {(db, key): _comparable(kind, value) for db, key, kind, value, _ in rows}
+        compared = {(db, key): _comparable(key, kind, value) for db, key, kind, value, _ in rows}
+        state = {place: value for place, value in compared.items() if value[1]}
         return Snapshot(state, [word for db, key, _, _, dump in rows for word in (db, key, dump)])
 
     def bring_back(self, wanted: Snapshot, now: Snapshot | None = None) -> None:
@@ -180,50 +198,89 @@ class _Link(BlockingLink):
 class Refusing(Tried):
     """Each call of a script is refused in turn, and each command that it uses wherever it does."""
 
-    def refuse(self, name, command, clock, calls, reply, before, after):  # type: ignore[no-untyped-def]
-        for number, call in enumerate(calls, 1):
-            self.points[name] += 1
-            refused = self.perform(command, clock, at=number)[1]
-            self.judge(f"{name}, call {number} ({call})", before, after, reply, refused)
-        for word in sorted(set(calls)):
-            self.points[name] += 1
-            refused = self.perform(command, clock, all=word)[1]
-            self.judge(f"{name}, every {word}", before, after, reply, refused)
+    def refuse(self, trial: Trial) -> None:
+        """See the class."""
+        for number, call in enumerate(trial.calls, 1):
+            self.points[trial.name] += 1
+            refused = self.perform(trial.command, trial.clock, at=number)[1]
+            self.judge(trial, refused, f"call {number} ({call})")
+        for word in sorted(set(trial.calls)):
+            self.points[trial.name] += 1
+            refused = self.perform(trial.command, trial.clock, all=word)[1]
+            self.judge(trial, refused, f"every {word}")
+
+
+class Denied(Tried):
+    """The user is denied each command that a script uses, in turn, by Redis itself, then channels, then results."""
+
+    def __init__(self, url: str, results_url: str | None = None) -> None:
+        super().__init__(url, results_url)
+        self._rules(b"reset", b"on", b">s3cr3t", b"+@all", b"~*", b"&*")
+        self._user = _Link(parse(url.replace("://", "://app:s3cr3t@")), self._place.db)
+
+    def refuse(self, trial: Trial) -> None:
+        """See the class."""
+        no_results = (b"resetkeys", b"~celeriac:*", b"~q*", b"~unacked*")
+        ways = [((b"-" + call.encode(),), (b"+" + call.encode(),)) for call in set(trial.calls) - {"TIME"}]
+        for taken, given in [*ways, ((b"resetchannels",), (b"&*",)), (no_results, (b"~*",))]:
+            self.points[trial.name] += 1
+            self._rules(*taken)
+            refused = self.perform(trial.command, trial.clock, link=self._user)[1]
+            self._rules(*given)
+            self.judge(trial, refused, str(taken))
+
+    def _rules(self, *rules: bytes) -> None:
+        check(self.ask([b"ACL", b"SETUSER", b"app", *rules]))
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._user.close()
+        super().close()
 
 
 class Filled(Tried):
     """The server is full: producers are refused, all others served."""
 
-    def refuse(self, name, command, clock, calls, reply, before, after):  # type: ignore[no-untyped-def]
-        self.points[name] += 1
+    def refuse(self, trial: Trial) -> None:
+        """See the class."""
+        self.points[trial.name] += 1
         check(self.ask([b"CONFIG", b"SET", b"maxmemory", b"1"]))
-        refused = self.perform(command, clock)[1]
+        refused = self.perform(trial.command, trial.clock)[1]
         check(self.ask([b"CONFIG", b"SET", b"maxmemory", b"0"]))
-        if isinstance(refused, hiredis.ReplyError) and str(refused) != str(reply):
-            assert name in PRODUCERS and str(refused).startswith("OOM "), (name, refused)
-        self.judge(name, before, after, reply, refused)
+        if isinstance(refused, hiredis.ReplyError) and str(refused) != str(trial.reply):
+            assert trial.name in PRODUCERS, (trial.name, refused)
+            assert str(refused).startswith("OOM "), trial.name
+        self.judge(trial, refused)
 
 
 class Misused(Tried):
     """The key of each list, in turn, is a string of another program."""
 
-    def refuse(self, name, command, clock, calls, reply, before, after):  # type: ignore[no-untyped-def]
-        added, removed = raws(after.state) - raws(before.state), raws(before.state) - raws(after.state)
-        both = {**before.state, **after.state}
-        for db, key in (place for place, (kind, _) in both.items() if kind == b"list" and name != "purge"):
-            self.points[name] += 1
-            check(self.ask([b"SET", key, b"of another program"]))
-            misused = self.look()
-            refused = self.perform(command, clock)[1]
-            now = self.look()
-            if isinstance(refused, hiredis.ReplyError):
-                assert str(refused) == str(reply) or (name in PRODUCERS and "is no list: " in str(refused)), name
-                assert now.state == misused.state, f"{name}: {differences(misused.state, now.state)}"
-            else:
-                assert now.state[db, key] == misused.state[db, key]
-                assert raws(now.state) == raws(misused.state) - removed + added, f"{name}, {key!r}: {refused}"
-                assert _results(now.state) == _results(after.state), f"{name}, {key!r}"
-            self.bring_back(before, now)
+    def refuse(self, trial: Trial) -> None:
+        """See the class."""
+        before, after = trial.before.state, trial.after.state
+        # Which messages are dropped depends on where they are.
+        for place, (kind, _) in {**before, **after}.items():
+            if kind == b"list" and trial.name != "purge":
+                self.points[trial.name] += 1
+                self._misuse(trial, place)
+
+    def _misuse(self, trial: Trial, place: tuple[bytes, bytes]) -> None:
+        before, after = raws(trial.before.state), raws(trial.after.state)
+        check(self.ask([b"SET", place[1], b"of another program"]))
+        misused = self.look()
+        refused = self.perform(trial.command, trial.clock)[1]
+        now = self.look()
+        if isinstance(refused, hiredis.ReplyError):
+            known = trial.name in PRODUCERS and "is no list: " in str(refused)
+            assert known or str(refused) == str(trial.reply), (trial.name, refused)
+            assert now.state == misused.state, f"{trial.name}: {differences(misused.state, now.state)}"
+        else:
+            assert now.state[place] == misused.state[place]
+            expected = raws(misused.state) - (before - after) + (after - before)
+            assert raws(now.state) == expected, f"{trial.name}, {place}: {refused}"
+            assert _results(now.state) == _results(trial.after.state), f"{trial.name}, {place}"
+        self.bring_back(trial.before, now)
 
 
 PRODUCERS = {"enqueue", "share", "replay"}
@@ -234,13 +291,22 @@ def differences(one: State, other: State) -> dict[Any, Any]:
     return {key: (one.get(key), other.get(key)) for key in {*one, *other} if one.get(key) != other.get(key)}
 
 
+def _unordered(reply: Any) -> Any:
+    """What a reply holds: the order of what comes from a hash is another after it was brought back."""
+    return sorted(map(_unordered, reply), key=repr) if isinstance(reply, list) else str(reply)
+
+
 def _results(state: State) -> State:
     return {key: value for key, value in state.items() if key[1].startswith(b"celery-task-meta-")}
 
 
-def _comparable(kind: bytes, value: list[bytes]) -> Any:
-    pairs = zip(value[::2], value[1::2], strict=True) if kind in (b"hash", b"zset") else None
-    return (kind, dict(pairs) if pairs is not None else frozenset(value) if kind == b"set" else tuple(value))
+def _comparable(key: bytes, kind: bytes, value: list[bytes]) -> Any:
+    """What a key holds; a count of nothing is as good as none, and no fields are no hash."""
+    if kind not in (b"hash", b"zset"):
+        return kind, frozenset(value) if kind == b"set" else tuple(value)
+    counts = key.endswith(b":counts") or key == b"celeriac:queues"
+    pairs = zip(value[::2], value[1::2], strict=True)
+    return kind, {name: number for name, number in pairs if not counts or number != b"0"}
 
 
 def _messages(state: State) -> int:

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from celeriac import Celeriac
-from celeriac.exceptions import NotPermitted
+from celeriac.exceptions import NotPermitted, TimeoutError
 from celeriac.store import contract as c
 from celeriac.stores.redis import RedisStore
 from celeriac.stores.redis.scripts import names, read, script
@@ -143,6 +143,25 @@ def test_commands_renamed_away_are_done_without(tmp_path: Path, start: Start, co
         assert worker.log.read_text().count(said) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_rights_may_come_and_go_while_a_worker_runs(redis_server: RedisServer, start: Start):
+    url = user(redis_server, "+@all", "~*", "&*")
+    worker = start(url)
+    with redis.Redis(port=redis_server.port) as admin, Celeriac("client", broker=url) as app:
+        for rules in (["+@all"], ["resetchannels"], ["&*", "-client|unblock"]):
+            admin.execute_command("ACL", "SETUSER", "app", *rules)
+            results = [app.send_task("add", (number, 1)) for number in range(20)]
+            assert [result.get(timeout=20) for result in results] == list(range(1, 21))
+        admin.execute_command("ACL", "SETUSER", "app", "-hset")
+        held = app.send_task("add", (2, 3))
+        with pytest.raises(TimeoutError):
+            held.get(timeout=1)
+        admin.execute_command("ACL", "SETUSER", "app", "+hset")
+        assert held.get(timeout=20) == 5
+    assert worker.stop() == 0
+
+
 DENIED = [
     (("+@all", "~*", "&*", "-lpush", "-zadd"), r"user app may not run LPUSH, ZADD .*ACL SETUSER app \+lpush \+zadd"),
     (("+@all", "~*", "&*", "-evalsha"), r"run EVALSHA: ACL SETUSER <user> \+evalsha"),
@@ -162,6 +181,19 @@ def test_what_is_needed_and_not_allowed_is_said_at_the_start(
     lines = [line for line in worker.log.read_text().splitlines() if re.search(said, line)]
     assert len(lines) == 1, worker.log.read_text()
     assert "[C204" in lines[0]
+
+
+@pytest.mark.slow
+def test_a_cluster_is_told_from_a_server(tmp_path: Path, start: Start):
+    (tmp_path / "server").mkdir()
+    with RedisServer(tmp_path / "server", options=["--cluster-enabled", "yes"]) as server:
+        with redis.Redis(port=server.port) as admin:
+            admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+            while b"cluster_state:ok" not in admin.execute_command("CLUSTER", "INFO"):
+                time.sleep(0.05)
+        worker = start(server.url)
+        assert worker.wait() == 69
+        assert worker.log.read_text().count("this Redis is a cluster, which is not supported yet") == 1
 
 
 def test_producers_are_told_which_right_they_lack(redis_server: RedisServer):

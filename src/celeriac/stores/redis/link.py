@@ -24,6 +24,7 @@ from celeriac.stores.redis.scripts import by_digest
 CONNECT_SECONDS = 3.0
 _UNSENT_MILLISECONDS = 10_000
 """The kernel gives up on a connection whose data stayed unacknowledged for so long."""
+_AT_ONCE = 1 << 16
 
 Command = list[bytes]
 
@@ -140,11 +141,12 @@ class BlockingLink:
 
     def exchange(self, command: Command, seconds: float) -> Any:
         """Send a command and wait for its reply, or raise `LinkLost`; `RequestTooLarge` for what it does not take."""
-        ends = time.monotonic() + seconds
         try:
             reply = self._exchange(pack(tuple(command)), seconds)
+            if not isinstance(reply, hiredis.ReplyError):
+                return reply
             if needs_script(reply):
-                reply = self._exchange(pack(tuple(spell_out(command))), ends - time.monotonic())
+                reply = self._exchange(pack(tuple(spell_out(command))), seconds)
         except LinkLost:
             # The server says what it minds and closes, while we may still be sending.
             if is_too_long(self._last_words()):
@@ -155,7 +157,10 @@ class BlockingLink:
         return reply
 
     def _exchange(self, data: bytes, seconds: float) -> Any:
-        self._socket.settimeout(max(seconds, 0.001))
+        if (
+            len(data) > _AT_ONCE
+        ):  # what is shorter goes into the kernel's buffer, and setting it is a call of the system
+            self._socket.settimeout(max(seconds, 0.001))
         self.send(data)
         return self.reply(seconds)
 

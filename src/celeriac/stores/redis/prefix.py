@@ -30,13 +30,11 @@ class Prefix:
         self.keys = keys.encode()
         # So does Celery, for results alone.
         self.results = f"{results}_".encode() if results and results[-1] not in ":_-." else results.encode()
-
-    def __bool__(self) -> bool:
-        return bool(self.keys or self.results)
+        self.given = bool(self.keys or self.results)
 
     def of(self, command: Command) -> Command:
         """The same command about keys with the prefix."""
-        if not self:
+        if not self.given:
             return command
         if command[0] == b"EVALSHA":
             last = 3 + int(command[2])
@@ -52,7 +50,7 @@ class Prefix:
     def script(self, name: str) -> Script:
         """The script as it is called with this prefix."""
         plain = script(name)
-        return by_digest()[_told(plain.digest, self.keys, self.results)] if self else plain
+        return by_digest()[_told(plain.digest, self.keys, self.results)] if self.given else plain
 
 
 @cache

@@ -45,6 +45,8 @@ def refusal(text: str) -> LeaseLost | OperationalError:
     """The error for an error reply."""
     if text.startswith("LEASELOST"):
         return LeaseLost(text.partition(" ")[2])
+    if text.startswith("HALFDONE "):
+        return OperationalError(f"Redis refused a part of this, and the other part is done: {text.partition(' ')[2]}")
     if text.startswith("OOM "):
         return StoreFull("Redis is full: it has reached its maxmemory, and its maxmemory-policy lets it drop nothing")
     denial = _denial(text)
@@ -72,6 +74,8 @@ def size_note(command: list[bytes]) -> str:
 
 
 def _denial(text: str) -> str | None:
+    if text.startswith(("CROSSSLOT", "MOVED")) or "not allowed in cluster mode" in text:
+        return "this Redis is a cluster, which is not supported yet: name a server that is none"
     if found := re.search(_DENIED, text):
         return f"Redis does not let this user run {found[1].upper()}: ACL SETUSER <user> +{found[1]}"
     if "access one of the keys" in text or "can't access at least one of the keys" in text:

@@ -19,15 +19,9 @@ from celeriac.stores.redis import verbs
 from celeriac.stores.redis.address import UseTls, parse
 from celeriac.stores.redis.link import CONNECT_SECONDS, BlockingLink, LinkLost, check, needs_script, pack_all
 from celeriac.stores.redis.prefix import Prefix
-from celeriac.stores.redis.refusals import is_denied, is_passing, is_too_long, refusal
-from celeriac.stores.redis.unanswered import (
-    DEADLINE_SECONDS,
-    FIRST_LOOK_SECONDS,
-    RECHECK_SECONDS,
-    away,
-    given_up,
-    pauses,
-)
+from celeriac.stores.redis.refusals import is_passing, is_too_long, refusal
+from celeriac.stores.redis.unanswered import DEADLINE_SECONDS, away, given_up
+from celeriac.stores.redis.wait import Wait
 
 if TYPE_CHECKING:
     from celeriac.stores.redis.loop_door import LoopDoor
@@ -192,128 +186,50 @@ class RedisStore:
         self, tasks: tuple[str, ...], timeout: float | None, least: int | None = None
     ) -> tuple[bytes | None, ...]:
         """Subscribe and look in one write, then wait for what is published; looks again every five seconds."""
-        enough = 0 if least is None else len(set(tasks)) - least
-        ends = None if timeout is None else time.monotonic() + timeout
-        found: dict[str, bytes] = {}
-        db = self._place.db if self._place.results_db is None else self._place.results_db
+        wait = Wait(tasks, timeout, least, self._place)
         pause = _PAUSES[0]
         while True:
             failure: Exception | None = None
             try:
-                done = self._wait_on(db, tasks, found, ends, enough)
+                self._wait_on(wait)
                 pause = _PAUSES[0]
             except (LinkLost, ConnectionRefusedError) as error:
                 failure = error
-                done = self._fetch(tasks, found, ends)
-            if done or _left(ends) <= 0:
-                if failure is not None and not found:
+                self._fetch(wait)
+            if wait.done or wait.over:
+                if failure is not None and not wait.found:
                     raise away(self._address.place, failure) from failure
-                return tuple(found.get(task) for task in tasks)
+                return tuple(wait.found.get(task) for task in tasks)
             if failure is not None:
-                time.sleep(min(pause, _left(ends)))
+                time.sleep(max(0.0, min(pause, wait.left)))
                 pause = min(pause * 2, _PAUSES[1])
 
-    def _wait_on(
-        self, db: int, tasks: tuple[str, ...], found: dict[str, bytes], ends: float | None, enough: int
-    ) -> bool:
-        """One round of waiting on one connection; True when no more than `enough` results are missing."""
-        link = self._take(db, max(FIRST_LOOK_SECONDS, min(CONNECT_SECONDS, _left(ends))))
+    def _wait_on(self, wait: Wait) -> None:
+        """One round of waiting on one connection."""
+        db = self._place.db if self._place.results_db is None else self._place.results_db
+        link = self._take(db, wait.connecting)
         try:
             if self._hears is None:
-                self._hears = self._try_channels(link, max(FIRST_LOOK_SECONDS, min(DEADLINE_SECONDS, _left(ends))))
-            wait = self._watch if self._hears else self._poll
-            done = wait(link, tasks, found, ends, enough)
+                self._hears = wait.may_listen(link)
+            (wait.listen if self._hears else wait.look)(link)
         except NotPermitted:
             link.close()
             if not self._hears:
                 raise
             self._hears = None  # the right was taken away meanwhile
-            return False
         except BaseException:
             link.close()
             raise
-        self._links[db].append(link)
-        return done
+        else:
+            self._links[db].append(link)
 
-    def _try_channels(self, link: BlockingLink, seconds: float) -> bool:
-        """Whether we hear what is published, tried with a channel that is named like a result's."""
-        if not link.hears:
-            return False
-        channel = self._place.result_key("celeriac-heard")
-        commands = [[b"SUBSCRIBE", channel], [b"PUBLISH", channel, b""], [b"UNSUBSCRIBE", channel], [b"MGET", channel]]
-        link.send(pack_all(*commands))
-        ends = time.monotonic() + seconds
-        refused = []
-        # Nobody is sure to have the right to PING; without that to MGET nothing can be done.
-        while not isinstance(reply := link.reply(ends - time.monotonic()), list):
-            refused += [reply] if is_denied(reply) else []
-            if len(refused) == len(commands):
-                check(reply)
-        return not refused
-
-    def _poll(
-        self, link: BlockingLink, tasks: tuple[str, ...], found: dict[str, bytes], ends: float | None, enough: int
-    ) -> bool:
-        """The same without channels: look again and again."""
-        for pause in pauses():
-            self._note(tasks, found, link.exchange(self._reading(tasks, found), _patience(ends)))
-            missing, left = len(set(tasks)) - len(found), _left(ends)
-            if missing <= enough or left <= 0:
-                return missing <= enough
-            time.sleep(min(pause, left))
-        raise AssertionError("pauses end")
-
-    def _reading(self, tasks: tuple[str, ...], found: dict[str, bytes]) -> verbs.Command:
-        return [b"MGET", *[self._place.result_key(task) for task in dict.fromkeys(tasks) if task not in found]]
-
-    def _note(self, tasks: tuple[str, ...], found: dict[str, bytes], reply: Any) -> None:
-        missing = [task for task in dict.fromkeys(tasks) if task not in found]
-        for task, document in zip(missing, check(reply), strict=True):
-            if document is not None and c.is_final(document):
-                found[task] = document
-
-    def _watch(
-        self, link: BlockingLink, tasks: tuple[str, ...], found: dict[str, bytes], ends: float | None, enough: int
-    ) -> bool:
-        """Subscribe, look, and listen."""
-        missing = {self._place.result_key(task): task for task in tasks if task not in found}
-        keys = list(missing)
-        commands = [[b"UNSUBSCRIBE", *link.channels]] if link.channels else []
-        link.send(pack_all(*commands, [b"SUBSCRIBE", *keys], [b"MGET", *keys]))
-        link.channels = keys
-
-        def note(key: bytes, document: bytes | None) -> None:
-            if document is not None and key in missing and c.is_final(document):
-                found[missing.pop(key)] = document
-
-        def note_push(push: Any) -> None:
-            if isinstance(push, hiredis.PushNotification) and push[0] == b"message":
-                note(push[1], push[2])
-
-        patience = _patience(ends)
-        while isinstance(reply := link.read(patience), hiredis.PushNotification):
-            note_push(reply)
-        for key, document in zip(keys, check(reply), strict=True):
-            note(key, document)
-        pause_ends = time.monotonic() + RECHECK_SECONDS
-        while len(missing) > enough:
-            now = time.monotonic()
-            left = pause_ends - now if ends is None else min(pause_ends, ends) - now
-            if left <= 0:
-                break
-            note_push(link.poll(left))
-        return len(missing) <= enough
-
-    def _fetch(self, tasks: tuple[str, ...], found: dict[str, bytes], ends: float | None) -> bool:
+    def _fetch(self, wait: Wait) -> None:
         """Read what is there one by one: Redis cuts off a subscriber to whom it owes more than 32 MB."""
         with contextlib.suppress(OperationalError):
-            for task in tasks:
-                left = _left(ends)
-                if task not in found and left > 0:
-                    (document,) = self.run(c.ReadResults((task,)), deadline=min(DEADLINE_SECONDS, left))
-                    if document is not None and c.is_final(document):
-                        found[task] = document
-        return len(found) == len(set(tasks))
+            for task in wait.missing:
+                if wait.over:
+                    return
+                wait.note(task, self.run(c.ReadResults((task,)), deadline=min(DEADLINE_SECONDS, wait.left))[0])
 
     async def connect(self, lease: c.Lease, first: int = 1) -> c.Session:
         """A session for a worker."""
@@ -391,15 +307,6 @@ def _answer(link: BlockingLink, ahead: deque[c.Request[R]], deadline: float | No
     if needs_script(reply) or is_too_long(reply) or is_passing(reply):
         raise LinkLost("to be sent again")
     return verbs.decode(ahead.popleft(), check(reply))
-
-
-def _left(ends: float | None) -> float:
-    return RECHECK_SECONDS if ends is None else ends - time.monotonic()
-
-
-def _patience(ends: float | None) -> float:
-    """How long the answer to a look is waited for."""
-    return min(RECHECK_SECONDS, max(FIRST_LOOK_SECONDS, _left(ends)))
 
 
 def _warn(sentences: Iterable[str]) -> None:

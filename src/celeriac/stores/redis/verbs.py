@@ -62,7 +62,7 @@ class Place(Struct, frozen=True):
 def encode(request: c.Request[Any], place: Place) -> Command:
     """The command of a request."""
     command = _ENCODERS[type(request)](request, place)
-    return place.prefix.of(command) if place.prefix else command
+    return place.prefix.of(command) if place.prefix.given else command
 
 
 def decode(request: c.Request[R], reply: Any) -> R:
@@ -384,7 +384,7 @@ def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
 
 
 def _read_finished(request: c.Finish, reply: Any) -> c.Finished:
-    lost, taken, next_due, revision, _ = reply
+    lost, taken, next_due, revision, *_ = reply
     claims = []
     epoch, number = request.lease.epoch, request.first
     for key, raw in zip(taken[::2], taken[1::2], strict=True):
@@ -467,8 +467,13 @@ def _stats_of(queue: bytes, *counts: int) -> c.QueueStats:
 
 
 def paused_lists(reply: Any) -> frozenset[bytes]:
-    """The lists of which nothing was claimed, from the reply to a `Finish`."""
+    """The lists of paused queues, of which nothing was claimed, from the reply to a `Finish`."""
     return frozenset(reply[4].split(b"\n")) if reply[4] else frozenset()
+
+
+def strange_lists(reply: Any) -> frozenset[bytes]:
+    """The lists to claim from whose keys hold something else, from the same."""
+    return frozenset(reply[5].split(b"\n")[1:]) if reply[5] else frozenset()
 
 
 def _read_peeked(request: c.Peek, reply: Any) -> tuple[c.Peeked, ...]:

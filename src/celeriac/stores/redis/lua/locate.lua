@@ -1,7 +1,8 @@
 -- Look for an id in what is ready or claimed. Keys are computed here: for people, not for hot paths.
 -- KEYS  1 queues  2 leases  3 ends of revocations (ZSET task -> ms)
 -- ARGV  1 the id  2 how many messages of a queue to look at
--- Returns {queue, ahead, raw, ...}, {worker, claim, list, flags, raw, ...}, 1 when it is revoked, {queues not seen whole}
+-- Returns {queue, ahead, raw, ...}, {worker, claim, list, flags, raw, ...}, 1 when it is revoked,
+--       {queues not seen whole}
 -- include: clock
 -- include: lengths
 
