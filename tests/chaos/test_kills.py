@@ -51,7 +51,9 @@ def whole() -> Plan:
     times = float(os.environ.get("CHAOS_MINUTES", "0")) * 60 / _WHOLE_SECONDS
     if not times:
         return WHOLE
-    counts = {name: int(getattr(WHOLE, name) * times) + 1 for name in ("tasks", "kills", "freezes", "outages", "refusals")}
+    counts = {
+        name: int(getattr(WHOLE, name) * times) + 1 for name in ("tasks", "kills", "freezes", "outages", "refusals")
+    }
     return replace(WHOLE, **counts)
 
 
