@@ -15,8 +15,6 @@ FRAME_SECONDS = 0.005
 BACKLOG_SECONDS = 2 * FRAME_SECONDS
 """Work a child should have before it, so that it need not wait for the core."""
 FRAME_TASKS = 64
-MARKED_TASKS = 32
-"""A child that has fewer before it gets its next frame of tasks that the store marks before they begin."""
 STUCK_SECONDS = 0.020
 """A task that runs longer gives up what waits behind it."""
 _MOST_CLAIMS = 320
