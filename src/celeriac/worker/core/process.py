@@ -279,7 +279,7 @@ def _open(manifest: Manifest) -> Any:
 def _announce(options: WorkerOptions, store: Any, manifest: Manifest) -> None:
     risks: tuple[str, ...] = ()
     try:
-        durability, risks = store.durability(), store.risks()
+        durability, risks = store.durability(), getattr(store, "risks", tuple)()  # add-ons may lack it
     except CeleriacError as error:
         durability = f"unknown ({error})"
     logger.info("worker %s serves %s on %s", options.name, ", ".join(options.queues), censored_text(store.url))
