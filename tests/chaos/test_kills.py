@@ -51,8 +51,10 @@ def whole() -> Plan:
     times = float(os.environ.get("CHAOS_MINUTES", "0")) * 60 / _WHOLE_SECONDS
     if not times:
         return WHOLE
-    counts = {name: int(getattr(WHOLE, name) * times) + 1 for name in ("tasks", "kills", "freezes", "outages", "refusals")}
-    return replace(WHOLE, **counts)
+    tasks, kills, freezes, outages, refusals = (
+        int(count * times) + 1 for count in (WHOLE.tasks, WHOLE.kills, WHOLE.freezes, WHOLE.outages, WHOLE.refusals)
+    )
+    return replace(WHOLE, tasks=tasks, kills=kills, freezes=freezes, outages=outages, refusals=refusals)
 
 
 def new_seed() -> int:

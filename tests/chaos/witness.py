@@ -42,7 +42,7 @@ class RedisWitness:
             client.config_set("auto-aof-rewrite-percentage", "0")
 
     def finals(self) -> Counter[str]:
-        """Each final document counts that stood when a script had ended: what was taken back within it was not there."""
+        """Each final document counts that stood when a script had ended; what was taken back within it did not."""
         found: Counter[str] = Counter()
         written: dict[bytes, bytes | None] = {}
         stands: dict[bytes, bytes | None] = {}

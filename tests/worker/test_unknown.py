@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,14 @@ def test_an_app_without_tasks_parks_and_refuses_like_any_other():
 
 
 def test_a_member_of_celerys_chord_waits_for_a_worker_that_completes_chords(scene: Scene) -> None:
-    body = {"task": "quick", "args": [], "kwargs": {}, "options": {}, "subtask_type": None, "immutable": False}
+    body: dict[str, Any] = {
+        "task": "quick",
+        "args": [],
+        "kwargs": {},
+        "options": {},
+        "subtask_type": None,
+        "immutable": False,
+    }
     worker = scene.ready_worker(1, environment={"TEST_SETTINGS": '{"task_unknown_timeout": 3}'})
     (id,) = scene.app.sender.send([Call(task="quick", args=(1,), embed={"chord": body})])
     wait_until(lambda: scene.app.store.run(c.ReadDelayed((id,)))[0] is not None, 10, "member among the delayed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -11,11 +12,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import redis
 
 from celeriac import Celeriac
 from celeriac.exceptions import OperationalError, TimeoutError
 from celeriac.ids import new_id
+from celeriac.message import document
 from celeriac.store import contract as c
+from tests.worker.ledger import wait_until
 from tools.servers.port import free_port
 from tools.servers.redis import RedisServer
 
@@ -95,6 +99,28 @@ def test_nor_is_one_that_falls_silent(redis_server: RedisServer, wait, timeout: 
             seconds, _ = took(lambda: wait(app, timeout), (OperationalError, TimeoutError))
         redis_server.thaw()
     assert seconds < timeout + SMALL
+
+
+@pytest.mark.parametrize("wait", [sync_get, async_get])
+def test_who_waits_for_ever_is_told_once_and_outlives_it(redis_server: RedisServer, wait, caplog):
+    id = new_id()
+    with Celeriac("away", broker=redis_server.url) as app, caplog.at_level(logging.WARNING, "celeriac"):
+        redis_server.kill()
+
+        def bring_back() -> None:
+            wait_until(lambda: bool(caplog.records), 20, "warning")
+            time.sleep(1)
+            redis_server.start()
+            with redis.Redis(port=redis_server.port) as server:
+                server.set(f"celery-task-meta-{id}", document.write(id, "SUCCESS", b"5", 1.9e9))
+
+        helper = threading.Thread(target=bring_back)
+        helper.start()
+        result = app.AsyncResult(id)
+        assert (result.get() if wait is sync_get else asyncio.run(result.aget())) == 5
+        helper.join()
+    (record,) = caplog.records
+    assert f"Redis at 127.0.0.1:{redis_server.port}/0 is away: Connection refused" in record.getMessage()
 
 
 async def send(app: Celeriac) -> Any:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pytest
+import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
 from celeriac import Celeriac
 from celeriac.exceptions import ImproperlyConfigured, SettingWarning
+from celeriac.store import contract as c
+from celeriac.stores.redis import RedisStore
 from celeriac.stores.redis.address import parse
 from celeriac.stores.redis.url import split
+from tools.servers.redis import RedisServer
 
 SECRETS = st.text(st.characters(codec="utf-8"), max_size=8)
 HOSTS = st.sampled_from(["", "redis", "Redis.Example", "10.0.0.1", "[::1]", "[fe80::1%25eth0]"])
@@ -71,3 +77,23 @@ def test_what_holds_a_semicolon_is_still_one_server():
     address = parse("redis://us;er:p;w%2F%3B@host:1/2")
     assert (address.username, address.password, address.host, address.db) == ("us;er", "p;w/;", "host", 2)
     assert parse("unix:///run/a;b.sock").path == "/run/a;b.sock"
+
+
+def test_a_socket_of_the_machine_and_a_password_of_any_letters(tmp_path):
+    path, password = tmp_path / "redis.sock", "p@ss:w/ö;?#%&"
+    with RedisServer(tmp_path / "redis", options=["--unixsocket", str(path)]) as server:
+        with redis.Redis(port=server.port) as admin:
+            admin.execute_command("ACL", "SETUSER", "ann:o", "on", f">{password}", "+@all", "~*", "&*")
+        login = f"{quote('ann:o', safe='')}:{quote(password, safe='')}"
+        for url in (f"unix://{login}@{path}?virtual_host=3", f"redis://{login}@127.0.0.1:{server.port}/3"):
+            with contextlib.closing(RedisStore(url)) as store:
+                store.run(c.Enqueue((c.Message(url, "q", b"x"),)))
+                assert asyncio.run(store.arun(c.Stats(("q",))))[0].ready >= 1
+                asyncio.run(begin_and_end(store))
+        with redis.Redis(port=server.port, db=3) as admin:
+            assert admin.llen("q") == 2
+
+
+async def begin_and_end(store):
+    session = await store.connect(c.Lease("w", "e"))
+    await session.close()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from celeriac.worker.core import distribute
+from celeriac.worker.core import port as port_module
 from celeriac.worker.core.crew import Child
 from celeriac.worker.core.distribute import Plan, Shares
 from celeriac.worker.core.ledger import Held, Ledger
@@ -282,3 +283,42 @@ def test_child_is_idle_until_it_has_something(queue: Queue, new_child: NewChild)
     assert not distribute.any_idle([child], SYNC_ONLY, NOW)
     assert distribute.any_idle([child], SHARES, NOW)
     assert not distribute.any_idle([], SHARES, NOW)
+
+
+# -- children that do not read --------------------------------------------------------
+
+
+def test_loop_that_does_not_read_is_given_nothing_more(queue: Queue, new_child: NewChild, monkeypatch: Any) -> None:
+    child = new_child()
+    port, now = child.asynchronous, [NOW]
+    monkeypatch.setattr(port_module.time, "monotonic", lambda: now[0])
+    port.lane.heard = port._said = 1
+    queue.add(2, asynchronous=True)
+    [(_, items)] = queue.plan(child)
+    port.hand_over(items)
+    assert not port.deaf(NOW + STUCK_SECONDS / 2)
+    assert port.deaf(NOW + 2 * STUCK_SECONDS)
+    assert distribute.room(port, NOW + 2 * STUCK_SECONDS) == 0
+    assert port.waits()
+    port.lane.heard = 2
+    assert not port.deaf(NOW + 0.1)
+    assert distribute.room(port, NOW + 0.1) == 98
+
+
+def test_child_that_was_only_slow_is_given_more_time(new_child: NewChild, monkeypatch: Any) -> None:
+    port, now = new_child().asynchronous, NOW
+    monkeypatch.setattr(port_module.time, "monotonic", lambda: now)
+    port.lane.heard = port._said = 1
+    patience = []
+    for number in range(2, 8):
+        port.knock(now)
+        assert port._said == number
+        silent = next(step / 1000 for step in range(1, 1000) if port.deaf(now + step / 1000))
+        patience.append(silent)
+        now += silent
+        port.lane.heard = number
+        assert not port.deaf(now)
+        now += 1.0
+    assert patience == sorted(patience)
+    assert patience[0] < 0.03
+    assert 0.3 < patience[-1] < 0.7

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from celeriac.store.contract import Claim, Deferral, Outcome, Reconciled, Return
-from celeriac.worker.core.ledger import Held, Ledger
+from celeriac.worker.core.ledger import LARGE_OUTCOME, Held, Ledger
 
 
 def held(name: str, **fields) -> Held:
@@ -74,7 +74,12 @@ def test_all_that_is_held_is_known(ledger):
     ledger.end_with_document(held("d"), b"")
     ledger.returns.append(Return("e"))
     ledger.deferrals.append(Deferral("f", "f", 1))
-    assert sorted(ledger.known()) == list("abcdef")
+    ledger.start([held("g")])
+    ledger.refuse(Outcome("h"), "why")
+    assert sorted(ledger.known()) == list("abcdefgh")
+    assert not ledger.empty
+    assert ledger.lease_lost() == 8
+    assert ledger.known() == ()
 
 
 def test_a_lost_lease_leaves_nothing_but_what_runs_and_that_is_stale(ledger):
@@ -112,3 +117,26 @@ def test_the_store_refusing_an_outcome_is_counted(ledger):
     ledger.send(1, 1)
     ledger.settle(("a",))
     assert ledger.lost == 1
+
+
+def test_what_is_about_to_be_marked_leaves_by_every_door(ledger):
+    items = [held(name) for name in "abcde"]
+    ledger.start(items)
+    ledger.hand_out(items[0])
+    ledger.take_back(items[1:2])
+    ledger.give_back(items[2:3])
+    ledger.end(items[3], Outcome("", "task-d"))
+    ledger.reconcile(Reconciled((), ("e",)))
+    assert not ledger.starting
+    assert sorted(ledger.known()) == list("abcd")
+
+
+def test_a_large_outcome_that_broke_the_connection_is_sent_alone(ledger):
+    ledger.end_with_document(held("a"), b"x" * LARGE_OUTCOME)
+    ledger.end_with_document(held("b"), b"")
+    ledger.send(10, 1 << 30)
+    ledger.unsettle()
+    assert [outcome.claim for outcome in ledger.ended] == ["b"]
+    assert list(ledger.refused) == ["a"]
+    ledger.reconcile(Reconciled((), ("a",)))
+    assert not ledger.refused

@@ -16,7 +16,14 @@ from celeriac.stores.redis.link import LinkLost, Unreachable, check, needs_scrip
 from celeriac.stores.redis.loop_link import AsyncLink
 from celeriac.stores.redis.loops import LoopLinks
 from celeriac.stores.redis.refusals import is_passing, is_too_long, refusal, too_large
-from celeriac.stores.redis.unanswered import DEADLINE_SECONDS, FIRST_LOOK_SECONDS, RECHECK_SECONDS, away, given_up
+from celeriac.stores.redis.unanswered import (
+    DEADLINE_SECONDS,
+    FIRST_LOOK_SECONDS,
+    RECHECK_SECONDS,
+    Outage,
+    away,
+    given_up,
+)
 
 R = TypeVar("R")
 
@@ -64,14 +71,14 @@ class LoopDoor:
         """See `RedisStore.wait_results`; all coroutines of a loop share one subscribed connection."""
         ends = None if timeout is None else time.monotonic() + timeout
         found: dict[str, bytes] = {}
-        pause = 0.05
+        outage = Outage(self._where, said=timeout is None)
         while missing := [task for task in dict.fromkeys(tasks) if task not in found]:
             left = RECHECK_SECONDS if ends is None else max(0.0, min(RECHECK_SECONDS, ends - time.monotonic()))
             failure: Exception | None = None
             try:
                 link = await self._ear(left)
                 documents = await link.listen([self._place.result_key(task) for task in missing], left)
-                pause = 0.05
+                outage.over()
                 found.update((task, doc) for task, doc in zip(missing, documents, strict=True) if doc is not None)
             except (LinkLost, Unreachable) as error:
                 failure = error
@@ -81,8 +88,8 @@ class LoopDoor:
                     raise away(self._where, failure) from failure
                 break
             if failure is not None:
+                pause = outage.pause(failure)
                 await asyncio.sleep(pause if ends is None else min(pause, max(0.0, ends - time.monotonic())))
-                pause = min(pause * 2, 0.5)
         return tuple(found.get(task) for task in tasks)
 
     async def _ear(self, seconds: float) -> ResultLink:

@@ -85,6 +85,8 @@ class RedisSession:
         self.rights = rights.read(unblock, blocking, check(refused), self._address.username)
         if self.rights.channels and not (self._link.hears and await self._listen()):
             self.rights = self.rights._replace(channels=False)
+        if not self._link.client_id:
+            self.rights = self.rights._replace(unblock=False)
         fence = self._place.prefix.of(verbs.fence(self._lease, self._numbers))
         reply = await self._link.call(fence)
         check(await self._link.call(spell_out(fence)) if needs_script(reply) else reply)

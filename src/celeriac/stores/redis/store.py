@@ -20,7 +20,7 @@ from celeriac.stores.redis.address import UseTls, parse
 from celeriac.stores.redis.link import CONNECT_SECONDS, BlockingLink, LinkLost, check, needs_script, pack_all
 from celeriac.stores.redis.prefix import Prefix
 from celeriac.stores.redis.refusals import is_passing, is_too_long, refusal
-from celeriac.stores.redis.unanswered import DEADLINE_SECONDS, away, given_up
+from celeriac.stores.redis.unanswered import DEADLINE_SECONDS, Outage, away, given_up
 from celeriac.stores.redis.wait import Wait
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_PAUSES = (0.05, 0.5)
-"""Seconds between two tries to reach the server for results, at first and at last."""
 _FOR_EVER = 100 * 365 * 86400
 """What 0 means as `result_seconds`: an expiry that nobody sees keeps each write one command."""
 
@@ -187,12 +185,12 @@ class RedisStore:
     ) -> tuple[bytes | None, ...]:
         """Subscribe and look in one write, then wait for what is published; looks again every five seconds."""
         wait = Wait(tasks, timeout, least, self._place)
-        pause = _PAUSES[0]
+        outage = Outage(self._address.place, said=timeout is None)
         while True:
             failure: Exception | None = None
             try:
                 self._wait_on(wait)
-                pause = _PAUSES[0]
+                outage.over()
             except (LinkLost, ConnectionRefusedError) as error:
                 failure = error
                 self._fetch(wait)
@@ -201,8 +199,7 @@ class RedisStore:
                     raise away(self._address.place, failure) from failure
                 return tuple(wait.found.get(task) for task in tasks)
             if failure is not None:
-                time.sleep(max(0.0, min(pause, wait.left)))
-                pause = min(pause * 2, _PAUSES[1])
+                time.sleep(max(0.0, min(outage.pause(failure), wait.left)))
 
     def _wait_on(self, wait: Wait) -> None:
         """One round of waiting on one connection."""

@@ -16,6 +16,9 @@ RECHECK_SECONDS = 5.0
 
 FIRST_LOOK_SECONDS = 0.5
 """Who asks for what is there now, or within less than this, waits so long for the answer."""
+_PAUSES = (0.05, 0.5)
+"""Seconds between two tries to reach the server for results: they double."""
+_TRIES_UNSAID = 5
 POLL_SECONDS = 0.5
 """Who may not be told of results looks so often, at first sooner."""
 
@@ -41,6 +44,30 @@ def given_up(
 def away(place: str, cause: Exception, note: str = "") -> OperationalError:
     """The error of whoever cannot reach the server there."""
     return OperationalError(f"cannot reach Redis at {place}: {_why(cause)}{note}")
+
+
+class Outage:
+    """How somebody who waits for results goes on while the server is away; `said` to the log, once an outage."""
+
+    def __init__(self, place: str, *, said: bool) -> None:
+        self._place = place
+        self._said = said
+        self._tries = 0
+
+    def pause(self, cause: Exception) -> float:
+        """Another try has failed: how long to wait for the next."""
+        self._tries += 1
+        if self._said and self._tries == _TRIES_UNSAID:
+            import logging
+
+            logging.getLogger("celeriac").warning(
+                "a result is waited for, and Redis at %s is away: %s", self._place, _why(cause)
+            )
+        return min(_PAUSES[0] * 2.0 ** min(self._tries - 1, 9), _PAUSES[1])
+
+    def over(self) -> None:
+        """It has answered."""
+        self._tries = 0
 
 
 def _why(cause: Exception) -> Any:

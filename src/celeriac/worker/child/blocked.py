@@ -64,8 +64,8 @@ class BlockWatch:
         who = self._describe(asyncio.current_task(self._loop))
         if not turned.is_set():
             logger.warning(
-                "%s has blocked the event loop of its child for %.1f s: coroutines beside it stand still. Await instead, "
-                "or call what blocks by asyncio.to_thread. It is at\n%s",
+                "%s has blocked the event loop of its child for %.1f s: coroutines beside it stand still. Await "
+                "instead, or call what blocks by asyncio.to_thread. It is at\n%s",
                 *(who, time.monotonic() - asked, where(frame)),
             )
         turned.wait()

@@ -396,7 +396,8 @@ class Core:
             for dispatcher in self.dispatchers:
                 if dispatcher.marking or dispatcher.words:
                     await self._start(session, dispatcher)
-                    self._news.set()
+                    if self.stopping:
+                        self._news.set()
 
     async def _start(self, session: c.Session, dispatcher: Dispatcher) -> None:
         frames = len(dispatcher.marking)

@@ -181,6 +181,7 @@ class Dispatcher:
                 self.news()
             elif port not in ports:
                 self.ledger.take_back(frame)
+                self.news()
             elif frame:
                 self._hand_over(port, frame)
 

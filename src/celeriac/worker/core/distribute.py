@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from celeriac.worker.core.crew import Child
 from celeriac.worker.core.ledger import Held, Ledger
-from celeriac.worker.core.pace import BACKLOG_SECONDS, FRAME_SECONDS, FRAME_TASKS, MARKED_TASKS, Pace
+from celeriac.worker.core.pace import BACKLOG_SECONDS, FRAME_SECONDS, FRAME_TASKS, Pace
 from celeriac.worker.core.port import Port
 from celeriac.worker.lane.frame import Manifest
 
@@ -133,7 +133,7 @@ def _backlog(head: Held) -> tuple[float, int]:
 
     Of what is marked before it begins, a worker that is lost loses all: less of it lies ahead than of the rest.
     """
-    return (FRAME_SECONDS, MARKED_TASKS) if head.needs_start else (BACKLOG_SECONDS, 2 * FRAME_TASKS)
+    return (FRAME_SECONDS, FRAME_TASKS + 1) if head.needs_start else (BACKLOG_SECONDS, 2 * FRAME_TASKS)
 
 
 def _next_frame(ready: deque[Held], most: int, pace: Pace, most_bytes: int) -> tuple[list[Held], float]:

@@ -2,8 +2,9 @@
 
 A claim is in exactly one place: `ready` (not handed to a child), `starting` (a child gets it once the store has
 marked it), `out` (a child has it), `ended` (its outcome waits to be sent), `sent` (told to the store, no reply yet),
-`returns` or `deferrals` (to be given back), `refused` (sent, and not taken: sent again, alone). What is compared with the store's own list has to have all of them. Only the store's reply ends it. When a reply is lost everything sent is uncertain: it goes back to
-`ended`, and `reconcile` drops what the store says it has no more.
+`returns` or `deferrals` (to be given back), `refused` (sent, and not taken: sent again, alone). What is compared with
+the store's own list has to have all of them. Only the store's reply ends a claim. When a reply is lost everything sent
+is uncertain: it goes back to `ended`, and `reconcile` drops what the store says it has no more.
 """
 
 from __future__ import annotations

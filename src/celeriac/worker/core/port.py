@@ -30,8 +30,8 @@ Arrival = tuple[Held, float, int, bytes]
 _AHEAD_MOST = 25
 _AHEAD_SHARE = 4
 _WINDOW_SECONDS = 0.1
-_PATIENCE_MOST = 0.64
-_SLOW_SECONDS = 0.3
+_PATIENCE_MOST = 0.32
+_SLOW_SECONDS = 0.4
 """A child that reads after less than this was not blocked, but had no CPU."""
 _FIRST_SECONDS = 1.0
 """How long it may take until a child reads for the first time: it may have to be forked yet."""
@@ -185,6 +185,8 @@ class Port:
         if heard != self._heard:
             if silent > self._patience:
                 self._patience = min(2 * self._patience, _PATIENCE_MOST) if silent < _SLOW_SECONDS else STUCK_SECONDS
+            elif silent <= STUCK_SECONDS:
+                self._patience = max(STUCK_SECONDS, self._patience / 2)
             self._heard, self._heard_at, silent = heard, now, 0.0
         return heard < self._said and silent > (self._patience if heard else _FIRST_SECONDS)
 

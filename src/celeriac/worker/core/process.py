@@ -277,7 +277,8 @@ class CoreProcess:
         options, url = self._options, censored_text(store.url)
         risks: tuple[str, ...] = ()
         try:
-            durability, risks = durability_text(store.durability()), store.risks()
+            durability = durability_text(store.durability())
+            risks = getattr(store, "risks", tuple)()  # add-ons may lack it
         except CeleriacError:
             durability = "unknown, as the store does not answer"
         logger.info("worker %s serves %s on %s", options.name, ", ".join(options.queues), url)
