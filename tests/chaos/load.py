@@ -100,15 +100,26 @@ class Load(threading.Thread):
         """Whether everything has been enqueued and has a final result."""
         if self.is_alive():
             return False
-        records = self._scene.ledger.read()
-        sent = [each.task for each in records if each.kind == Kind.ENQUEUED and each.task >= SENT]
-        missing = [number for number in (*range(self._tasks), *sent) if number not in self.results]
+        numbers = self._numbers()
+        missing = [number for number in numbers if number not in self.results]
         try:
             for first in range(0, len(missing), 500):
                 self._read(missing[first : first + 500])
         except OperationalError:
             return False
-        return len(self.results) == self._tasks + len(sent)
+        return len(self.results) == len(numbers)
+
+    def stuck(self) -> list[str]:
+        """What is known of the first tasks that have no result."""
+        ids = [task_id(number) for number in self._numbers() if number not in self.results]
+        store = self._scene.app.store
+        counts = [str(row) for row in store.run(c.Stats(("celery",)))]
+        return [f"{len(ids)} tasks", *counts, *(self._scene.app.AsyncResult(id).explain().sentence for id in ids[:20])]
+
+    def _numbers(self) -> list[int]:
+        records = self._scene.ledger.read()
+        sent = [each.task for each in records if each.kind == Kind.ENQUEUED and each.task >= SENT]
+        return [*range(self._tasks), *sent]
 
     def _read(self, numbers: list[int]) -> None:
         found = self._scene.app.store.run(c.ReadResults(tuple(task_id(number) for number in numbers)))

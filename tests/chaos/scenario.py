@@ -106,7 +106,10 @@ class Chaos:
             self._wait(self._random.uniform(*self._plan.pauses))
             self._commit(kind)
         self._wait_until(lambda: not self._due)
-        wait_until(self._load.done, self._plan.patience, "result of every task", 0.2)
+        try:
+            wait_until(self._load.done, self._plan.patience, "result of every task", 0.2)
+        except AssertionError as error:
+            raise AssertionError("\n".join([str(error), *self._load.stuck()])) from error
         self.faults += pulse.stop()
         self._dismiss_all()
         kept = self._take_letters()
