@@ -77,6 +77,13 @@ DRAMATIQ = Contestant(
 TASKIQ = Contestant("taskiq", "bench.systems.taskiq_app", _taskiq, _taskiq(1))
 CELERIAC = Contestant("celeriac", _OUR_APP, _celeriac, _celeriac(1), ours=True)
 ONE_A_FRAME = Contestant("celeriac (one a frame)", _OUR_APP, _one_a_frame, _one_a_frame(1), ours=True)
+AT_MOST_ONCE = Contestant(
+    "celeriac (at most once)",
+    "bench.systems.celeriac_once_app",
+    lambda slots: ["-m", "celeriac", "-A", "bench.systems.celeriac_once_app", "worker", "-c", str(slots), "-l", "INFO"],
+    [],
+    ours=True,
+)
 ON_SQLITE = Contestant("celeriac (sqlite)", _OUR_APP, _celeriac, _celeriac(1), ours=True, on_sqlite=True)
 
 ON_THREADS = Contestant(
@@ -98,4 +105,4 @@ BARE_LOOP = Contestant(
 """No system: the bound for those who wait. It is told how many tasks there are instead of finding them."""
 
 SYSTEMS = (CELERY, HUEY, DRAMATIQ, TASKIQ, CELERIAC)
-EVERYONE = (*SYSTEMS, ONE_A_FRAME, ON_SQLITE, ON_THREADS, BARE_LOOP)
+EVERYONE = (*SYSTEMS, ONE_A_FRAME, AT_MOST_ONCE, ON_SQLITE, ON_THREADS, BARE_LOOP)

@@ -6,7 +6,7 @@ import sqlite3
 import time
 from functools import partial
 
-from bench.contestants import CELERIAC, CELERY, DRAMATIQ, HUEY, ON_SQLITE, ONE_A_FRAME, TASKIQ, Contestant
+from bench.contestants import AT_MOST_ONCE, CELERIAC, CELERY, DRAMATIQ, HUEY, ON_SQLITE, ONE_A_FRAME, TASKIQ, Contestant
 from bench.failure import RunFailed
 from bench.ground import PATIENCE_SECONDS, Ground, Plot
 from bench.measures.measure import Measure
@@ -94,6 +94,7 @@ RESULTS = Measure(
         TASKIQ: 15_000,
         CELERIAC: 150_000,
         ONE_A_FRAME: 40_000,
+        AT_MOST_ONCE: 150_000,
         ON_SQLITE: 50_000,
     },
     partial(drain, results=True),

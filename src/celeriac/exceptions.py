@@ -3,7 +3,11 @@
     CeleriacError                    something this library has to say; has a `code` and a `hint`
     ├── ImproperlyConfigured         settings contradict each other or name something that is not there
     ├── OperationalError             the store cannot be reached or refused; nothing was enqueued
-    │   └── EnqueueUncertain         the connection broke mid-way: the tasks may or may not be enqueued
+    │   ├── EnqueueUncertain         the connection broke mid-way: the tasks may or may not be enqueued
+    │   ├── Refused                  the store is there, and said no to this request; it did nothing
+    │   │   ├── NotPermitted         the store's user lacks a right, or the server a command
+    │   │   └── RequestTooLarge      more than the store takes in one request
+    │   └── StoreFull                the store has no memory left; workers go on, and so make room
     ├── LeaseLost                    another process owns what this worker held
     ├── NotRegistered                no task of that name is known here
     ├── MalformedMessage             bytes that are not a task message
@@ -17,6 +21,7 @@
         ├── WorkerLostError          the process that ran the task died
         ├── IncompleteStream         of results below each other one is not there yet
         ├── ResultTooLarge           the task returned more than may be stored
+        ├── OutcomeRefused           the store did not take what the task ended with
         └── RemoteError              the task raised a class that cannot be imported here
 
     SettingWarning                   a warning: a setting has no effect here
@@ -93,6 +98,37 @@ class EnqueueUncertain(OperationalError):
     def __init__(self, message: str, ids: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.ids = ids
+
+
+class Refused(OperationalError):
+    """The store is there and answered: it does not do this, and has done nothing of it; others it may do.
+
+    A store that refuses everything (out of memory, read-only, loading) raises plain `OperationalError`.
+    """
+
+    code = "C203"
+    hint = "read what the store says: a key of another kind, a right that is missing, a value that is too large"
+
+
+class NotPermitted(Refused):
+    """The store does not let this user do what is needed; the text names the command or right."""
+
+    code = "C204"
+    hint = "grant the user what the message names, or connect as another one"
+
+
+class RequestTooLarge(Refused):
+    """The store does not take so many bytes at once; nothing of the request happened, nor would it by trying again."""
+
+    code = "C205"
+    hint = "pass a reference to the data, or raise the limit of the server that the message names"
+
+
+class StoreFull(OperationalError):
+    """The store has no memory left for new messages; nothing of the call was enqueued. Workers go on, and make room."""
+
+    code = "C206"
+    hint = "call again when workers have made room, or give the store more memory"
 
 
 class LeaseLost(CeleriacError):
@@ -236,6 +272,13 @@ class ResultTooLarge(TaskError, ValueError):
     code = "C520"
     hint = "store the data elsewhere and return a reference, or raise the limit"
     tells_hint = True
+
+
+class OutcomeRefused(TaskError):
+    """The task ran to its end, and the store did not take what it ended with: its result, or what was to follow."""
+
+    code = "C521"
+    hint = "correct what the store says of it, and replay the dead letter"
 
 
 class RemoteError(TaskError):

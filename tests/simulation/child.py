@@ -37,7 +37,7 @@ class SimulatedPort:
         self.entries: deque[tuple[int, Held]] = deque()
         self.begun: set[int] = set()
         self.outcomes: list[tuple[int, float, c.Outcome]] = []
-        self.reserved = False
+        self.coming: list[Held] = []
         self.since = 0.0
         self.valid_until = 0.0
         self._next = 1
@@ -46,6 +46,15 @@ class SimulatedPort:
     def room(self) -> int:
         """How many more messages the flags can tell apart."""
         return SPAN - 1 - (self._next - next(iter(self.out), self._next))
+
+    def deaf(self, now: float) -> bool:
+        """It hears all that it is told."""
+        return False
+
+    @property
+    def given(self) -> int:
+        """How many messages it has, or is about to get."""
+        return len(self.out) + len(self.coming)
 
     def stuck(self, now: float) -> bool:
         """Whether to give it nothing now."""

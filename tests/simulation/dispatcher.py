@@ -33,7 +33,7 @@ class SimulatedDispatcher:
 
     def __init__(self, world: World, process: Process, ledger: Ledger, slots: int, news: Callable[[], None]) -> None:
         self.stopping = False
-        self.starting: list[tuple[Held, SimulatedPort]] = []
+        self.marking: list[tuple[SimulatedPort, list[Held]]] = []
         self._world = world
         self._process = process
         self._ledger = ledger
@@ -61,7 +61,7 @@ class SimulatedDispatcher:
 
     def has_idle_child(self) -> bool:
         """Whether a child has nothing before it."""
-        return distribute.any_idle(self._crew(), _SHARES)
+        return distribute.any_idle(self._crew(), _SHARES, self._world.loop.now)
 
     def wanted(self) -> int:
         """How many messages the children could use now."""
@@ -80,9 +80,10 @@ class SimulatedDispatcher:
             return
         for real, items in distribute.plan(self._crew(), ledger, self._pace, _SHARES, self._world.loop.now):
             port = cast("SimulatedPort", cast("object", real))
-            if items[0].needs_start:
-                port.reserved = True
-                self.starting.append((items[0], port))
+            if any(held.needs_start for held in items):
+                ledger.start(items)
+                port.coming += items
+                self.marking.append((port, items))
                 self._news()
             else:
                 self._hand_over(port, items)
@@ -104,26 +105,35 @@ class SimulatedDispatcher:
             self._process.after(_TICK_SECONDS, self._tick)
 
     def started(self, count: int, lost: tuple[str, ...]) -> None:
-        """The store has marked the first `count` of `starting`, but for the `lost` ones."""
+        """The store has marked the first `count` frames of `marking`, but for the `lost` claims."""
         ports = [child.sync for child in self._alive()]
-        for held, port in self.starting[:count]:
-            port.reserved = False
-            if held.claim in lost:
-                continue
-            held.needs_start = False
-            if self.stopping or port not in ports:
-                self._ledger.give_back([held])
+        frames, self.marking = self.marking[:count], self.marking[count:]
+        for port, items in frames:
+            del port.coming[: len(items)]
+            frame = [held for held in items if self._is_to_run(held, lost)]
+            if self.stopping:
+                self._ledger.give_back(frame)
                 self._news()
-            else:
-                self._hand_over(port, [held])
-        del self.starting[:count]
+            elif port not in ports:
+                self._ledger.take_back(frame)
+                self._tick_soon()
+            elif frame:
+                self._hand_over(port, frame)
+
+    def _is_to_run(self, held: Held, lost: tuple[str, ...]) -> bool:
+        if held.claim in lost:
+            self._ledger.starting.pop(held.claim, None)
+        if held.claim not in self._ledger.starting:
+            return False
+        held.needs_start = False
+        return True
 
     def not_started(self) -> None:
         """The store could not be asked; they wait like all others."""
-        for held, port in self.starting:
-            port.reserved = False
-            self._ledger.take_back([held])
-        self.starting.clear()
+        for port, items in reversed(self.marking):
+            del port.coming[: len(items)]
+            self._ledger.take_back([held for held in items if held.claim in self._ledger.starting])
+        self.marking.clear()
 
     # -- taking in --------------------------------------------------------------
 

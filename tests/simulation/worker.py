@@ -122,7 +122,6 @@ class SimulatedWorker:
 
     async def compare(self, session: Session) -> None:
         """Notes, with the store. What the children have not begun comes back: some of it may be lost."""
-        self.dispatcher.not_started()
         reply = await session.call(c.Reconcile(self.lease, self.ledger.known()))
         unknown = self.ledger.reconcile(reply)
         self.dispatcher.take_everything_back()
@@ -156,7 +155,7 @@ class SimulatedWorker:
             dispatcher.hand_out()
             await self._give_back(session)
             await self._start(session)
-            if dispatcher.stopping and ledger.empty and not dispatcher.starting and not self.reaping:
+            if dispatcher.stopping and ledger.empty and not self.reaping:
                 await session.call(c.CloseLease(self.lease))
                 return
             outcomes = ledger.send(_FINISH_MOST, _FINISH_BYTES)
@@ -189,11 +188,12 @@ class SimulatedWorker:
         self.ledger.given_back(len(returns), len(deferrals))
 
     async def _start(self, session: Session) -> None:
-        starting = [held for held, _ in self.dispatcher.starting]
-        if starting:
+        frames = len(self.dispatcher.marking)
+        starting = [held for _, items in self.dispatcher.marking for held in items if held.needs_start]
+        if frames:
             begins = tuple(c.Begin(held.claim, held.task_id, self._started(held), held.once) for held in starting)
             reply = await session.call(c.Start(self.lease, begins))
-            self.dispatcher.started(len(starting), reply.lost)
+            self.dispatcher.started(frames, reply.lost)
 
     def _started(self, held: Held) -> bytes | None:
         return document.write_started(held.task_id, 1, self.name, self.world.wall()) if held.tracked else None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,6 +67,17 @@ def test_long_histories_on_redis(new_redis_url: Callable[[], str]) -> None:
     for seed in SEEDS:
         with contextlib.closing(RedisStore(new_redis_url())) as store:
             compare(store, random.Random(seed), 120, stop_beating)
+
+
+@pytest.mark.slow
+def test_long_histories_on_redis_where_all_keys_have_a_prefix(new_redis_url: Callable[[], str]) -> None:
+    for seed in SEEDS[:20]:
+        queues, results = new_redis_url(), new_redis_url()
+        with contextlib.closing(RedisStore(queues, results, key_prefix="{our} *:", results_prefix="res")) as store:
+            compare(store, random.Random(seed), 120, stop_beating)
+        for url, beginning in ((queues, b"{our} *:"), (results, b"res_celery-task")):
+            with redis.Redis.from_url(url) as server:
+                assert all(key.startswith(beginning) for key in server.keys("*"))
 
 
 def test_a_difference_is_found() -> None:

@@ -81,6 +81,14 @@ async def slow_async(number: int, seconds: float) -> int:
     return end(number)
 
 
+@app.task(name="block_loop")
+async def block_loop(number: int, fifo: str) -> int:
+    """Wait like `gate`, but in the way that no other coroutine of the process moves meanwhile."""
+    start(number)
+    with open(fifo):
+        return end(number)
+
+
 @app.task(name="gate")
 def gate(number: int, fifo: str) -> int:
     """Wait until somebody opens the other end of a named pipe."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta, tzinfo
 from typing import Any
 
@@ -73,6 +73,8 @@ def _admit(row: Setting, value: Any) -> Any:
     if isinstance(value, tzinfo):
         # By name it reaches the core of a worker: zoneinfo's have a key, pytz's a zone.
         value = getattr(value, "key", None) or getattr(value, "zone", None) or str(value)
+    if row.name == "broker_url" and isinstance(value, list | tuple):
+        value = _only_broker(value)
     _check(row, value)
     if row.name in NESTED:
         for key, entry in value.items():
@@ -80,6 +82,14 @@ def _admit(row: Setting, value: Any) -> Any:
     if not means_the_usual(row, value):
         _speak(row, value)
     return value
+
+
+def _only_broker(urls: Sequence[Any]) -> Any:
+    if len(urls) != 1:
+        raise ImproperlyConfigured(
+            f"broker_url names {len(urls)} brokers: going over to another one when one fails is not there yet; name one"
+        )
+    return urls[0]
 
 
 def _check(row: Setting, value: Any) -> None:

@@ -14,8 +14,8 @@ MASK = "********"
 # From the first colon after the scheme to the last @: a password may hold anything, and too much hidden is no harm.
 _IN_URL = r"(?i)([a-z][a-z0-9+.-]*://[^\s:@/]*):\S*@"
 _IN_QUERY = r"(?i)([?&][^=&\s]*(?:pass|secret|token|sig|key)[^=&\s]*=)[^&#\s;]*"
-_SECRET_NAME = r"(?i)api|token|key|secret|pass|profanities_list|signature|database"
-"""Names that Celery hides; of a setting that is not in the table nothing else is known."""
+_SECRET_NAME = r"(?i)api|token|key(?!_?prefix)|secret|pass|profanities_list|signature|database"
+"""Names that Celery hides, but for prefixes of keys; of a setting that is not in the table nothing else is known."""
 
 
 def censored_text(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from signal import Signals
 
 from celeriac.clock import SYSTEM_CLOCK, Clock
@@ -10,16 +11,22 @@ from celeriac.exceptions import ImproperlyConfigured
 from celeriac.message import document
 from celeriac.store.contract import Revocation, Revoke, Store
 
+_AT_ONCE = 500
+
 
 def revoke(
     store: Store, ids: Iterable[str], terminate: bool, signal: str | int | None, clock: Clock = SYSTEM_CLOCK
 ) -> tuple[str, ...]:
     """Revoke tasks by their ids; those that were delayed and have ended by it."""
     name, now = signal_name(signal), clock.now()
-    revocations = [
+    revocations = (
         Revocation(id, store.format.put(document.write_revoked(id, "revoked", now)), terminate, name) for id in ids
-    ]
-    return store.run(Revoke(tuple(revocations))).tasks if revocations else ()
+    )
+    ended: list[str] = []
+    # A store does nothing else meanwhile, so that many are not one request.
+    while some := tuple(islice(revocations, _AT_ONCE)):
+        ended += store.run(Revoke(some)).tasks
+    return tuple(ended)
 
 
 def signal_name(signal: str | int | None) -> str:

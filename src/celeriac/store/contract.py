@@ -467,8 +467,8 @@ class Handed(Struct, frozen=True):
 class Session(Protocol):
     """A worker's own door to a store, used from one event loop.
 
-    Any error but `LeaseLost` ends the session: the request may or may not have happened. The worker then
-    connects anew and reconciles.
+    `LeaseLost` and `Refused` are answers: nothing has happened, and the session goes on. Any other error ends it: the
+    request may or may not have happened. The worker then connects anew and reconciles.
     """
 
     on_news: Callable[[], None]
@@ -499,7 +499,10 @@ class Session(Protocol):
 
 
 class Adopted(Struct, frozen=True):
-    """How many messages were given back to their queues, had not been held for long enough, and were no tasks."""
+    """How many messages were given back to their queues, had not been held for long enough, and had to stay.
+
+    These are no tasks, or the key of their queue is no list.
+    """
 
     adopted: int
     young: int = 0
@@ -569,6 +572,9 @@ class Store(Protocol):
 
     def durability(self) -> Durability:
         """What a loss of power would cost, as the store is set up now."""
+
+    def risks(self) -> tuple[str, ...]:
+        """How it is set up to lose what it has accepted, each as a sentence that says what to change; mostly none."""
 
     def close(self) -> None:
         """Drop all connections of this process."""

@@ -29,6 +29,8 @@ class Cause(StrEnum):
     """The task said so (`Reject`)."""
     CRASHED = "crashed"
     """The child running it died, too often or once too often for a task that runs at most once."""
+    REFUSED = "refused"
+    """The store did not take what the task ended with, or could not put the message into its queue."""
     LOST = "lost"
     """The worker running it died or lost its lease, and the task runs at most once."""
     FAILED = "failed"

@@ -42,9 +42,15 @@ def open_named(settings: Named, broker_url: str) -> Store:
         failed_limit=settings["failed_limit"],
         failed_seconds=failed_expires,
         use_tls=settings["broker_use_ssl"] or settings["redis_backend_use_ssl"],
+        key_prefix=_prefix(settings["broker_transport_options"]),
+        results_prefix=_prefix(settings["result_backend_transport_options"]),
     )
     store.format = Format.of(settings)
     return store
+
+
+def _prefix(options: Mapping[str, Any] | None) -> str:
+    return str((options or {}).get("global_keyprefix") or "")
 
 
 def open_store(
@@ -58,8 +64,12 @@ def open_store(
     failed_limit: int = FAILED_LIMIT,
     failed_seconds: float = FAILED_SECONDS,
     use_tls: bool | Mapping[str, Any] | None = None,
+    key_prefix: str = "",
+    results_prefix: str = "",
 ) -> Store:
     """The store that holds the queues of `broker_url` and the results of `result_backend`.
+
+    The prefixes are those of keys in Redis, and mean nothing to others.
 
     Results stay with the queues unless they name another database of the same server. A scheme that is none of ours is
     looked for among the entry points of the group `celeriac.stores`: what stands there is called with the same
@@ -94,7 +104,7 @@ def open_store(
             from celeriac.stores.redis import RedisStore
         except ImportError as error:
             raise ImproperlyConfigured("a redis:// URL needs the extra: pip install 'celeriac[redis]'") from error
-        return RedisStore(broker_url, result_backend, **options)
+        return RedisStore(broker_url, result_backend, **options, key_prefix=key_prefix, results_prefix=results_prefix)
     if "://" not in broker_url:
         # It is not shown: there could be a password in it.
         raise ImproperlyConfigured("a broker's URL begins with memory://, sqlite://, redis:// or rediss://")

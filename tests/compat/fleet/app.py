@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 
 from tests.compat.fleet.tasks import declare
@@ -10,3 +11,4 @@ from tests.compat.fleet.tasks import declare
 library = importlib.import_module(os.environ["LIBRARY"])
 app = declare(library.Celery("fleet", broker=os.environ["BROKER"], backend=os.environ.get("BACKEND")))
 app.conf.update(task_unknown_timeout=0)  # at once, as Celery does
+app.conf.update(json.loads(os.environ.get("SETTINGS", "{}")))

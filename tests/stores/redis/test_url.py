@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celeriac.exceptions import ImproperlyConfigured
+from celeriac import Celeriac
+from celeriac.exceptions import ImproperlyConfigured, SettingWarning
 from celeriac.stores.redis.address import parse
 from celeriac.stores.redis.url import split
 
@@ -37,3 +38,36 @@ def test_what_names_no_server_is_refused_and_not_shown(text):
     with pytest.raises(ImproperlyConfigured, match="the port or the database is no number") as caught:
         parse(text)
     assert text not in str(caught.value)
+
+
+def test_options_of_redis_py_are_warned_about_by_name():
+    with pytest.warns(SettingWarning) as said:
+        address = parse("redis://host/3?health_check_interval=5&retry_on_timeout=true&socket_timeout=2&db=4")
+    assert (address.host, address.db) == ("host", 4)
+    texts = [str(each.message) for each in said]
+    assert [name in text for name, text in zip(WARNED, texts, strict=True)] == [True] * 3
+
+
+WARNED = ("health_check_interval", "retry_on_timeout", "socket_timeout")
+
+
+@pytest.mark.parametrize("option", ["nosuch", "ssl_ca_path", "credential_provider"])
+def test_options_that_would_be_missed_are_refused_by_name(option):
+    with pytest.raises(ImproperlyConfigured, match=option):
+        parse(f"rediss://user:s3cr3t@host/0?{option}=x")
+
+
+def test_several_servers_are_refused_in_a_sentence():
+    for text in ("redis://:s3cr3t@a:1/0;redis://b:2/0", "redis://a,redis://b"):
+        with pytest.raises(ImproperlyConfigured, match=r"several Redis URLs: .* not there yet") as caught:
+            parse(text)
+        assert "s3cr3t" not in str(caught.value)
+    with pytest.raises(ImproperlyConfigured, match=r"broker_url names 2 brokers: .* not there yet"):
+        Celeriac("several", broker=["redis://a", "redis://b"])  # type: ignore[arg-type]
+    assert Celeriac("one", broker=["redis://a/1"]).conf.broker_url == "redis://a/1"  # type: ignore[arg-type]
+
+
+def test_what_holds_a_semicolon_is_still_one_server():
+    address = parse("redis://us;er:p;w%2F%3B@host:1/2")
+    assert (address.username, address.password, address.host, address.db) == ("us;er", "p;w/;", "host", 2)
+    assert parse("unix:///run/a;b.sock").path == "/run/a;b.sock"

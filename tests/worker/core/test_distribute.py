@@ -191,30 +191,21 @@ def test_dead_child_gets_nothing(queue: Queue, new_child: NewChild) -> None:
 # -- tasks that are marked in the store first ---------------------------------------
 
 
-def test_task_that_needs_a_start_goes_alone_to_an_idle_child(queue: Queue, new_child: NewChild) -> None:
-    queue.add(1, needs_start=True)
-    queue.add(3)
+def test_tasks_that_need_a_start_travel_in_frames_like_all_others(queue: Queue, new_child: NewChild) -> None:
+    queue.add(2)
+    queue.add(2, needs_start=True)
+    queue.add(2)
     first, second = new_child(), new_child()
     plan = queue.plan(first, second)
-    assert [(port, len(items)) for port, items in plan] == [(first.sync, 1), (second.sync, 3)]
+    assert [(port, len(items)) for port, items in plan] == [(first.sync, 3), (second.sync, 3)]
 
 
-def test_task_that_needs_a_start_ends_a_frame_and_waits_for_an_idle_child(queue: Queue, new_child: NewChild) -> None:
-    queue.add(2)
-    queue.add(1, needs_start=True)
-    queue.add(2)
+def test_what_is_to_be_marked_first_counts_as_given(queue: Queue, new_child: NewChild) -> None:
     child = new_child()
-    assert sizes(queue.plan(child)) == [2]
-    child.sync.hand_over([Held("x", "q", 0, b"", "x", "t")])
-    assert queue.plan(child) == []
-
-
-def test_child_that_is_kept_free_gets_nothing_else(queue: Queue, new_child: NewChild) -> None:
-    child = new_child()
-    child.sync.reserved = True
+    child.sync.coming = [Held(str(number), "q", 0, b"", "x", "t") for number in range(2 * FRAME_TASKS)]
     queue.add(3)
     assert queue.plan(child) == []
-    assert queue.wanted(child, shares=SYNC_ONLY) == 0
+    assert not child.idle
 
 
 # -- event loops ------------------------------------------------------------------
@@ -231,15 +222,14 @@ def test_loop_takes_as_many_as_it_may_run(queue: Queue, new_child: NewChild) -> 
     assert queue.plan(child) == []
 
 
-def test_coroutine_that_needs_a_start_goes_alone(queue: Queue, new_child: NewChild) -> None:
-    queue.add(1, asynchronous=True)
-    queue.add(1, asynchronous=True, needs_start=True)
-    queue.add(1, asynchronous=True)
+def test_coroutines_that_need_a_start_take_places_as_they_come(queue: Queue, new_child: NewChild) -> None:
+    queue.add(3, asynchronous=True, needs_start=True)
     child = new_child()
-    assert sizes(queue.plan(child)) == [1, 1]
-    child.asynchronous.reserved = True
+    [(port, items)] = queue.plan(child)
+    assert (port, len(items)) == (child.asynchronous, 3)
+    port.coming = items + [Held(str(number), "q", 0, b"", "x", "t", asynchronous=True) for number in range(97)]
     queue.add(1, asynchronous=True)
-    assert sizes(queue.plan(child)) == [2]
+    assert queue.plan(child) == []
 
 
 def test_kinds_do_not_stand_in_each_others_way(queue: Queue, new_child: NewChild) -> None:
@@ -286,9 +276,9 @@ def test_loops_claim_what_they_may_run(queue: Queue, new_child: NewChild) -> Non
 
 def test_child_is_idle_until_it_has_something(queue: Queue, new_child: NewChild) -> None:
     child = new_child()
-    assert distribute.any_idle([child], SYNC_ONLY)
+    assert distribute.any_idle([child], SYNC_ONLY, NOW)
     queue.add(1)
     child.sync.hand_over([queue.ledger.ready.popleft()])
-    assert not distribute.any_idle([child], SYNC_ONLY)
-    assert distribute.any_idle([child], SHARES)
-    assert not distribute.any_idle([], SHARES)
+    assert not distribute.any_idle([child], SYNC_ONLY, NOW)
+    assert distribute.any_idle([child], SHARES, NOW)
+    assert not distribute.any_idle([], SHARES, NOW)

@@ -128,12 +128,11 @@ ROWS = (
         "a worker holds what it runs by a lease, for as long as it lives",
         unit="seconds",
     ),
-    refused(
+    Setting(
         "broker_transport_options.global_keyprefix",
         TEXT,
         "",
-        "A prefix for all keys in Redis.",
-        "the queues would have other names than for Celery; give each project a database number of its own",
+        "What all keys and channels in Redis begin with, those of results apart.",
     ),
     refused(
         "broker_transport_options.priority_steps",

@@ -193,12 +193,11 @@ ROWS = (
         "Options of the result backend; each is looked at by itself.",
         old=("CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS",),
     ),
-    refused(
+    Setting(
         "result_backend_transport_options.global_keyprefix",
         TEXT,
         "",
-        "A prefix for all keys of results.",
-        "the results would have other names than for Celery; give each project a database number of its own",
+        "What the keys and channels of results begin with; after a letter or a digit comes _, as in Celery.",
     ),
     idle(
         "result_backend_transport_options.result_chord_ordered",

@@ -104,6 +104,10 @@ class MemoryStore:
         """Nothing survives."""
         return c.Durability.NONE
 
+    def risks(self) -> tuple[str, ...]:
+        """It drops nothing."""
+        return ()
+
     def close(self) -> None:
         """There is nothing to close."""
 

@@ -6,6 +6,7 @@ task 60 ms, and what it would do for us is a HELLO and a SELECT (Redis docs, "Cl
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,35 @@ _SCHEMES = {
 }
 _TLS_OPTIONS = frozenset({"ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostname"})
 _KNOWN = frozenset({"db", "virtual_host", "username", "password"}) | _TLS_OPTIONS
+_OF_REDIS_PY = frozenset(
+    {
+        "health_check_interval",
+        "socket_timeout",
+        "socket_connect_timeout",
+        "socket_read_size",
+        "socket_type",
+        "socket_keepalive",
+        "socket_keepalive_options",
+        "retry_on_timeout",
+        "retry_on_error",
+        "retry",
+        "max_connections",
+        "timeout",
+        "client_name",
+        "lib_name",
+        "lib_version",
+        "protocol",
+        "encoding",
+        "encoding_errors",
+        "decode_responses",
+        "single_connection_client",
+        "redis_connect_func",
+        "connection_class",
+        "parser_class",
+        "cache",
+    }
+)
+"""Options of redis-py, which is not used: how it waits, tries again and reads (redis.connection, `parse_url`)."""
 
 
 class Address(Struct, frozen=True):
@@ -60,12 +90,25 @@ class Address(Struct, frozen=True):
         host = self.host.lower()
         return ("127.0.0.1" if host == "localhost" else host), self.port
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        if self.path:
+            return f"{self.path} (database {self.db})"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}/{self.db}"
+
     def greeting(self, db: int) -> list[list[bytes]]:
-        """The first commands of a connection: protocol 3 (RESP3), who we are, which database."""
+        """The first commands of a connection: protocol 3 (RESP3), who we are, which database if not the first."""
         hello = [b"HELLO", b"3"]
         if self.password:
             hello += [b"AUTH", (self.username or "default").encode(), self.password.encode()]
-        return [hello, [b"SELECT", b"%d" % db]]
+        return [hello, *_selection(db)]
+
+    def plain_greeting(self, db: int) -> list[list[bytes]]:
+        """The same where HELLO is not known."""
+        login = [b"AUTH", *([self.username.encode()] if self.username else []), self.password.encode()]
+        return [*([login] if self.password else []), *_selection(db)]
 
     @property
     def unverified(self) -> bool:
@@ -103,6 +146,10 @@ class Address(Struct, frozen=True):
         return context
 
 
+def _selection(db: int) -> list[list[bytes]]:
+    return [[b"SELECT", b"%d" % db]] if db else []
+
+
 UseTls = bool | Mapping[str, Any] | None
 """Celery's `broker_use_ssl`: a mapping of `ssl_...` options, or just True."""
 
@@ -110,8 +157,14 @@ UseTls = bool | Mapping[str, Any] | None
 def parse(url: str, use_tls: UseTls = None) -> Address:
     """Read a `redis://`, `rediss://`, `unix://` or `redis+socket://` URL; raises `ImproperlyConfigured`.
 
-    `use_tls` makes a `redis://` URL one with TLS, and its options go before those of the URL.
+    Options of redis-py that change nothing here are warned about. `use_tls` makes a `redis://` URL one with TLS, and
+    its options go before those of the URL.
     """
+    if re.search(r"[;,]\s*[a-z+]+://", url):
+        raise ImproperlyConfigured(
+            "several Redis URLs: going over to another server when one fails is not there yet; name the one server, "
+            "or an address that stands for the one that is up"
+        )
     try:
         parts = split(url)
         scheme, options = _SCHEMES.get(parts.scheme), parts.options
@@ -122,9 +175,9 @@ def parse(url: str, use_tls: UseTls = None) -> Address:
         raise ImproperlyConfigured(
             "not a Redis URL: the port or the database is no number (in a password, / is written %2F)"
         ) from None
-    unknown = options.keys() - _KNOWN
-    if scheme is None or unknown:
-        raise ImproperlyConfigured(f"not a Redis URL: unknown {sorted(unknown)[0] if unknown else parts.scheme!r}")
+    if scheme is None:
+        raise ImproperlyConfigured(f"not a Redis URL: unknown {parts.scheme!r}")
+    _admit(options)
     return Address(
         host=parts.host or "127.0.0.1",
         port=port,
@@ -134,6 +187,19 @@ def parse(url: str, use_tls: UseTls = None) -> Address:
         password=parts.password or options.get("password", ""),
         tls=_tls_options(scheme, options, use_tls),
     )
+
+
+def _admit(options: Mapping[str, str]) -> None:
+    """Warn about options that change nothing here, refuse those that nobody knows or that would be missed."""
+    from celeriac.config.admission import warn
+
+    for name in sorted(options.keys() - _KNOWN):
+        if name not in _OF_REDIS_PY:
+            raise ImproperlyConfigured(f"not a Redis URL: unknown option {name!r}")
+        warn(
+            f"the URL's option {name!r} has no effect here: redis-py is not used; "
+            "task_publish_deadline and worker_lease say how long an answer may take"
+        )
 
 
 def _number(text: str, usual: int) -> int:

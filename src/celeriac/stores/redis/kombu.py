@@ -17,7 +17,8 @@ from celeriac.exceptions import MalformedMessage, OperationalError
 from celeriac.message import task as wire
 from celeriac.store.contract import Adopted
 from celeriac.stores.redis import layout
-from celeriac.stores.redis.link import check
+from celeriac.stores.redis.link import check, spell_out
+from celeriac.stores.redis.prefix import Prefix
 from celeriac.stores.redis.scripts import script
 
 Ask = Callable[[list[bytes]], Any]
@@ -32,8 +33,9 @@ _read_entry = msgspec.json.Decoder(tuple[msgspec.Raw, str | None, str | None]).d
 class Kombu:
     """See `store.contract.Kombu`. `ask` sends one command and gives the reply."""
 
-    def __init__(self, ask: Ask, db: int) -> None:
-        self._ask = ask
+    def __init__(self, ask: Ask, db: int, prefix: Prefix) -> None:
+        self._ask: Ask = lambda command: ask(prefix.of(command))
+        self._spell: Ask = lambda command: ask(spell_out(prefix.of(command)))
         self._db = db
 
     def consumers(self) -> tuple[str, ...]:
@@ -58,8 +60,8 @@ class Kombu:
                     arguments += (tag, *self._restored(entry))
                 except MalformedMessage:
                     left += 1
-            done, early = self._run("adopt", [_UNACKED, _INDEX], [b"%f" % older, *arguments])
-            adopted, young = adopted + done, young + early
+            done, early, stuck = self._run("adopt", [_UNACKED, _INDEX], [b"%f" % older, *arguments])
+            adopted, young, left = adopted + done, young + early, left + stuck
         return Adopted(adopted, young, left)
 
     def _pages(self) -> Iterator[list[tuple[bytes, bytes]]]:
@@ -94,5 +96,4 @@ class Kombu:
         return int(self._run("unland", [layout.QUEUES], []))
 
     def _run(self, name: str, keys: list[bytes], arguments: list[bytes]) -> Any:
-        found = script(name)
-        return check(self._ask(found.spell_out(found.call(keys, arguments))))
+        return check(self._spell(script(name).call(keys, arguments)))

@@ -6,6 +6,7 @@ task, and it cannot put a blocking command and the command that depends on it in
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import time
@@ -14,8 +15,9 @@ from typing import Any, cast
 
 import hiredis
 
-from celeriac.exceptions import LeaseLost, OperationalError
+from celeriac.exceptions import OperationalError
 from celeriac.stores.redis.address import Address
+from celeriac.stores.redis.refusals import is_too_long, refusal, too_large
 from celeriac.stores.redis.scripts import by_digest
 
 CONNECT_SECONDS = 3.0
@@ -30,6 +32,14 @@ pack: Callable[[tuple[bytes, ...]], bytes] = cast(Any, hiredis.pack_command)
 
 class LinkLost(ConnectionError):
     """The connection broke; what was under way has happened or not."""
+
+
+class Unreachable(OperationalError):
+    """No connection came about: nothing was sent. `reason` is why, without the address."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 def pack_all(*commands: Command) -> bytes:
@@ -50,11 +60,27 @@ def spell_out(command: Command) -> Command:
 def check(reply: Any) -> Any:
     """The reply, unless it is an error."""
     if isinstance(reply, hiredis.ReplyError):
-        text = str(reply)
-        if text.startswith("LEASELOST"):
-            raise LeaseLost(text.partition(" ")[2])
-        raise OperationalError(f"Redis refused: {text}")
+        raise refusal(str(reply))
     return reply
+
+
+def speaks_plainly(hello: Any) -> bool:
+    """Whether the server knows only protocol 2: its reply to HELLO is that there is no such command."""
+    text = str(hello) if isinstance(hello, hiredis.ReplyError) else ""
+    return text.startswith("NOPROTO") or "unknown command" in text.lower()
+
+
+def client_id(hello: Any) -> bytes:
+    """The number of a connection, by which another one can end its waits; from the reply to HELLO."""
+    return b"%d" % hello[b"id"] if isinstance(hello, dict) and b"id" in hello else b""
+
+
+def reason(error: BaseException) -> str:
+    """Why there is no connection, in the system's words and without its number."""
+    number = getattr(error, "errno", None)
+    if isinstance(number, int) and number > 0:
+        return os.strerror(number)
+    return getattr(error, "strerror", None) or str(error) or "no answer"
 
 
 def tune(sock: socket.socket) -> None:
@@ -82,6 +108,8 @@ class BlockingLink:
         # One for all replies: to allocate as much for each would be a mapping and two page faults a reply.
         self._buffer = bytearray(1 << 16)
         self.channels: list[bytes] = []
+        self.hears = True
+        """Whether it can be subscribed and used all the same: that takes protocol 3."""
         seconds = max(0.001, min(seconds, CONNECT_SECONDS))
         ends = time.monotonic() + seconds
         try:
@@ -89,12 +117,14 @@ class BlockingLink:
         except OSError as error:
             if hasattr(error, "verify_message"):  # what sets ssl.SSLCertVerificationError apart
                 raise OperationalError(distrust(address, error)) from error
-            raise ConnectionRefusedError(str(error)) from error
-        greeting = address.greeting(db)
+            raise ConnectionRefusedError(reason(error)) from error
         try:
-            self.send(pack_all(*greeting))
-            for _ in greeting:
-                check(self.reply(ends - time.monotonic()))
+            replies = self._greet(address.greeting(db), ends)
+            if speaks_plainly(replies[0]):
+                self.hears = False
+                replies = self._greet(address.plain_greeting(db), ends)
+            for reply in replies:
+                check(reply)
         except LinkLost as error:
             self.close()
             raise ConnectionRefusedError(str(error)) from error
@@ -102,16 +132,37 @@ class BlockingLink:
             self.close()
             raise
 
+    def _greet(self, greeting: list[Command], ends: float) -> list[Any]:
+        self.send(pack_all(*greeting))
+        return [self.reply(ends - time.monotonic()) for _ in greeting]
+
     def exchange(self, command: Command, seconds: float) -> Any:
-        """Send a command and wait for its reply, or raise `LinkLost`."""
-        reply = self._exchange(pack(tuple(command)), seconds)
-        if needs_script(reply):
-            reply = self._exchange(pack(tuple(spell_out(command))), seconds)
+        """Send a command and wait for its reply, or raise `LinkLost`; `RequestTooLarge` for what it does not take."""
+        ends = time.monotonic() + seconds
+        try:
+            reply = self._exchange(pack(tuple(command)), seconds)
+            if needs_script(reply):
+                reply = self._exchange(pack(tuple(spell_out(command))), ends - time.monotonic())
+        except LinkLost:
+            # The server says what it minds and closes, while we may still be sending.
+            if is_too_long(self._last_words()):
+                raise too_large(command) from None
+            raise
+        if is_too_long(reply):
+            raise too_large(command)
         return reply
 
     def _exchange(self, data: bytes, seconds: float) -> Any:
+        self._socket.settimeout(max(seconds, 0.001))
         self.send(data)
         return self.reply(seconds)
+
+    def _last_words(self) -> Any:
+        """What the server has said before it closed, if there is anything."""
+        try:
+            return self.reply(0.1)
+        except LinkLost:
+            return None
 
     def reply(self, seconds: float) -> Any:
         """The next reply; push messages left over from an earlier wait are passed over."""
@@ -126,7 +177,7 @@ class BlockingLink:
         try:
             self._socket.sendall(data)
         except OSError as error:
-            raise LinkLost(str(error)) from error
+            raise LinkLost(reason(error)) from error
 
     def read(self, seconds: float) -> Any:
         """The next reply or push message; raises `LinkLost`, at the timeout as well."""
@@ -135,7 +186,7 @@ class BlockingLink:
                 self._socket.settimeout(max(seconds, 0.001))
                 size = self._socket.recv_into(self._buffer)
             except OSError as error:
-                raise LinkLost(str(error)) from error
+                raise LinkLost(reason(error)) from error
             if not size:
                 raise LinkLost("the server closed the connection")
             self._reader.feed(self._buffer, 0, size)  # type: ignore[arg-type] # its stub forgets buffers

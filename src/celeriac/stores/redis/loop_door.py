@@ -9,13 +9,14 @@ from typing import TypeVar
 
 from celeriac.exceptions import OperationalError
 from celeriac.store import contract as c
-from celeriac.stores.redis import layout, verbs
+from celeriac.stores.redis import verbs
 from celeriac.stores.redis.address import Address
 from celeriac.stores.redis.ear import ResultLink
-from celeriac.stores.redis.link import LinkLost, check, needs_script, spell_out
+from celeriac.stores.redis.link import LinkLost, Unreachable, check, needs_script, spell_out
 from celeriac.stores.redis.loop_link import AsyncLink
 from celeriac.stores.redis.loops import LoopLinks
-from celeriac.stores.redis.unanswered import DEADLINE_SECONDS, RECHECK_SECONDS, given_up
+from celeriac.stores.redis.refusals import is_passing, is_too_long, refusal, too_large
+from celeriac.stores.redis.unanswered import DEADLINE_SECONDS, FIRST_LOOK_SECONDS, RECHECK_SECONDS, away, given_up
 
 R = TypeVar("R")
 
@@ -25,6 +26,7 @@ class LoopDoor:
 
     def __init__(self, address: Address, results_address: Address, place: verbs.Place) -> None:
         self._place = place
+        self._where = address.place
         self._links = LoopLinks(address, AsyncLink)
         self._ears = LoopLinks(results_address, ResultLink)
 
@@ -40,46 +42,65 @@ class LoopDoor:
                 while True:
                     try:
                         link: AsyncLink = await links.get()
-                        sent = True
+                        before, sent = sent, True
                         reply = await link.call(command)
                         if needs_script(reply):
                             reply = await link.call(spell_out(command))
-                        return verbs.decode(request, check(reply))
-                    except (LinkLost, OperationalError) as error:
+                        if is_too_long(reply):
+                            raise too_large(command)
+                        if not is_passing(reply):
+                            return verbs.decode(request, check(reply))
+                        sent, failure = before, refusal(str(reply))
+                    except (LinkLost, Unreachable) as error:
                         failure = error
                         if sent and not request.repeatable:
-                            raise given_up(request, sent, error) from error
+                            raise given_up(request, sent, error, self._where, command) from error
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 0.25)
         except TimeoutError:
-            raise given_up(request, sent, failure) from failure
+            raise given_up(request, sent, failure, self._where, command) from failure
 
     async def await_results(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
         """See `RedisStore.wait_results`; all coroutines of a loop share one subscribed connection."""
         ends = None if timeout is None else time.monotonic() + timeout
         found: dict[str, bytes] = {}
+        pause = 0.05
         while missing := [task for task in dict.fromkeys(tasks) if task not in found]:
             left = RECHECK_SECONDS if ends is None else max(0.0, min(RECHECK_SECONDS, ends - time.monotonic()))
             failure: Exception | None = None
             try:
-                link = await self._ears.get()
-                documents = await link.listen([layout.result_key(task) for task in missing], left)
+                link = await self._ear(left)
+                documents = await link.listen([self._place.result_key(task) for task in missing], left)
+                pause = 0.05
                 found.update((task, doc) for task, doc in zip(missing, documents, strict=True) if doc is not None)
-            except (LinkLost, OperationalError) as error:
+            except (LinkLost, Unreachable) as error:
                 failure = error
-                await self._fetch(missing, found)
-                await asyncio.sleep(0.05)
+                await self._fetch(missing, found, ends)
             if ends is not None and time.monotonic() >= ends:
                 if failure is not None and not found:
-                    raise OperationalError(f"cannot reach Redis: {failure}") from failure
+                    raise away(self._where, failure) from failure
                 break
+            if failure is not None:
+                await asyncio.sleep(pause if ends is None else min(pause, max(0.0, ends - time.monotonic())))
+                pause = min(pause * 2, 0.5)
         return tuple(found.get(task) for task in tasks)
 
-    async def _fetch(self, tasks: list[str], found: dict[str, bytes]) -> None:
+    async def _ear(self, seconds: float) -> ResultLink:
+        """The subscribed connection; opening one goes on, for others, when this one does not wait any longer."""
+        try:
+            async with asyncio.timeout(max(seconds, FIRST_LOOK_SECONDS)):
+                return await self._ears.get()
+        except TimeoutError:
+            raise Unreachable("no answer", "no answer") from None
+
+    async def _fetch(self, tasks: list[str], found: dict[str, bytes], ends: float | None) -> None:
         """Read them one by one, as `RedisStore` does."""
         with contextlib.suppress(OperationalError):
             for task in tasks:
-                (document,) = await self.run(c.ReadResults((task,)))
+                left = None if ends is None else ends - time.monotonic()
+                if left is not None and left <= 0:
+                    return
+                (document,) = await self.run(c.ReadResults((task,)), left and min(left, DEADLINE_SECONDS))
                 if document is not None and c.is_final(document):
                     found[task] = document
 

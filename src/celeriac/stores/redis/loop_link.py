@@ -12,7 +12,21 @@ import hiredis
 
 from celeriac.exceptions import OperationalError
 from celeriac.stores.redis.address import Address
-from celeriac.stores.redis.link import CONNECT_SECONDS, Command, LinkLost, check, distrust, pack, pack_all, tune
+from celeriac.stores.redis.link import (
+    CONNECT_SECONDS,
+    Command,
+    LinkLost,
+    Unreachable,
+    check,
+    client_id,
+    distrust,
+    pack_all,
+    reason,
+    speaks_plainly,
+    tune,
+)
+
+_CONFIRMATIONS = (b"subscribe", b"unsubscribe")
 
 
 class AsyncLink(asyncio.Protocol):
@@ -26,11 +40,15 @@ class AsyncLink(asyncio.Protocol):
     ) -> None:
         self._reader = hiredis.Reader()
         self._pending: deque[asyncio.Future[Any]] = deque()
+        self._unconfirmed: deque[tuple[asyncio.Future[Any], list[bytes]]] = deque()
         self._on_push = on_push
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self.lost: Exception | None = None
+        self.hears = True
+        """Whether it can be subscribed and used all the same: that takes protocol 3."""
+        self.client_id = b""
 
     @classmethod
     async def open(
@@ -39,23 +57,34 @@ class AsyncLink(asyncio.Protocol):
         on_push: Callable[[list[Any]], None] | None = None,
         on_lost: Callable[[], None] | None = None,
     ) -> Self:
-        """Connect, or raise `OperationalError`."""
+        """Connect; raises `Unreachable`, or another `OperationalError` where the server refuses us."""
         link = cls(on_push, on_lost)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await link._connect(address)
-                for reply in await asyncio.gather(*link.call_all(*address.greeting(address.db))):
-                    check(reply)
+                await link._greet(address)
         except ssl.SSLCertVerificationError as error:
             link.abort()
             raise OperationalError(distrust(address, error)) from error
         except (OSError, TimeoutError) as error:
             link.abort()
-            raise OperationalError(f"cannot connect to Redis: {str(error) or 'timeout'}") from error
+            why = reason(error)
+            raise Unreachable(f"cannot connect to Redis at {address.place}: {why}", why) from error
         except BaseException:
             link.abort()
             raise
         return link
+
+    async def _greet(self, address: Address) -> None:
+        replies = await asyncio.gather(*self.call_all(*address.greeting(address.db)))
+        self.client_id = client_id(replies[0])
+        if speaks_plainly(replies[0]):
+            self.hears = False
+            replies = await asyncio.gather(*self.call_all(*address.plain_greeting(address.db), [b"CLIENT", b"ID"]))
+            number = replies.pop()
+            self.client_id = b"%d" % number if isinstance(number, int) else b""
+        for reply in replies:
+            check(reply)
 
     async def _connect(self, address: Address) -> None:
         if address.path:
@@ -79,41 +108,74 @@ class AsyncLink(asyncio.Protocol):
         futures = [self._loop.create_future() for _ in commands]
         if self.lost is not None or self._transport is None:
             for future in futures:
-                future.set_exception(LinkLost(str(self.lost)))
+                future.set_exception(self._loss())
                 future.exception()
             return futures
         self._pending.extend(futures)
         self._transport.write(pack_all(*commands))
         return futures
 
-    def tell(self, command: Command) -> None:
-        """Send a command that is not answered by a reply, as SUBSCRIBE is answered by a push."""
-        if self._transport is not None:
-            self._transport.write(pack(tuple(command)))
+    def tell(self, command: Command) -> asyncio.Future[Any]:
+        """Send SUBSCRIBE or UNSUBSCRIBE: answered by a push for each channel, the future's value is None then.
+
+        Where it is refused that is answered by one error, which is the future's value.
+        """
+        (future,) = self.call_all(command)
+        if not future.done():
+            self._unconfirmed.append((future, command[1:]))
+        return future
 
     def data_received(self, data: bytes) -> None:
         """Parse what came and hand it to those who wait."""
         self._reader.feed(data)
         while (reply := self._reader.gets()) is not False:
             if isinstance(reply, hiredis.PushNotification):
-                if self._on_push is not None:
+                if self._unconfirmed and reply[0] in _CONFIRMATIONS:
+                    self._confirm()
+                elif self._on_push is not None:
                     self._on_push(reply)
                 continue
+            if not self._pending:
+                # Nothing was asked: the server says why it is about to close.
+                self.lost = ConnectionResetError(str(reply))
+                self.abort()
+                return
             future = self._pending.popleft()
+            if self._unconfirmed and self._unconfirmed[0][0] is future:
+                self._unconfirmed.popleft()
             if not future.done():
                 future.set_result(reply)
 
+    def _confirm(self) -> None:
+        """One more channel of the oldest subscription is settled; such pushes come in the order of the replies."""
+        future, channels = self._unconfirmed[0]
+        channels.pop()
+        if not channels:
+            self._unconfirmed.popleft()
+            self._pending.popleft()
+            if not future.done():
+                future.set_result(None)
+
     def connection_lost(self, error: Exception | None) -> None:
         """Fail everything that is under way."""
-        self.lost = error or ConnectionResetError("the server closed the connection")
+        self.lost = self.lost or error or ConnectionResetError("the server closed the connection")
         for future in self._pending:
             if not future.done():
-                future.set_exception(LinkLost(str(self.lost)))
+                future.set_exception(self._loss())
                 future.exception()
         self._pending.clear()
+        self._unconfirmed.clear()
         self._reader = hiredis.Reader()  # half a reply of any size may be in the old one
         if self._on_lost is not None:
             self._on_lost()
+
+    def _loss(self) -> LinkLost:
+        return LinkLost("not connected" if self.lost is None else reason(self.lost))
+
+    def forsake(self) -> None:
+        """Drop it, and tell nobody."""
+        self._on_push = self._on_lost = None
+        self.abort()
 
     def abort(self) -> None:
         """Drop the connection without waiting for anything."""

@@ -12,19 +12,30 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import hiredis
 
-from celeriac.exceptions import ImproperlyConfigured, OperationalError
+from celeriac.exceptions import ImproperlyConfigured, NotPermitted, OperationalError
 from celeriac.message.format import PLAIN, Format
 from celeriac.store import contract as c
-from celeriac.stores.redis import layout, verbs
+from celeriac.stores.redis import verbs
 from celeriac.stores.redis.address import UseTls, parse
 from celeriac.stores.redis.link import CONNECT_SECONDS, BlockingLink, LinkLost, check, needs_script, pack_all
-from celeriac.stores.redis.unanswered import DEADLINE_SECONDS, RECHECK_SECONDS, given_up
+from celeriac.stores.redis.prefix import Prefix
+from celeriac.stores.redis.refusals import is_denied, is_passing, is_too_long, refusal
+from celeriac.stores.redis.unanswered import (
+    DEADLINE_SECONDS,
+    FIRST_LOOK_SECONDS,
+    RECHECK_SECONDS,
+    away,
+    given_up,
+    pauses,
+)
 
 if TYPE_CHECKING:
     from celeriac.stores.redis.loop_door import LoopDoor
 
 R = TypeVar("R")
 
+_PAUSES = (0.05, 0.5)
+"""Seconds between two tries to reach the server for results, at first and at last."""
 _FOR_EVER = 100 * 365 * 86400
 """What 0 means as `result_seconds`: an expiry that nobody sees keeps each write one command."""
 
@@ -48,27 +59,30 @@ class RedisStore:
         failed_limit: int = c.FAILED_LIMIT,
         failed_seconds: float = c.FAILED_SECONDS,
         use_tls: UseTls = None,
+        key_prefix: str = "",
+        results_prefix: str = "",
     ) -> None:
+        """`key_prefix` is in front of all keys, `results_prefix` in front of those of results instead; see `prefix`."""
         self.url = url
         self.lease_seconds = lease_seconds
         self.beat_seconds = lease_seconds / 4
         self._address = parse(url, use_tls)
         if self._address.unverified:
-            import logging
-
-            logging.getLogger("celeriac").warning(
-                "TLS to %s without proof of who answers there: ssl_cert_reqs", self._address.host
-            )
+            _warn((f"TLS to {self._address.host} without proof of who answers there: ssl_cert_reqs",))
         results = self._address if results_url is None else parse(results_url)
         if results.server != self._address.server:
             raise ImproperlyConfigured("queues and results on two different servers: not supported yet")
         results_db = None if results.db == self._address.db else results.db
         kept = result_seconds or _FOR_EVER
         bounds = dead_limit, dead_seconds, failed_limit, failed_seconds
-        self._place = verbs.Place(self._address.db, results_db, kept, *bounds)
+        prefix = Prefix(key_prefix, results_prefix)
+        self._place = verbs.Place(self._address.db, results_db, kept, *bounds, prefix)
         self._links: dict[int, deque[BlockingLink]] = defaultdict(deque)
         self._results_address = results
         self._for_loops: LoopDoor | None = None
+        self._hears: bool | None = None
+        """Whether results reach us by channels; None before that was tried."""
+        self._served = False
         _STORES.add(self)
 
     @property
@@ -76,7 +90,7 @@ class RedisStore:
         """What Celery workers hold on this database."""
         from celeriac.stores.redis.kombu import Kombu
 
-        return Kombu(self._ask, self._address.db)
+        return Kombu(self._ask, self._address.db, self._place.prefix)
 
     def run(self, request: c.Request[R], *, deadline: float | None = None) -> R:
         """Perform a request, again and again until the deadline (default 2 s) if repeating it is safe.
@@ -94,20 +108,29 @@ class RedisStore:
         while True:
             try:
                 link = self._take(db, ends - time.monotonic())
-                sent = True
-                reply = link.exchange(command, ends - time.monotonic())
+                before, sent = sent, True
+                reply = self._exchange(link, command, ends - time.monotonic())
             except ConnectionRefusedError as error:
                 failure: Exception = error
             except LinkLost as error:
-                link.close()
                 failure = error
             else:
                 self._links[db].append(link)
-                return verbs.decode(request, check(reply))
+                if not is_passing(reply):
+                    return verbs.decode(request, check(reply))
+                sent, failure = before, refusal(str(reply))
             if time.monotonic() + pause > ends or (sent and not request.repeatable):
-                raise given_up(request, sent, failure)
+                raise given_up(request, sent, failure, self._address.place, command)
             time.sleep(pause)
             pause = min(pause * 2, 0.25)
+
+    def _exchange(self, link: BlockingLink, command: verbs.Command, seconds: float) -> Any:
+        """The reply; a connection that did not bring one is closed."""
+        try:
+            return link.exchange(command, seconds)
+        except BaseException:
+            link.close()
+            raise
 
     def run_many(self, requests: Iterable[c.Request[R]], *, deadline: float | None = None) -> list[R]:
         """Keep one request under way while the next is being made; all on one connection, so in order."""
@@ -173,29 +196,87 @@ class RedisStore:
         ends = None if timeout is None else time.monotonic() + timeout
         found: dict[str, bytes] = {}
         db = self._place.db if self._place.results_db is None else self._place.results_db
+        pause = _PAUSES[0]
         while True:
+            failure: Exception | None = None
             try:
-                link = self._take(db, CONNECT_SECONDS if ends is None else max(1.0, ends - time.monotonic()))
-            except ConnectionRefusedError as error:
-                if ends is not None and time.monotonic() > ends:
-                    raise OperationalError(f"cannot reach Redis: {error}") from error
-                time.sleep(0.05)
-                continue
-            try:
-                done = self._watch(link, tasks, found, ends, enough)
-            except LinkLost:
-                link.close()
-                done = self._fetch(tasks, found)
-            else:
-                self._links[db].append(link)
-            if done or (ends is not None and time.monotonic() >= ends):
+                done = self._wait_on(db, tasks, found, ends, enough)
+                pause = _PAUSES[0]
+            except (LinkLost, ConnectionRefusedError) as error:
+                failure = error
+                done = self._fetch(tasks, found, ends)
+            if done or _left(ends) <= 0:
+                if failure is not None and not found:
+                    raise away(self._address.place, failure) from failure
                 return tuple(found.get(task) for task in tasks)
+            if failure is not None:
+                time.sleep(min(pause, _left(ends)))
+                pause = min(pause * 2, _PAUSES[1])
+
+    def _wait_on(
+        self, db: int, tasks: tuple[str, ...], found: dict[str, bytes], ends: float | None, enough: int
+    ) -> bool:
+        """One round of waiting on one connection; True when no more than `enough` results are missing."""
+        link = self._take(db, max(FIRST_LOOK_SECONDS, min(CONNECT_SECONDS, _left(ends))))
+        try:
+            if self._hears is None:
+                self._hears = self._try_channels(link, max(FIRST_LOOK_SECONDS, min(DEADLINE_SECONDS, _left(ends))))
+            wait = self._watch if self._hears else self._poll
+            done = wait(link, tasks, found, ends, enough)
+        except NotPermitted:
+            link.close()
+            if not self._hears:
+                raise
+            self._hears = None  # the right was taken away meanwhile
+            return False
+        except BaseException:
+            link.close()
+            raise
+        self._links[db].append(link)
+        return done
+
+    def _try_channels(self, link: BlockingLink, seconds: float) -> bool:
+        """Whether we hear what is published, tried with a channel that is named like a result's."""
+        if not link.hears:
+            return False
+        channel = self._place.result_key("celeriac-heard")
+        commands = [[b"SUBSCRIBE", channel], [b"PUBLISH", channel, b""], [b"UNSUBSCRIBE", channel], [b"MGET", channel]]
+        link.send(pack_all(*commands))
+        ends = time.monotonic() + seconds
+        refused = []
+        # Nobody is sure to have the right to PING; without that to MGET nothing can be done.
+        while not isinstance(reply := link.reply(ends - time.monotonic()), list):
+            refused += [reply] if is_denied(reply) else []
+            if len(refused) == len(commands):
+                check(reply)
+        return not refused
+
+    def _poll(
+        self, link: BlockingLink, tasks: tuple[str, ...], found: dict[str, bytes], ends: float | None, enough: int
+    ) -> bool:
+        """The same without channels: look again and again."""
+        for pause in pauses():
+            self._note(tasks, found, link.exchange(self._reading(tasks, found), _patience(ends)))
+            missing, left = len(set(tasks)) - len(found), _left(ends)
+            if missing <= enough or left <= 0:
+                return missing <= enough
+            time.sleep(min(pause, left))
+        raise AssertionError("pauses end")
+
+    def _reading(self, tasks: tuple[str, ...], found: dict[str, bytes]) -> verbs.Command:
+        return [b"MGET", *[self._place.result_key(task) for task in dict.fromkeys(tasks) if task not in found]]
+
+    def _note(self, tasks: tuple[str, ...], found: dict[str, bytes], reply: Any) -> None:
+        missing = [task for task in dict.fromkeys(tasks) if task not in found]
+        for task, document in zip(missing, check(reply), strict=True):
+            if document is not None and c.is_final(document):
+                found[task] = document
 
     def _watch(
         self, link: BlockingLink, tasks: tuple[str, ...], found: dict[str, bytes], ends: float | None, enough: int
     ) -> bool:
-        """One round of waiting on one connection; True when no more than `enough` results are missing."""
-        missing = {layout.result_key(task): task for task in tasks if task not in found}
+        """Subscribe, look, and listen."""
+        missing = {self._place.result_key(task): task for task in tasks if task not in found}
         keys = list(missing)
         commands = [[b"UNSUBSCRIBE", *link.channels]] if link.channels else []
         link.send(pack_all(*commands, [b"SUBSCRIBE", *keys], [b"MGET", *keys]))
@@ -209,7 +290,7 @@ class RedisStore:
             if isinstance(push, hiredis.PushNotification) and push[0] == b"message":
                 note(push[1], push[2])
 
-        patience = RECHECK_SECONDS if ends is None else min(RECHECK_SECONDS, max(1.0, ends - time.monotonic()))
+        patience = _patience(ends)
         while isinstance(reply := link.read(patience), hiredis.PushNotification):
             note_push(reply)
         for key, document in zip(keys, check(reply), strict=True):
@@ -223,12 +304,13 @@ class RedisStore:
             note_push(link.poll(left))
         return len(missing) <= enough
 
-    def _fetch(self, tasks: tuple[str, ...], found: dict[str, bytes]) -> bool:
+    def _fetch(self, tasks: tuple[str, ...], found: dict[str, bytes], ends: float | None) -> bool:
         """Read what is there one by one: Redis cuts off a subscriber to whom it owes more than 32 MB."""
         with contextlib.suppress(OperationalError):
             for task in tasks:
-                if task not in found:
-                    (document,) = self.run(c.ReadResults((task,)))
+                left = _left(ends)
+                if task not in found and left > 0:
+                    (document,) = self.run(c.ReadResults((task,)), deadline=min(DEADLINE_SECONDS, left))
                     if document is not None and c.is_final(document):
                         found[task] = document
         return len(found) == len(set(tasks))
@@ -237,25 +319,49 @@ class RedisStore:
         """A session for a worker."""
         from celeriac.stores.redis.session import RedisSession
 
-        return await RedisSession(self._address, self._place, lease, first, self.beat_seconds).open()
+        session = await RedisSession(self._address, self._place, lease, first, self.beat_seconds).open()
+        if not self._served:
+            self._served = True
+            _warn(session.rights.sentences())
+        return session
 
     def durability(self) -> c.Durability:
         """From the server's own settings; the weakest class where it does not tell them."""
-        reply = self._ask([b"CONFIG", b"GET", b"append*"])
-        if isinstance(reply, hiredis.ReplyError):
-            return c.Durability.NONE
-        settings = dict(reply) if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+        settings = self._settings([b"CONFIG", b"GET", b"append*"])
         if settings.get(b"appendonly") != b"yes":
             return c.Durability.NONE
         policies = {b"always": c.Durability.COMMIT, b"everysec": c.Durability.SECONDS}
         return policies.get(settings.get(b"appendfsync", b""), c.Durability.NONE)
 
+    def risks(self) -> tuple[str, ...]:
+        """How the server is set up to drop keys when its memory is full, if it is."""
+        settings = self._settings([b"INFO", b"memory"]) or self._settings([b"CONFIG", b"GET", b"maxmemory*"])
+        policy = settings.get(b"maxmemory_policy") or settings.get(b"maxmemory-policy")
+        most = settings.get(b"maxmemory")
+        if policy is None or most is None:
+            return ("this Redis user may not ask INFO or CONFIG whether Redis drops keys when it is full: grant +info",)
+        if policy == b"noeviction" or int(most) == 0:
+            return ()
+        dropped = "results, while they are waited for," if policy.startswith(b"volatile") else "queues with all in them"
+        text = f"Redis drops {dropped} when its {int(most):,} bytes are full (maxmemory-policy {policy.decode()}): "
+        return (f"{text}set maxmemory-policy noeviction",)
+
+    def _settings(self, command: list[bytes]) -> dict[bytes, bytes]:
+        """What the server tells of itself by CONFIG GET or INFO; nothing where it does not."""
+        reply = self._ask(command)
+        if isinstance(reply, hiredis.ReplyError):
+            return {}
+        if isinstance(reply, dict | list):
+            return dict(reply) if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+        text: bytes = reply if isinstance(reply, bytes) else reply.encode()
+        return dict(line.partition(b":")[::2] for line in text.splitlines() if b":" in line)
+
     def _ask(self, command: list[bytes]) -> Any:
         try:
             link = self._take(self._address.db)
-            reply = link.exchange(command, DEADLINE_SECONDS)
+            reply = self._exchange(link, command, DEADLINE_SECONDS)
         except (LinkLost, ConnectionRefusedError) as error:
-            raise OperationalError(f"cannot reach Redis: {error}") from error
+            raise away(self._address.place, error) from error
         self._links[self._address.db].append(link)
         return reply
 
@@ -277,9 +383,25 @@ class RedisStore:
 def _answer(link: BlockingLink, ahead: deque[c.Request[R]], deadline: float | None) -> R:
     """The reply to the oldest request under way."""
     reply = link.reply(DEADLINE_SECONDS if deadline is None else deadline)
-    if needs_script(reply):
-        raise LinkLost("the server has forgotten its scripts")
+    if needs_script(reply) or is_too_long(reply) or is_passing(reply):
+        raise LinkLost("to be sent again")
     return verbs.decode(ahead.popleft(), check(reply))
+
+
+def _left(ends: float | None) -> float:
+    return RECHECK_SECONDS if ends is None else ends - time.monotonic()
+
+
+def _patience(ends: float | None) -> float:
+    """How long the answer to a look is waited for."""
+    return min(RECHECK_SECONDS, max(FIRST_LOOK_SECONDS, _left(ends)))
+
+
+def _warn(sentences: Iterable[str]) -> None:
+    import logging
+
+    for sentence in sentences:
+        logging.getLogger("celeriac").warning("%s", sentence)
 
 
 _STORES: weakref.WeakSet[RedisStore] = weakref.WeakSet()

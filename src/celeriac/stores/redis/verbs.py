@@ -15,6 +15,7 @@ from msgspec import Struct
 from celeriac.store import contract as c
 from celeriac.store import letters
 from celeriac.stores.redis import layout
+from celeriac.stores.redis.prefix import Prefix
 from celeriac.stores.redis.scripts import script
 
 R = TypeVar("R")
@@ -31,11 +32,21 @@ class Place(Struct, frozen=True):
     dead_seconds: float = c.DEAD_LETTER_SECONDS
     failed_limit: int = c.FAILED_LIMIT
     failed_seconds: float = c.FAILED_SECONDS
+    prefix: Prefix = Prefix()
 
     @property
     def dead_ms(self) -> bytes:
         """How long dead letters live."""
         return b"%d" % (self.dead_seconds * 1000)
+
+    def result_key(self, task: str) -> bytes:
+        """The document of a task, and the channel it is published on."""
+        return self.prefix.of_key(layout.result_key(task))
+
+    @property
+    def dead_bounds(self) -> tuple[bytes, bytes]:
+        """How many dead letters are kept, and for how long."""
+        return b"%d" % self.dead_limit, self.dead_ms
 
     @property
     def failed_ms(self) -> bytes:
@@ -50,7 +61,8 @@ class Place(Struct, frozen=True):
 
 def encode(request: c.Request[Any], place: Place) -> Command:
     """The command of a request."""
-    return _ENCODERS[type(request)](request, place)
+    command = _ENCODERS[type(request)](request, place)
+    return place.prefix.of(command) if place.prefix else command
 
 
 def decode(request: c.Request[R], reply: Any) -> R:
@@ -108,8 +120,7 @@ def _finish(request: c.Finish, place: Place) -> Command:
         place.other_db,
         b"%d" % place.db,
         b"%d" % place.result_seconds,
-        b"%d" % place.dead_limit,
-        place.dead_ms,
+        *place.dead_bounds,
         b"%d" % len(request.outcomes),
     ]
     for outcome in request.outcomes:
@@ -148,34 +159,34 @@ def _start(request: c.Start, place: Place) -> Command:
     return script("start").call((layout.LEASES, layout.claims_key(lease.worker)), arguments)
 
 
-def _give_back(lease: c.Lease, items: list[tuple[str, bytes | None, str, str]]) -> Command:
-    keys = (layout.LEASES, layout.claims_key(lease.worker), *_DELAYED_KEYS)
-    arguments = [lease.worker.encode(), lease.epoch.encode()]
+def _give_back(lease: c.Lease, place: Place, items: list[tuple[str, bytes | None, str, str]]) -> Command:
+    keys = (layout.LEASES, layout.claims_key(lease.worker), *_DELAYED_KEYS, *_DEAD_KEYS)
+    arguments = [lease.worker.encode(), lease.epoch.encode(), *place.dead_bounds]
     for claim, raw, due, id in items:
         arguments += (claim.encode(), raw or b"", due.encode(), id.encode())
     return script("release").call(keys, arguments)
 
 
 def _release(request: c.Release, place: Place) -> Command:
-    return _give_back(request.lease, [(item.claim, item.raw, "", "") for item in request.returns])
+    return _give_back(request.lease, place, [(item.claim, item.raw, "", "") for item in request.returns])
 
 
 def _defer(request: c.Defer, place: Place) -> Command:
     items = [(item.claim, item.raw, str(item.due), item.id) for item in request.deferrals]
-    return _give_back(request.lease, items)
+    return _give_back(request.lease, place, items)
 
 
 def _open(request: c.OpenLease, place: Place) -> Command:
     lease, record = request.lease, request.record
-    keys = (*_LEASE_KEYS, layout.claims_key(lease.worker), layout.TOLD)
-    arguments = [lease.worker.encode(), lease.epoch.encode(), msgspec.json.encode(record)]
+    keys = (*_LEASE_KEYS, layout.claims_key(lease.worker), layout.TOLD, *_DEAD_KEYS)
+    arguments = [lease.worker.encode(), lease.epoch.encode(), msgspec.json.encode(record), *place.dead_bounds]
     return script("open").call(keys, arguments + [queue.encode() for queue in record.queues])
 
 
 def _close(request: c.CloseLease, place: Place) -> Command:
     lease = request.lease
-    keys = (*_LEASE_KEYS, layout.claims_key(lease.worker), layout.TOLD)
-    return script("close").call(keys, [lease.worker.encode(), lease.epoch.encode()])
+    keys = (*_LEASE_KEYS, layout.claims_key(lease.worker), layout.TOLD, *_DEAD_KEYS)
+    return script("close").call(keys, [lease.worker.encode(), lease.epoch.encode(), *place.dead_bounds])
 
 
 def fence(lease: c.Lease, first: int) -> Command:
@@ -210,7 +221,7 @@ def _reconcile(request: c.Reconcile, place: Place) -> Command:
 
 
 def _promote(request: c.Promote, place: Place) -> Command:
-    return script("promote").call(_DELAYED_KEYS, [b"%d" % request.limit])
+    return script("promote").call((*_DELAYED_KEYS, *_DEAD_KEYS), [b"%d" % request.limit, *place.dead_bounds])
 
 
 _REVOKED_KEYS = (layout.FLOORS, layout.REVOKED, layout.REVOKED_ENDS, layout.REVOKED_ENTRIES)
@@ -368,7 +379,7 @@ def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
 
 
 def _read_finished(request: c.Finish, reply: Any) -> c.Finished:
-    lost, taken, next_due, revision, _ = reply
+    lost, taken, next_due, revision, *_ = reply
     claims = []
     epoch, number = request.lease.epoch, request.first
     for key, raw in zip(taken[::2], taken[1::2], strict=True):
@@ -451,8 +462,13 @@ def _stats_of(queue: bytes, *counts: int) -> c.QueueStats:
 
 
 def paused_lists(reply: Any) -> frozenset[bytes]:
-    """The lists of which nothing was claimed, from the reply to a `Finish`."""
+    """The lists of paused queues, of which nothing was claimed, from the reply to a `Finish`."""
     return frozenset(reply[4].split(b"\n")) if reply[4] else frozenset()
+
+
+def strange_lists(reply: Any) -> frozenset[bytes]:
+    """The lists to claim from whose keys hold something else, from the same."""
+    return frozenset(reply[5].split(b"\n")[1:]) if reply[5] else frozenset()
 
 
 def _read_peeked(request: c.Peek, reply: Any) -> tuple[c.Peeked, ...]:

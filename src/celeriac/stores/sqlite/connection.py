@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from weakref import WeakSet
 
-from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError
+from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError, Refused
 from celeriac.stores.sqlite.statements import SCHEMA, UPGRADES
 
 VERSION = 5
@@ -63,6 +63,8 @@ def translated(error: sqlite3.Error, path: str) -> CeleriacError:
         return OperationalError(f"no space is left on the disk for {path}")
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return OperationalError(f"another program keeps {path} locked: {error}")
+    if code in (sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE):
+        return Refused(f"{path}: {error}")
     return OperationalError(f"{path}: {error}")
 
 

@@ -148,6 +148,10 @@ class SQLiteStore:
         """Every commit that matters is synced."""
         return c.Durability.COMMIT
 
+    def risks(self) -> tuple[str, ...]:
+        """It drops nothing."""
+        return ()
+
     def close(self) -> None:
         """Close the file in this process; leases that it holds stay held while the process lives."""
         with _opening:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from celeriac.exceptions import ResultTooLarge
-from celeriac.worker.lane.frame import Frame, LargeOutcome, Splitter, Verdict, cut, decode_frame, receive
+from celeriac.worker.lane.frame import Cancel, Frame, LargeOutcome, Splitter, Verdict, cut, decode_frame, receive
 from celeriac.worker.lane.lane import LARGEST, SPAN, Lane
 from celeriac.worker.lane.outcome import WORD, Judged, Word, encode_word
 
@@ -33,6 +33,7 @@ class Door:
         self.cancel: Callable[[int, str], None] = _nobody
         self._splitter = Splitter()
         self._token = False
+        self._heard = 0
         self._putting = threading.Lock()
         self._pid = os.getpid()
 
@@ -60,14 +61,16 @@ class Door:
     def accept(self, data: bytes) -> None:
         """Unpack what the core says."""
         said = decode_frame(data)
+        self._heard += 1
         if isinstance(said, Frame):
             queue = said.queue
             for number, raw in enumerate(said.messages, said.first):
                 self.entries.append((number, queue, raw, None))
         elif isinstance(said, Verdict):
             self.entries.append((said.number, said.queue, said.raw, said))
-        else:
+        elif isinstance(said, Cancel):
             self.cancel(said.number, said.reason)
+        self.lane.heard = self._heard
 
     def ask_to_be_replaced(self) -> None:
         """Begin nothing more, and let the core know: another child is to run what waits here."""

@@ -1,8 +1,9 @@
 """The core: claims, finishes, beats. Hot path: store -> here -> dispatcher -> child -> dispatcher -> here -> store.
 
-One event loop, no user code, nothing that blocks. Five activities share a session with the store:
+One event loop, no user code, nothing that blocks. Six activities share a session with the store:
 
 * `_exchange` sends what has ended and claims as much as the children can use, in one request;
+* `_mark` tells the store of tasks that are about to begin and may do so only once, and what running ones say;
 * `_listen` waits for messages while the children have nothing to do;
 * `_beat` keeps the lease, and takes over what dead workers held;
 * `_promote` brings delayed messages into their queues when they are due;
@@ -27,7 +28,7 @@ from msgspec import Struct
 
 from celeriac import ids
 from celeriac.clock import SYSTEM_CLOCK, Clock
-from celeriac.exceptions import LeaseLost, OperationalError
+from celeriac.exceptions import LeaseLost, NotPermitted, OperationalError, Refused
 from celeriac.message import document
 from celeriac.store import contract as c
 from celeriac.store.lease import Watch
@@ -40,6 +41,7 @@ from celeriac.worker.core.port import monotonic
 from celeriac.worker.core.progress import Lookout, Stalled
 from celeriac.worker.core.purging import purge
 from celeriac.worker.core.reception import Reception
+from celeriac.worker.core.refusals import Refusals
 from celeriac.worker.lane.frame import Manifest
 from celeriac.worker.lane.outcome import formatted
 from celeriac.worker.options import WorkerOptions
@@ -49,6 +51,9 @@ logger = logging.getLogger("celeriac.worker")
 _FINISH_MOST = 256
 _FINISH_BYTES = 1 << 20
 _RECONNECT_SECONDS = (0.05, 2.0)
+_REFUSED_SECONDS = 1.0
+"""How long to leave alone what the store has refused, where nothing depends on it."""
+_TRIES_AT_END = 10
 
 
 class CoreStats(Struct):
@@ -74,12 +79,14 @@ class Core:
         self.stopping = False
         self.on_lease: Callable[[], None] = _nothing
         self._news = asyncio.Event()
+        self._marks = asyncio.Event()
         shares = Shares.of(manifest)
         self.dispatchers = [
-            Dispatcher(options.name, index, pool, shares, clock, self._news.set)
+            Dispatcher(options.name, index, pool, shares, clock, self._news.set, self._marks.set)
             for index, pool in enumerate(options.pools)
         ]
         self._reception = Reception(self.dispatchers, manifest, clock, self._news.set)
+        self._refusals = Refusals(store, options.name, clock, self._reception.take_in, self._news.set)
         self._lookout = Lookout(self.dispatchers, float(manifest.settings["worker_stall_timeout"] or 0.0))
         self._clock = clock
         self._waits_at_start = manifest.settings["broker_connection_retry_on_startup"] is not False
@@ -109,7 +116,7 @@ class Core:
 
     def stop(self) -> None:
         """Claim nothing more, give back what has not begun, let the rest finish."""
-        self.stopping = True
+        self.stopping = self._refusals.stopping = True
         for dispatcher in self.dispatchers:
             dispatcher.stop()
         self._told_to_stop.set()
@@ -145,7 +152,8 @@ class Core:
     async def run(self) -> None:
         """Work until stopped, through losses of connection and lease.
 
-        Raises `OperationalError` for a store that is not there at first, if the app wants that.
+        Raises `NotPermitted` for what a right is lacking, and `OperationalError` for a store that is not there at
+        first, if the app wants that.
         """
         # Who comes back later than the others must still beat within a lease of them.
         most = min(_RECONNECT_SECONDS[1], self.store.beat_seconds)
@@ -162,7 +170,7 @@ class Core:
                 self._interrupted()
                 logger.error("%s", error)
             except OperationalError as error:
-                if not (self.stats.leases or self._waits_at_start):
+                if not self.stats.leases and (isinstance(error, NotPermitted) or not self._waits_at_start):
                     raise
                 self._interrupted()
                 self._away_since = self._away_since or monotonic()
@@ -188,13 +196,20 @@ class Core:
     @property
     def _empty(self) -> bool:
         """Whether nothing is held any more."""
-        return all(dispatcher.ledger.empty and not dispatcher.starting for dispatcher in self.dispatchers)
+        return all(dispatcher.ledger.empty for dispatcher in self.dispatchers)
+
+    def _refuses_all_that_is_left(self) -> bool:
+        """Whether the store has refused, again and again, all that is still to be told."""
+        ledgers = [dispatcher.ledger for dispatcher in self.dispatchers]
+        held = sum([len(ledger.known()) for ledger in ledgers])
+        refused = [refused for ledger in ledgers for refused in ledger.refused.values()]
+        return 0 < held == len(refused) and all(each.tries >= _TRIES_AT_END for each in refused)
 
     def _known(self) -> tuple[str, ...]:
         return tuple(claim for dispatcher in self.dispatchers for claim in dispatcher.ledger.known())
 
     def _give_up(self) -> None:
-        lost = sum([len(dispatcher.ledger.ended) for dispatcher in self.dispatchers])
+        lost = sum([len(each.ledger.ended) + len(each.ledger.refused) for each in self.dispatchers])
         self.stats.abandoned += lost
         logger.error("stopped without the store; %d outcomes are lost to it", lost)
 
@@ -219,6 +234,7 @@ class Core:
             await self._begin(session)
             await _until_first(
                 self._exchange(session),
+                self._mark(session),
                 self._listen(session),
                 self._beat(session),
                 self._promote(session),
@@ -259,6 +275,7 @@ class Core:
         for dispatcher in self.dispatchers:
             dispatcher.drained = False
         self._news.set()
+        self._marks.set()
 
     def _interrupted(self) -> None:
         for dispatcher in self.dispatchers:
@@ -290,6 +307,9 @@ class Core:
             if self.stopping and self._empty and not self._reaping:
                 await session.call(c.CloseLease(self._lease))
                 return
+            if self.stopping and self._refuses_all_that_is_left():
+                self._give_up()  # the lease stays: who reaps it knows what had begun
+                return
 
     async def _serve(self, session: c.Session, dispatcher: Dispatcher) -> None:
         """The same for one pool, once."""
@@ -297,8 +317,8 @@ class Core:
         dispatcher.hand_out()
         if ledger.returns or ledger.deferrals:
             await self._give_back(session, ledger)
-        if dispatcher.starting or dispatcher.words:
-            await self._start(session, dispatcher)
+        if ledger.refused:
+            await self._refusals.insist(session, self._lease, ledger, self.manifest)
         outcomes = ledger.send(_FINISH_MOST, _FINISH_BYTES)
         wanted = dispatcher.wanted()
         if not outcomes and (not wanted or dispatcher.drained):
@@ -307,8 +327,12 @@ class Core:
             return
         first = session.reserve(wanted + len(outcomes))
         queues = dispatcher.queues
-        outcomes = formatted(outcomes, self.store.format)
-        reply = await session.call(c.Finish(self._lease, outcomes, queues, wanted, self._claim_bytes, first))
+        told = formatted(outcomes, self.store.format)
+        try:
+            reply = await session.call(c.Finish(self._lease, told, queues, wanted, self._claim_bytes, first))
+        except Refused as error:
+            await self._not_finished(session, dispatcher, outcomes, error)
+            return
         # The first queue is served first: taking turns, no full one keeps the others waiting.
         dispatcher.queues = (*queues[1:], *queues[:1])
         self.stats.requests += 1
@@ -320,21 +344,55 @@ class Core:
         self._plan_promotion(reply.next_due)
         self._news.set()
 
+    async def _not_finished(
+        self, session: c.Session, dispatcher: Dispatcher, outcomes: tuple[c.Outcome, ...], error: Refused
+    ) -> None:
+        """It was one of the outcomes, or else the claim: a queue that is none, perhaps."""
+        if outcomes:
+            await self._refusals.singly(session, self._lease, dispatcher.ledger, outcomes)
+            self._news.set()
+            return
+        logger.error("the store does not let %s be claimed: %s", ", ".join(dispatcher.queues), error)
+        dispatcher.queues = (*dispatcher.queues[1:], *dispatcher.queues[:1])
+        asyncio.get_running_loop().call_later(_REFUSED_SECONDS, self._claim_anew)
+        dispatcher.drained = True
+
     async def _give_back(self, session: c.Session, ledger: Ledger) -> None:
         returns, deferrals = tuple(ledger.returns), tuple(ledger.deferrals)
-        if returns:
-            await session.call(c.Release(self._lease, returns))
-        if deferrals:
-            await session.call(c.Defer(self._lease, deferrals))
-        ledger.given_back(len(returns), len(deferrals))
+        try:
+            if returns:
+                await session.call(c.Release(self._lease, returns))
+                ledger.given_back(len(returns), 0)
+            if deferrals:
+                await session.call(c.Defer(self._lease, deferrals))
+                ledger.given_back(0, len(deferrals))
+        except Refused:
+            await self._refusals.singly(session, self._lease, ledger, tuple(ledger.returns))
+            await self._refusals.singly(session, self._lease, ledger, tuple(ledger.deferrals))
+
+    async def _mark(self, session: c.Session) -> None:
+        """Mark tasks in the store before user code sees them, and write what running ones say."""
+        while True:
+            await self._marks.wait()
+            self._marks.clear()
+            for dispatcher in self.dispatchers:
+                if dispatcher.marking or dispatcher.words:
+                    await self._start(session, dispatcher)
+                    self._news.set()
 
     async def _start(self, session: c.Session, dispatcher: Dispatcher) -> None:
-        """Mark tasks in the store before user code sees them, and write what running ones say."""
-        starting = [held for held, _ in dispatcher.starting]
+        frames = len(dispatcher.marking)
+        starting = [held for _, items in dispatcher.marking for held in items if held.needs_start]
         words, dispatcher.words = dispatcher.words, {}
         begins = [c.Begin(held.claim, held.task_id, self._started(held), held.once) for held in starting]
-        reply = await session.call(c.Start(self._lease, formatted((*begins, *words.values()), self.store.format)))
-        dispatcher.started(len(starting), reply.lost)
+        try:
+            reply = await session.call(c.Start(self._lease, formatted((*begins, *words.values()), self.store.format)))
+        except Refused as error:
+            logger.error("the store does not note that tasks begin, so they wait: %s", error)
+            dispatcher.not_started()
+            await asyncio.sleep(_REFUSED_SECONDS)
+            return
+        dispatcher.started(frames, reply.lost)
 
     def _started(self, held: Held) -> bytes | None:
         if not held.tracked:
@@ -360,6 +418,10 @@ class Core:
             queues = tuple([queue for dispatcher in self._awaiting for queue in dispatcher.pool.queues])
             try:
                 handed = await session.wait(queues, wanted)
+            except Refused:
+                # Other queues may have handed something over all the same: only a new session finds that.
+                await asyncio.sleep(_REFUSED_SECONDS)
+                raise
             finally:
                 awaited, self._awaiting = self._awaiting, []
             for dispatcher in awaited:
@@ -411,6 +473,9 @@ class Core:
         self._reaping = True
         try:
             reaped = await session.call(c.Reap(self._lease, peer, session.reserve(1024), 1024))
+        except Refused as error:
+            logger.error("worker %s is dead, and what it held cannot be taken over: %s", peer.worker, error)
+            return
         finally:
             self._reaping = False
         self._news.set()
@@ -434,7 +499,13 @@ class Core:
         while True:
             await self._due.wait()
             self._due.clear()
-            promoted = await session.call(c.Promote())
+            try:
+                promoted = await session.call(c.Promote())
+            except Refused as error:
+                logger.error("what is due cannot go to its queues: %s", error)
+                await asyncio.sleep(_REFUSED_SECONDS)
+                self._due.set()
+                continue
             self._plan_promotion(promoted.next_due)
             if promoted.count:
                 self._claim_anew()

@@ -106,7 +106,7 @@ class Child:
     @property
     def idle(self) -> bool:
         """Whether it has nothing before it."""
-        return not self.sync.out and not self.asynchronous.out
+        return not self.sync.given and not self.asynchronous.given
 
 
 class CrewEvents(Protocol):
@@ -306,8 +306,10 @@ class Crew:
         quota = Quota(made_of.most_tasks) if made_of.most_tasks else Quota()
         widths = made_of.width, made_of.coroutines or self.coroutines
         sync, asynchronous = (
-            Port(lane, sock, self._loop, width, quota)
-            for lane, sock, width in zip(self._lanes[2 * slot : 2 * slot + 2], sockets, widths, strict=True)
+            Port(lane, sock, self._loop, width, quota, attentive=attentive or width > 1)
+            for lane, sock, width, attentive in zip(
+                self._lanes[2 * slot : 2 * slot + 2], sockets, widths, (False, True), strict=True
+            )
         )
         child = Child(slot, sync, asynchronous, notify, pool, self._control, since=monotonic())
         self.children[slot] = child

@@ -50,6 +50,7 @@ class Dispatcher:
         shares: distribute.Shares,
         clock: Clock,
         news: Callable[[], None],
+        marks: Callable[[], None],
     ) -> None:
         self.worker = worker
         self.pool = pool
@@ -62,10 +63,12 @@ class Dispatcher:
         self.stats = DispatchStats()
         self.log = TaskLog(clock)
         self.stopping = False
-        self.starting: list[tuple[Held, Port]] = []
-        """Tasks to be marked in the store first, each with the port that is kept free for it."""
+        self.marking: list[tuple[Port, list[Held]]] = []
+        """Frames with tasks that the store is to mark before user code sees them, each with the port it is for."""
         self.shares = shares
         self.news = news
+        self._marks = marks
+        """To be called when there is something in `marking` or `words`."""
         self._pace = Pace()
         self._valid_until = 0.0
         self._ticking = False
@@ -85,7 +88,7 @@ class Dispatcher:
 
     def has_idle_child(self) -> bool:
         """Whether a child has nothing before it, or room for one more coroutine."""
-        return distribute.any_idle(self.children.values(), self.shares)
+        return distribute.any_idle(self.children.values(), self.shares, monotonic())
 
     def wanted(self) -> int:
         """How many messages the children could use now."""
@@ -109,10 +112,11 @@ class Dispatcher:
 
     def give(self, port: Port, items: list[Held]) -> None:
         """Hand these over, after the store has marked them where they need that."""
-        if items[0].needs_start:
-            port.reserved = True
-            self.starting.append((items[0], port))
-            self.news()
+        if any(held.needs_start for held in items):
+            self.ledger.start(items)
+            port.coming += items
+            self.marking.append((port, items))
+            self._marks()
         else:
             self._hand_over(port, items)
 
@@ -138,33 +142,44 @@ class Dispatcher:
             asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
 
     def started(self, count: int, lost: tuple[str, ...]) -> None:
-        """The store has marked the first `count` of `starting`, but for the `lost` ones."""
-        ports = self._ports()
-        for held, port in self.starting[:count]:
-            port.reserved = False
-            if held.claim in lost:
-                port.quota.left += 1
-                continue
-            held.needs_start = False
-            revocation = self.warden.revoked_starting.pop(held.claim, None)
-            if revocation is not None:
-                port.quota.left += 1
-                self.end(held, c.Outcome("", held.task_id, revocation.result))
-            elif self.stopping or port not in ports:
-                # No user code saw it, so it may go back; the mark goes with this claim.
-                self.ledger.give_back([held])
+        """The store has marked the first `count` frames of `marking`, but for the `lost` claims.
+
+        No user code has seen them, so they may go back, and the mark goes with the claim. While it is held, no
+        child has to be told again that the store knows.
+        """
+        gone, ports = set(lost), self._ports()
+        frames, self.marking = self.marking[:count], self.marking[count:]
+        for port, items in frames:
+            del port.coming[: len(items)]
+            frame = [held for held in items if self._is_to_run(held, gone)]
+            port.quota.left += len(items) - len(frame)
+            if self.stopping:
+                self.ledger.give_back(frame)
                 self.news()
-            else:
-                self._hand_over(port, [held])
-        del self.starting[:count]
+            elif port not in ports:
+                self.ledger.take_back(frame)
+            elif frame:
+                self._hand_over(port, frame)
+
+    def _is_to_run(self, held: Held, lost: set[str]) -> bool:
+        """Whether a task that was marked goes on to its child."""
+        if held.claim in lost:
+            self.ledger.starting.pop(held.claim, None)
+        if held.claim not in self.ledger.starting:
+            return False
+        held.needs_start = False
+        revocation = self.warden.revoked_starting.pop(held.claim, None)
+        if revocation is not None:
+            self.end(held, c.Outcome("", held.task_id, revocation.result))
+        return revocation is None
 
     def not_started(self) -> None:
         """The store could not be asked; they wait like all others."""
-        for held, port in self.starting:
-            port.reserved = False
-            port.quota.left += 1
-            self.ledger.take_back([held])
-        self.starting.clear()
+        for port, items in reversed(self.marking):
+            del port.coming[: len(items)]
+            port.quota.left += len(items)
+            self.ledger.take_back([held for held in items if held.claim in self.ledger.starting])
+        self.marking.clear()
         self.warden.revoked_starting.clear()
 
     def outcomes_waiting(self) -> None:
@@ -207,7 +222,7 @@ class Dispatcher:
                     if held.task_id == word.task and each.has_begun(number):
                         self.words[held.claim] = c.Begin(held.claim, held.task_id, word.document)
         port.words.clear()
-        self.news()
+        self._marks()
 
     def _tick(self) -> None:
         """While children are busy: fetch what ended, and relieve those whose task turns out to be long."""
@@ -216,9 +231,11 @@ class Dispatcher:
         busy = False
         for child in list(self.children.values()):
             for port in child.ports:
-                if len(port.out) > port.width and port.stuck(now):
+                if port.attentive:
+                    self._relieve(port, now)
+                elif len(port.out) > port.width and port.stuck(now):
                     self.take_back(port)
-                busy = busy or bool(port.out)
+                busy = busy or bool(port.out) or port.deaf(now)
             self.warden.enforce(child, now)
         self.hand_out()
         self._release_what_waits(now)
@@ -227,6 +244,15 @@ class Dispatcher:
         self._ticking = busy or self.ledger.waiting or bool(self.ledger.failed)
         if self._ticking:
             asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+
+    def _relieve(self, port: Port, now: float) -> None:
+        """What waits in a child that does not even read begins elsewhere."""
+        if not port.waits():
+            return
+        if port.deaf(now):
+            self.take_back(port)
+        else:
+            port.knock(now)
 
     def take_back(self, port: Port) -> None:
         """What the child has not begun waits here again."""

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from celeriac.worker.core.crew import Child
 from celeriac.worker.core.ledger import Held, Ledger
-from celeriac.worker.core.pace import BACKLOG_SECONDS, FRAME_SECONDS, FRAME_TASKS, Pace
+from celeriac.worker.core.pace import BACKLOG_SECONDS, FRAME_SECONDS, FRAME_TASKS, MARKED_TASKS, Pace
 from celeriac.worker.core.port import Port
 from celeriac.worker.lane.frame import Manifest
 
@@ -43,15 +43,16 @@ class Shares(Struct, frozen=True):
 
 def load(port: Port, pace: Pace) -> float:
     """Seconds of work before a child, by estimate."""
-    out = port.out
-    if len(out) < 8:
-        return sum([pace.estimate(held.name) for held in out.values()])
-    return len(out) * pace.overall
+    if port.given < 8:
+        return sum([pace.estimate(held.name) for held in (*port.out.values(), *port.coming)])
+    return port.given * pace.overall
 
 
 def room(port: Port, now: float) -> int:
     """How many more messages a port that runs several side by side can use."""
-    return max(0, min(port.width + port.ahead(now) - len(port.out), port.room() - 1, port.quota.left))
+    if port.deaf(now):
+        return 0
+    return max(0, min(port.width + port.ahead(now) - port.given, port.room() - 1, port.quota.left))
 
 
 def wanted(children: Iterable[Child], ledger: Ledger, pace: Pace, shares: Shares, now: float) -> int:
@@ -73,19 +74,20 @@ def _wanted_plain(ports: list[Port], waiting: int, pace: Pace, now: float) -> in
     """How many plain tasks to claim."""
     if ports and ports[0].width > 1:
         return max(0, min(sum([room(port, now) for port in ports]) - waiting, 4 * FRAME_TASKS))
-    free = [port for port in ports if not port.stuck(now) and not port.reserved]
-    claims = pace.wanted([(len(port.out), load(port, pace)) for port in free], waiting)
+    free = [port for port in ports if not port.stuck(now)]
+    claims = pace.wanted([(port.given, load(port, pace)) for port in free], waiting)
     return min(claims, sum([port.quota.left for port in free]))
 
 
-def any_idle(children: Iterable[Child], shares: Shares) -> bool:
+def any_idle(children: Iterable[Child], shares: Shares, now: float) -> bool:
     """Whether a message that comes now could begin now."""
     for child in children:
         if not child.open:
             continue
-        if shares.has_sync and len(child.sync.out) < child.sync.width:
+        if shares.has_sync and child.sync.given < child.sync.width and not child.sync.deaf(now):
             return True
-        if shares.has_async and len(child.asynchronous.out) < child.asynchronous.width:
+        port = child.asynchronous
+        if shares.has_async and port.given < port.width and not port.deaf(now):
             return True
     return False
 
@@ -96,14 +98,14 @@ def plan(children: Iterable[Child], ledger: Ledger, pace: Pace, shares: Shares, 
     frames: Plan = []
     if ledger.ready:
         ports = [child.sync for child in ready if not child.sync.stuck(now)]
-        ports.sort(key=lambda port: len(port.out))
+        ports.sort(key=lambda port: port.given)
         if ports and ports[0].width > 1:
             _plan_wide(frames, ports, ledger.ready, now)
         else:
-            _plan_plain(frames, [port for port in ports if not port.reserved], ledger.ready, pace, shares)
+            _plan_plain(frames, ports, ledger.ready, pace, shares)
     if ledger.ready_async:
         ports = [child.asynchronous for child in ready]
-        ports.sort(key=lambda port: len(port.out))
+        ports.sort(key=lambda port: port.given)
         _plan_wide(frames, ports, ledger.ready_async, now)
     return frames
 
@@ -112,15 +114,10 @@ def _plan_plain(frames: Plan, ports: list[Port], ready: deque[Held], pace: Pace,
     """Fill each child's backlog, sharing evenly what there is."""
     for index, port in enumerate(ports):
         share = -(-len(ready) // (len(ports) - index))
-        seconds, tasks = load(port, pace), len(port.out)
+        seconds, tasks = load(port, pace), port.given
         while ready and port.room() > FRAME_TASKS and port.quota.left > 0:
-            head = ready[0]
-            if head.needs_start:
-                if not tasks:
-                    frames.append((port, [ready.popleft()]))
-                    port.quota.left -= 1
-                break
-            if tasks and (seconds + pace.estimate(head.name) > BACKLOG_SECONDS or tasks >= 2 * FRAME_TASKS):
+            most_seconds, most_tasks = _backlog(ready[0])
+            if tasks and (seconds + pace.estimate(ready[0].name) > most_seconds or tasks >= most_tasks):
                 break
             most = min(FRAME_TASKS, max(1, share), port.quota.left)
             frame, work = _next_frame(ready, most, pace, shares.frame_bytes)
@@ -131,6 +128,14 @@ def _plan_plain(frames: Plan, ports: list[Port], ready: deque[Held], pace: Pace,
                 break
 
 
+def _backlog(head: Held) -> tuple[float, int]:
+    """How much a child may have before it, in seconds and in messages, when this one comes on top.
+
+    Of what is marked before it begins, a worker that is lost loses all: less of it lies ahead than of the rest.
+    """
+    return (FRAME_SECONDS, MARKED_TASKS) if head.needs_start else (BACKLOG_SECONDS, 2 * FRAME_TASKS)
+
+
 def _next_frame(ready: deque[Held], most: int, pace: Pace, most_bytes: int) -> tuple[list[Held], float]:
     """The next messages of one queue that make up one frame, and the work in it."""
     frame = [ready.popleft()]
@@ -139,7 +144,7 @@ def _next_frame(ready: deque[Held], most: int, pace: Pace, most_bytes: int) -> t
     while ready and len(frame) < most:
         head = ready[0]
         more, size = work + pace.estimate(head.name), size + len(head.raw)
-        if more > FRAME_SECONDS or size > most_bytes or head.queue != queue or head.needs_start:
+        if more > FRAME_SECONDS or size > most_bytes or head.queue != queue:
             break
         frame.append(ready.popleft())
         work = more
@@ -151,17 +156,8 @@ def _plan_wide(frames: Plan, ports: list[Port], ready: deque[Held], now: float) 
     for port in ports:
         free = room(port, now)
         while ready and free > 0:
-            head = ready[0]
-            if head.needs_start:
-                if port.reserved:
-                    break
-                frames.append((port, [ready.popleft()]))
-                port.quota.left -= 1
-                break
             frame = [ready.popleft()]
-            while ready and len(frame) < min(free, FRAME_TASKS) and ready[0].queue == head.queue:
-                if ready[0].needs_start:
-                    break
+            while ready and len(frame) < min(free, FRAME_TASKS) and ready[0].queue == frame[0].queue:
                 frame.append(ready.popleft())
             frames.append((port, frame))
             port.quota.left -= len(frame)

@@ -1,8 +1,8 @@
 """The claims in this worker's hands: what is ready, what is out, what has ended and must be told. Pure.
 
-A claim is in exactly one place: `ready` (not handed to a child), `out` (a child has it), `ended` (its
-outcome waits to be sent), `sent` (told to the store, no reply yet), `returns` or `deferrals` (to be given
-back). Only the store's reply ends it. When a reply is lost everything sent is uncertain: it goes back to
+A claim is in exactly one place: `ready` (not handed to a child), `starting` (a child gets it once the store has
+marked it), `out` (a child has it), `ended` (its outcome waits to be sent), `sent` (told to the store, no reply yet),
+`returns` or `deferrals` (to be given back), `refused` (sent, and not taken: sent again, alone). What is compared with the store's own list has to have all of them. Only the store's reply ends it. When a reply is lost everything sent is uncertain: it goes back to
 `ended`, and `reconcile` drops what the store says it has no more.
 """
 
@@ -60,6 +60,23 @@ class Held(Struct, eq=False):
     """It has failed, and a child has it to run what its task has for that."""
 
 
+Item = Outcome | Return | Deferral
+"""What the store is told of one claim that leaves this worker."""
+
+LARGE_OUTCOME = 1 << 20
+"""From so many bytes on, an outcome may be what broke the connection that it was sent over."""
+
+
+class Refusal(Struct, eq=False):
+    """What the store refused: how often, with which words (`broke`: with none), and when to try again."""
+
+    item: Item
+    reason: str
+    tries: int = 1
+    broke: bool = False
+    again: float = 0.0
+
+
 @dataclass(slots=True)
 class Ledger:
     """All claims of one worker, lease after lease."""
@@ -69,11 +86,14 @@ class Ledger:
     suspects: deque[Held] = field(default_factory=deque)
     failed: deque[Held] = field(default_factory=deque)
     """They have failed, and wait for a child to run what their task has for that."""
+    starting: dict[str, Held] = field(default_factory=dict)
+    """The store is to be told that they begin, and then their child is."""
     out: dict[str, Held] = field(default_factory=dict)
     ended: deque[Outcome] = field(default_factory=deque)
     sent: tuple[Outcome, ...] = ()
     returns: list[Return] = field(default_factory=list)
     deferrals: list[Deferral] = field(default_factory=list)
+    refused: dict[str, Refusal] = field(default_factory=dict)
     lost: int = 0
     """Outcomes that the store refused because the claim was not held any more."""
 
@@ -113,20 +133,26 @@ class Ledger:
         line.remove(held)
         return True
 
+    def start(self, items: Iterable[Held]) -> None:
+        """A child gets these as soon as the store has marked them."""
+        for held in items:
+            self.starting[held.claim] = held
+
     def hand_out(self, held: Held) -> None:
         """A child gets it."""
+        self.starting.pop(held.claim, None)
         self.out[held.claim] = held
 
     def take_back(self, items: Iterable[Held]) -> None:
-        """Children gave these back, unbegun; they are the next to be handed out."""
+        """Children gave these back, unbegun, or never had them; they are the next to be handed out."""
         for held in reversed(list(items)):
-            self.out.pop(held.claim, None)
+            self._leave(held)
             if not held.stale:
                 self._line_of(held).appendleft(held)
 
     def end(self, held: Held, outcome: Outcome) -> None:
         """A claim has ended as this. What was held under a lease that is over has no end that anybody wants."""
-        self.out.pop(held.claim, None)
+        self._leave(held)
         if held.stale:
             self.lost += 1
         else:
@@ -140,10 +166,15 @@ class Ledger:
         else:
             self.ended.append(Outcome(held.claim, held.task_id, document or None))
 
+    def _leave(self, held: Held) -> None:
+        """No child has it any more, or gets it."""
+        self.starting.pop(held.claim, None)
+        self.out.pop(held.claim, None)
+
     def give_back(self, items: Iterable[Held], raw: bytes | None = None) -> None:
         """These claims are to return to the store, changed to `raw` where that is given."""
         for held in items:
-            self.out.pop(held.claim, None)
+            self._leave(held)
             if not held.stale:
                 self.returns.append(Return(held.claim, raw))
 
@@ -161,8 +192,8 @@ class Ledger:
     @property
     def empty(self) -> bool:
         """Whether nothing is held any more."""
-        in_hand = self.waiting or self.failed or self.out
-        return not (in_hand or self.ended or self.sent or self.returns or self.deferrals)
+        in_hand = self.waiting or self.failed or self.starting or self.out
+        return not (in_hand or self.ended or self.sent or self.returns or self.deferrals or self.refused)
 
     def send(self, most: int, most_bytes: int) -> tuple[Outcome, ...]:
         """The outcomes for the next request; nothing is sent while a request is under way."""
@@ -181,9 +212,22 @@ class Ledger:
         self.sent = ()
 
     def unsettle(self) -> None:
-        """The answer was lost: what was sent is uncertain."""
-        self.ended.extendleft(reversed(self.sent))
+        """The answer was lost: what was sent is uncertain. What may have broken the connection is sent alone."""
+        large = [outcome for outcome in self.sent if _size(outcome) >= LARGE_OUTCOME]
+        for outcome in large:
+            self.refused[outcome.claim] = Refusal(outcome, "the connection broke while it was sent", broke=True)
+        self.ended.extendleft(outcome for outcome in reversed(self.sent) if outcome not in large)
         self.sent = ()
+
+    def refuse(self, item: Item, reason: str) -> None:
+        """The store does not take this."""
+        self.refused[item.claim] = Refusal(item, reason)
+
+    def settle_one(self, item: Item) -> None:
+        """The store has answered to this one, sent alone: it is done, or in `refused`."""
+        self.sent = tuple([outcome for outcome in self.sent if outcome is not item])
+        self.returns = [each for each in self.returns if each is not item]
+        self.deferrals = [each for each in self.deferrals if each is not item]
 
     def known(self) -> tuple[str, ...]:
         """The ids of all claims that are believed to be held."""
@@ -192,10 +236,12 @@ class Ledger:
             *(held.claim for held in self.ready_async),
             *(held.claim for held in self.suspects),
             *(held.claim for held in self.failed),
+            *self.starting,
             *(held.claim for held in self.out.values() if not held.stale),
             *(outcome.claim for outcome in self.ended),
             *(item.claim for item in self.returns),
             *(item.claim for item in self.deferrals),
+            *self.refused,
         )
 
     def reconcile(self, reply: Reconciled) -> tuple[Claim, ...]:
@@ -207,6 +253,10 @@ class Ledger:
             self.ready_async = deque(held for held in self.ready_async if held.claim not in missing)
             self.suspects = deque(held for held in self.suspects if held.claim not in missing)
             self.failed = deque(held for held in self.failed if held.claim not in missing)
+            for claim in missing & self.refused.keys():
+                del self.refused[claim]
+            for claim in missing & self.starting.keys():
+                del self.starting[claim]
             for claim in missing & self.out.keys():
                 self.out[claim].stale = True
         return reply.unknown
@@ -219,10 +269,18 @@ class Ledger:
         self.ready_async.clear()
         self.suspects.clear()
         self.failed.clear()
+        self.starting.clear()
         self.ended.clear()
         self.returns.clear()
         self.deferrals.clear()
+        self.refused.clear()
         self.sent = ()
         for held in self.out.values():
             held.stale = True
         return count
+
+
+def _size(outcome: Outcome) -> int:
+    """How many bytes it has, about."""
+    slot = len(outcome.slot.value) if outcome.slot is not None else 0
+    return len(outcome.result or b"") + slot + sum([len(message.raw) for message in outcome.successors])

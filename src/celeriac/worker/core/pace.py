@@ -15,6 +15,8 @@ FRAME_SECONDS = 0.005
 BACKLOG_SECONDS = 2 * FRAME_SECONDS
 """Work a child should have before it, so that it need not wait for the core."""
 FRAME_TASKS = 64
+MARKED_TASKS = 32
+"""The same of tasks that the store has marked before they begin; two such frames may be ahead of a child."""
 STUCK_SECONDS = 0.020
 """A task that runs longer gives up what waits behind it."""
 _MOST_CLAIMS = 320

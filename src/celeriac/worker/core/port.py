@@ -14,6 +14,7 @@ from celeriac.worker.lane.frame import (
     PIECE_BYTES,
     Cancel,
     Frame,
+    Knock,
     LargeOutcome,
     Splitter,
     Verdict,
@@ -29,6 +30,11 @@ Arrival = tuple[Held, float, int, bytes]
 _AHEAD_MOST = 25
 _AHEAD_SHARE = 4
 _WINDOW_SECONDS = 0.1
+_PATIENCE_MOST = 0.64
+_SLOW_SECONDS = 0.3
+"""A child that reads after less than this was not blocked, but had no CPU."""
+_FIRST_SECONDS = 1.0
+"""How long it may take until a child reads for the first time: it may have to be forked yet."""
 OBEY_SECONDS = 0.5
 """How long a task that shares its child with others may take to end when it was told to."""
 
@@ -56,9 +62,13 @@ class Port:
         loop: asyncio.AbstractEventLoop,
         width: int = 1,
         quota: Quota | None = None,
+        *,
+        attentive: bool | None = None,
     ) -> None:
         self.lane = lane
         self.width = width
+        self.attentive = width > 1 if attentive is None else attentive
+        """Whether the child reads at any time what it is told, and not only between two tasks."""
         self.quota = quota or Quota()
         self.ended = 0
         self.out: dict[int, Held] = {}
@@ -69,7 +79,8 @@ class Port:
         self._window = 0.0
         self._in_window = self._in_last_window = 0
         self.load = 0.0
-        self.reserved = False
+        self.coming: list[Held] = []
+        """Messages that the store is to mark first: then they are handed over."""
         self._sock = sock
         self._loop = loop
         self._next = 1
@@ -79,11 +90,20 @@ class Port:
         self.words: list[Word] = []
         """What running tasks have said."""
         self._stuck_at = 0.0
+        self._said = self._heard = 0
+        self._heard_at = 0.0
+        self._patience = STUCK_SECONDS
+        self._knocked = 0.0
         sock.setblocking(False)
 
     def room(self) -> int:
         """How many more messages the flags can tell apart."""
-        return SPAN - 1 - len(self.out)
+        return SPAN - 1 - self.given
+
+    @property
+    def given(self) -> int:
+        """How many messages it has, or is about to get."""
+        return len(self.out) + len(self.coming)
 
     def hand_over(self, items: list[Held]) -> None:
         """Give the child these messages, all of one queue."""
@@ -94,7 +114,7 @@ class Port:
                     self._deadlines[number] = 0.0
             self._next = first + len(part)
             self.lane.post(first, len(part))
-            self._write(cut(Frame(first, part[0].queue, [held.raw for held in part])))
+            self._say(Frame(first, part[0].queue, [held.raw for held in part]))
 
     def hand_over_verdict(self, held: Held, failure: Failure) -> None:
         """Let the child deal with a message that has failed elsewhere."""
@@ -102,13 +122,13 @@ class Port:
         self.out[number] = held
         self._next = number + 1
         self.lane.post(number, 1)
-        self._write(cut(Verdict(number, held.queue, held.raw, failure.error, failure.reason, failure.dead)))
+        self._say(Verdict(number, held.queue, held.raw, failure.error, failure.reason, failure.dead))
 
     def cancel(self, number: int, reason: str, now: float) -> None:
         """Tell a message that runs beside others to end; `overdue` names it when it does not."""
         self.cancelled[number] = reason
         self._deadlines[number] = now
-        self._write(cut(Cancel(number, reason)))
+        self._say(Cancel(number, reason))
 
     def overdue(self, now: float, grace: float) -> list[int]:
         """The running messages whose limit is over, and that had so many seconds to obey."""
@@ -146,6 +166,36 @@ class Port:
             yield number, items[start:end]
             used.update((number + place) % SPAN for place in range(end - start))
             number, start = number + end - start, end
+
+    def waits(self) -> bool:
+        """Whether it has something that has not begun; what came last begins last."""
+        return bool(self.out) and not self.lane.begun[next(reversed(self.out)) % SPAN]
+
+    def deaf(self, now: float) -> bool:
+        """Whether the child has not read for a while what it was told: it begins nothing then.
+
+        An event loop that a plain call blocks, say. A child that was only slow is given more time from then on.
+        """
+        if not self.attentive:
+            return False
+        heard, silent = self.lane.heard, now - self._heard_at
+        if heard != self._heard:
+            if silent > self._patience:
+                self._patience = min(2 * self._patience, _PATIENCE_MOST) if silent < _SLOW_SECONDS else STUCK_SECONDS
+            self._heard, self._heard_at, silent = heard, now, 0.0
+        return heard < self._said and silent > (self._patience if heard else _FIRST_SECONDS)
+
+    def knock(self, now: float) -> None:
+        """See whether it reads, where it has said nothing for a while."""
+        if self.lane.heard == self._said and now - max(self._knocked, self._heard_at) > STUCK_SECONDS:
+            self._knocked = now
+            self._say(Knock())
+
+    def _say(self, message: Frame | Verdict | Cancel | Knock) -> None:
+        if self.lane.heard == self._said:
+            self._heard, self._heard_at = self._said, time.monotonic()
+        self._said += 1
+        self._write(cut(message))
 
     def _write(self, data: bytes) -> None:
         if self._unsent:
@@ -244,8 +294,8 @@ class Port:
 
     def stuck(self, now: float) -> bool:
         """Whether to give it nothing now: its task is long, or it was just relieved of what waited."""
-        if self.width > 1:
-            return len(self.out) >= self.width + self.ahead(now)
+        if self.attentive:
+            return len(self.out) >= self.width + self.ahead(now) or self.deaf(now)
         since = self.lane.since
         if not since:
             return False

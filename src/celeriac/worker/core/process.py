@@ -277,12 +277,15 @@ def _open(manifest: Manifest) -> Any:
 
 
 def _announce(options: WorkerOptions, store: Any, manifest: Manifest) -> None:
+    risks: tuple[str, ...] = ()
     try:
-        durability = store.durability()
+        durability, risks = store.durability(), store.risks()
     except CeleriacError as error:
         durability = f"unknown ({error})"
     logger.info("worker %s serves %s on %s", options.name, ", ".join(options.queues), censored_text(store.url))
     logger.info("a power failure of the store spares: %s", durability)
+    for risk in risks:
+        logger.warning("%s", risk)
     logger.info("%d children; tasks: %s", options.children, ", ".join(sorted(manifest.tasks)) or "none")
 
 

@@ -53,7 +53,6 @@ class Desk(Protocol):
     index: int
     children: dict[int, Child]
     ledger: Ledger
-    starting: list[tuple[Held, Port]]
     stopping: bool
 
     def give(self, port: Port, items: list[Held]) -> None:
@@ -126,8 +125,7 @@ class Warden:
         for port in child.ports:
             if port.out and (port.quota.left > 0 or port.lane.retiring):
                 self._desk.take_back(port)
-        reserved = child.sync.reserved or child.asynchronous.reserved
-        if self.keeper is not None and child.idle and not reserved:
+        if self.keeper is not None and child.idle:
             del self._desk.children[child.slot]
             if self._doomed.pop(child, None) is not None:
                 self.keeper.kill(child)
@@ -146,7 +144,7 @@ class Warden:
         alone = next((child for child in self._desk.children.values() if child.alone and not child.retiring), None)
         if alone is None:
             alone = self.keeper.hire(self._desk.index)
-        if alone is None or not alone.idle or alone.sync.reserved or alone.asynchronous.reserved:
+        if alone is None or not alone.idle:
             return
         held = line.popleft()
         self._desk.give(alone.asynchronous if held.asynchronous else alone.sync, [held])
@@ -163,7 +161,7 @@ class Warden:
         failed, children = self._desk.ledger.failed, self._desk.children.values()
         ports = [child.sync for child in children if child.alive and child.condemned is None and not self._frozen]
         while failed:
-            free = next((port for port in ports if len(port.out) < port.width and not port.reserved), None)
+            free = next((port for port in ports if port.given < port.width), None)
             if free is not None:
                 self._desk.judge(free, failed.popleft())
             elif ports or not self._desk.stopping:
@@ -240,7 +238,7 @@ class Warden:
 
     def revoke(self, entry: Revocation) -> None:
         """End the claims of a task that have not begun; where asked to, also what runs."""
-        for held, _ in self._desk.starting:
+        for held in self._desk.ledger.starting.values():
             if held.task_id == entry.task:
                 self.revoked_starting[held.claim] = entry
         for held in self._desk.ledger.find(entry.task):

@@ -54,6 +54,10 @@ class Verdict(Struct, array_like=True, tag=2):
     dead: bool
 
 
+class Knock(Struct, array_like=True, tag=3):
+    """Core to child: nothing, but to be read. A child that does not read begins nothing either."""
+
+
 class LargeOutcome(Struct, array_like=True):
     """Child to core: an outcome too long for the ring."""
 
@@ -136,7 +140,7 @@ class Exited(Struct, tag=True):
 FromZygote = Ready | ImportFailed | Forked | Exited
 
 encode = msgspec.msgpack.Encoder().encode
-decode_frame = msgspec.msgpack.Decoder(Frame | Cancel | Verdict).decode
+decode_frame = msgspec.msgpack.Decoder(Frame | Cancel | Verdict | Knock).decode
 decode_outcome = msgspec.msgpack.Decoder(LargeOutcome).decode
 decode_from_zygote = msgspec.msgpack.Decoder(FromZygote).decode
 decode_fork = msgspec.msgpack.Decoder(Fork).decode

@@ -38,7 +38,7 @@ _RECORD = struct.Struct("<IQdB")
 LARGEST = _RING // 4
 """Outcomes larger than this go through the socket."""
 
-_SINCE, _VALID_UNTIL, _HEAD, _RETIRING = 0, 1, 2, 3
+_SINCE, _VALID_UNTIL, _HEAD, _RETIRING, _HEARD = 0, 1, 2, 3, 4
 
 
 def allocate(count: int, descriptor: int = -1) -> list[Lane]:
@@ -111,6 +111,15 @@ class Lane:
     @retiring.setter
     def retiring(self, retiring: bool) -> None:
         self._words[_RETIRING] = retiring
+
+    @property
+    def heard(self) -> int:
+        """How many pieces of what the core says the child has read; the child sets it."""
+        return self._words[_HEARD]
+
+    @heard.setter
+    def heard(self, count: int) -> None:
+        self._words[_HEARD] = count
 
     # -- the core -------------------------------------------------------------
 

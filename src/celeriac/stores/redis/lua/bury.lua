@@ -1,15 +1,19 @@
--- Included in front of scripts that change dead letters.
+-- Included in front of scripts that change dead letters; after `counts`.
 -- `at` are the names of three keys: dead (ZSET id -> number, the ms at which it came, made unique),
 -- letters (HASH id -> queue \n what is known of it \n raw), counts (HASH queue -> how many, and '' -> the last number).
 
 -- Delete a letter; its queue, or nil when it is not there.
 local function forget_letter(at, id)
-  local value = redis.call('HGET', at[2], id)
-  redis.call('ZREM', at[1], id)
+  local value, number = redis.call('HGET', at[2], id), redis.call('ZSCORE', at[1], id)
+  if number then
+    redis.call('ZREM', at[1], id)
+    back({'ZINCRBY', at[1], number, id})
+  end
   if not value then return nil end
   redis.call('HDEL', at[2], id)
+  back({'HMSET', at[2], id, value})
   local queue = string.match(value, '^([^\n]*)\n')
-  if redis.call('HINCRBY', at[3], queue, -1) <= 0 then redis.call('HDEL', at[3], queue) end
+  count(at[3], queue, -1)
   return queue
 end
 
@@ -20,10 +24,14 @@ local function bury(at, id, queue, known, raw, now, limit, ms)
     copy = copy + 1
     name = id .. '#' .. copy
   end
-  local number = math.max(now, (redis.call('HGET', at[3], '') or 0) + 1)
+  back({'HDEL', at[2], name})
+  local last = redis.call('HGET', at[3], '')
+  local number = math.max(now, (last or 0) + 1)
   redis.call('HSET', at[3], '', number)
+  back(last and {'HSET', at[3], '', last} or {'HDEL', at[3], ''})
   redis.call('ZADD', at[1], number, name)
-  redis.call('HINCRBY', at[3], queue, 1)
+  back({'ZREMRANGEBYSCORE', at[1], number, number})
+  count(at[3], queue, 1)
   local over = redis.call('ZCARD', at[1]) - limit
   if over > 0 then
     for _, old in ipairs(redis.call('ZRANGE', at[1], 0, over - 1)) do forget_letter(at, old) end

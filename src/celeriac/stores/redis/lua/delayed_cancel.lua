@@ -2,7 +2,9 @@
 -- KEYS  1 delayed  2 messages  3 counts  4 ids
 -- ARGV  1 results db ('' = this one)  2 this db  3 seconds that results live, then for each: id, result key, document
 -- Returns 1 or 0 for each: whether it was there
--- include: delayed
+-- include: counts
+-- include: let_go
+-- include: documents
 -- include: verdict
 
 local reply, verdicts = {}, {}

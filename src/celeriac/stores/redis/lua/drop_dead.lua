@@ -2,6 +2,7 @@
 -- KEYS  1 dead  2 letters  3 dead counts
 -- ARGV  the ids
 -- Returns {ids that were there}
+-- include: counts
 -- include: bury
 
 local dropped = {}

@@ -1,18 +1,8 @@
--- Included where a lease ends: forget the worker and that it served its queues.
+-- Included where a lease ends, after `counts` and `fields`: forget the worker and that it served its queues.
 -- `queues` is the HASH that holds `served:<queue>` counters.
 
 local function forget_worker(leases, beats, workers, queues, floors, told, worker)
-  local record = redis.call('HGET', workers, worker)
-  if record then
-    for _, queue in ipairs(cjson.decode(record).queues or {}) do
-      if redis.call('HINCRBY', queues, 'served:' .. queue, -1) <= 0 then
-        redis.call('HDEL', queues, 'served:' .. queue)
-      end
-    end
-  end
-  redis.call('HDEL', leases, worker)
-  redis.call('HDEL', beats, worker)
-  redis.call('HDEL', workers, worker)
-  redis.call('HDEL', floors, worker)
-  redis.call('HDEL', told, worker)
+  local readable, record = pcall(cjson.decode, drop_field(workers, worker) or '{}')
+  for _, queue in ipairs(readable and record.queues or {}) do count(queues, 'served:' .. queue, -1) end
+  for _, hash in ipairs({leases, beats, floors, told}) do drop_field(hash, worker) end
 end

@@ -3,6 +3,8 @@
 -- ARGV  1 memory in seconds, then for each message: id, list, queue, delay ms, raw, eta raw ('' for none)
 -- Returns one number a message: 1 new, 0 accepted before.
 -- Ids are kept in two sets that take turns, so that forgetting costs one UNLINK a period and no key a message.
+-- include: clock
+-- include: counts
 -- include: delayed
 -- include: lists
 -- include: accept

@@ -2,7 +2,7 @@
 -- KEYS  1 dead  2 letters
 -- ARGV  1 limit  2 the number of the last one of the page before ('' = none)  3 max bytes  4 ms that letters live
 -- Returns id, number, value, id, number, value, ...
--- include: delayed
+-- include: clock
 
 local newest = ARGV[2] == '' and '+inf' or '(' .. ARGV[2]
 local oldest = '(' .. (now_ms() - ARGV[4])

@@ -1,8 +1,10 @@
 -- Look for an id in what is ready or claimed. Keys are computed here: for people, not for hot paths.
 -- KEYS  1 queues  2 leases  3 ends of revocations (ZSET task -> ms)
 -- ARGV  1 the id  2 how many messages of a queue to look at
--- Returns {queue, ahead, raw, ...}, {worker, claim, list, flags, raw, ...}, 1 when it is revoked, {queues not seen whole}
--- include: delayed
+-- Returns {queue, ahead, raw, ...}, {worker, claim, list, flags, raw, ...}, 1 when it is revoked,
+--       {queues not seen whole}
+-- include: clock
+-- include: lengths
 
 local word, depth = ARGV[1], tonumber(ARGV[2])
 local ready, held, unseen = {}, {}, {}
@@ -17,7 +19,7 @@ local function look(name)
   local ahead = 0
   for _, step in ipairs({'', '\6\0223', '\6\0226', '\6\0229'}) do
     for _, key in ipairs({'celeriac:landing:' .. name .. step, name .. step}) do
-      local length = redis.call('LLEN', key)
+      local length = length_of(key)
       local left = math.min(length, depth - ahead)
       if left < length then unseen[#unseen + 1] = name end
       for from = 1, left, 100 do

@@ -10,7 +10,7 @@ for list in string.gmatch(paused, '[^\n]+') do
   order[#order + 1] = list
 end
 for i = 2, #ARGV, 5 do
-  if ARGV[1] == '1' then redis.call('HSETNX', KEYS[2], ARGV[i], '') end
+  if ARGV[1] == '1' and redis.call('HSETNX', KEYS[2], ARGV[i], '') == 1 then back({'HDEL', KEYS[2], ARGV[i]}) end
   for l = i + 1, i + 4 do
     if not lists[ARGV[l]] then order[#order + 1] = ARGV[l] end
     lists[ARGV[l]] = ARGV[1] == '1'
@@ -25,4 +25,4 @@ if #kept > 0 then
 else
   redis.call('HDEL', KEYS[1], '\npaused')
 end
-redis.call('PUBLISH', 'celeriac:wake', 0)
+hints[#hints + 1], hints[#hints + 2] = 'celeriac:wake', 0

@@ -9,8 +9,8 @@ for k = 1, #KEYS, 2 do
   for place = k, k + 1 do
     local at = -1
     while left > 0 and room > 0 and not (ARGV[3] == '1' and #reply > before) do
-      local raw = redis.call('LINDEX', KEYS[place], at)
-      if not raw then break end
+      local raw = redis.pcall('LINDEX', KEYS[place], at)
+      if not raw or is_of_another_kind(raw) then break end
       reply[#reply + 1], reply[#reply + 2] = KEYS[k + 1], raw
       left, room, at = left - 1, room - #raw, at - 1
     end

@@ -2,6 +2,8 @@
 -- KEYS  1 leases  2 beats  3 workers  4 queues  5 floors  6 claims of the dead  7 claims of the reaper  8 told
 -- ARGV  1 reaper  2 reaper's epoch  3 dead worker  4 its epoch  5 its beat  6 first number  7 limit
 -- Returns {claim id, value, ...} as now held by the reaper; the dead lease ends with the last of its claims
+-- include: counts
+-- include: fields
 -- include: ended
 
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
@@ -25,7 +27,9 @@ for i = 1, math.min(#order, tonumber(ARGV[7])) do
   local id = ARGV[2] .. ':' .. number
   number = number + 1
   redis.call('HDEL', KEYS[6], order[i][2])
+  back({'HMSET', KEYS[6], order[i][2], order[i][3]})
   redis.call('HSET', KEYS[7], id, order[i][3])
+  back({'HDEL', KEYS[7], id})
   moved[#moved + 1], moved[#moved + 2] = id, order[i][3]
 end
 if redis.call('HLEN', KEYS[6]) == 0 then

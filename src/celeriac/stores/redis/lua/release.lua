@@ -1,18 +1,24 @@
 -- Give claims back to the front of their lists, or among the delayed. The first one named is served first.
--- KEYS  1 leases  2 claims  3 delayed  4 messages  5 counts  6 ids
--- ARGV  1 worker  2 epoch, then for each claim: claim id, replacement ('' = as it was), due ms ('' = now), delayed id
+-- KEYS  1 leases  2 claims  3 delayed  4 messages  5 counts  6 ids  7 dead  8 letters  9 dead counts
+-- ARGV  1 worker  2 epoch  3 most dead letters  4 ms that they live
+--       then for each claim: claim id, replacement ('' = as it was), due ms ('' = now), delayed id
 -- Returns {lost claim ids}
+-- include: clock
+-- include: counts
 -- include: delayed
 -- include: lists
+-- include: bury
+-- include: deliver
 
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
   return redis.error_reply('LEASELOST the lease is not open')
 end
 local lost, front = {}, {}
-for i = 3, #ARGV, 4 do
+for i = 5, #ARGV, 4 do
   local value = redis.call('HGET', KEYS[2], ARGV[i])
   if value then
     redis.call('HDEL', KEYS[2], ARGV[i])
+    back({'HMSET', KEYS[2], ARGV[i], value})
     local list, raw = string.match(value, '^([^\n]*)\n[^\n]*\n(.*)$')
     if ARGV[i + 1] ~= '' then raw = ARGV[i + 1] end
     if ARGV[i + 2] ~= '' then
@@ -24,8 +30,8 @@ for i = 3, #ARGV, 4 do
     lost[#lost + 1] = ARGV[i]
   end
 end
+local letters = {KEYS[7], KEYS[8], KEYS[9]}
 for i = #front, 1, -1 do
-  redis.call('RPUSH', front[i][1], front[i][2])
-  call_for(front[i][1])
+  deliver(letters, 'RPUSH', front[i][1], nil, front[i][2], tonumber(ARGV[3]), tonumber(ARGV[4]))
 end
 return lost

@@ -3,22 +3,29 @@
 -- ARGV  1 results db ('' = this one)  2 this db, then for each letter:
 --       id, list, queue, raw, key of the result to forget ('' = none)
 -- Returns {ids that were there}
+-- include: counts
 -- include: bury
 -- include: lists
 
 local replayed, results = {}, {}
 for i = 3, #ARGV, 5 do
   if forget_letter(KEYS, ARGV[i]) then
-    redis.call('LPUSH', ARGV[i + 1], ARGV[i + 3])
-    redis.call('HSETNX', KEYS[4], ARGV[i + 2], '')
-    call_for(ARGV[i + 1])
+    if not put('LPUSH', ARGV[i + 1], ARGV[i + 3]) then
+      error({err = 'WRONGTYPE the key of the queue is no list: ' .. ARGV[i + 1]})
+    end
+    if redis.call('HSETNX', KEYS[4], ARGV[i + 2], '') == 1 then back({'HDEL', KEYS[4], ARGV[i + 2]}) end
     if ARGV[i + 4] ~= '' then results[#results + 1] = ARGV[i + 4] end
     replayed[#replayed + 1] = ARGV[i]
   end
 end
 if #results > 0 then
-  if ARGV[1] ~= '' then redis.call('SELECT', ARGV[1]) end
-  for _, key in ipairs(results) do redis.call('UNLINK', key) end
-  if ARGV[1] ~= '' then redis.call('SELECT', ARGV[2]) end
+  -- Last of all: what is dropped cannot be taken back.
+  if ARGV[1] ~= '' then
+    redis.call('SELECT', ARGV[1])
+    back({'SELECT', ARGV[2]})
+  end
+  for from = 1, #results, 1000 do
+    redis.call('UNLINK', unpack(results, from, math.min(from + 999, #results)))
+  end
 end
 return replayed

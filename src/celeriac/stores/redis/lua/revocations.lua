@@ -2,7 +2,7 @@
 -- KEYS  1 floors  2 revocations  3 ends  4 entries
 -- ARGV  1 revision
 -- Returns revision, {task, ms left, entry, ... the oldest first}
--- include: delayed
+-- include: clock
 
 local now, found = now_ms(), {}
 for _, task in ipairs(redis.call('ZRANGE', KEYS[2], '(' .. ARGV[1], '+inf', 'BYSCORE')) do

@@ -5,20 +5,26 @@
 --       5 task  6 the task whose call is stale ('' for none)  7 prefix of result keys  8 document
 --       9 memory of ids in seconds, then the message: id, list, queue, delay ms, raw, eta raw ('' for none)
 -- Returns {task, age in ms, its document}
+-- include: clock
+-- include: counts
 -- include: delayed
 -- include: lists
 -- include: accept
+-- include: documents
 
 local now = now_ms()
-local made, task = string.match(redis.call('GET', KEYS[9]) or '', '^(%d+)\n(.*)$')
+local value = redis.call('GET', KEYS[9])
+local made, task = string.match(value or '', '^(%d+)\n(.*)$')
 local ours = (not task or task == ARGV[6]) and accept(ARGV[9], 10)[1] == 1
 if ours then
   made, task = now, ARGV[5]
   redis.call('SET', KEYS[9], string.format('%d\n%s', now, task), 'PX', ARGV[4])
+  back(value and {'SET', KEYS[9], value, 'KEEPTTL'} or {'DEL', KEYS[9]})
 end
 made, task = made or now, task or ARGV[5]
-if ARGV[1] ~= '' then redis.call('SELECT', ARGV[1]) end
-if ours then redis.call('SET', ARGV[7] .. task, ARGV[8], 'EX', ARGV[3]) end
-local document = redis.call('GET', ARGV[7] .. task)
-if ARGV[1] ~= '' then redis.call('SELECT', ARGV[2]) end
-return {task, now - made, document}
+if ours then write_documents({ARGV[7] .. task, ARGV[8]}, ARGV[1], ARGV[2], ARGV[3]) end
+if ARGV[1] ~= '' then
+  redis.call('SELECT', ARGV[1])
+  back({'SELECT', ARGV[2]})
+end
+return {task, now - made, redis.call('GET', ARGV[7] .. task)}

@@ -2,6 +2,7 @@
 -- KEYS  1 queues  2 leases  3 delayed counts  4 dead counts  5 floors  6 failed counts
 -- ARGV  the queues asked for; none = all known
 -- Returns for each queue: name, ready, delayed, claimed, dead, 1 where it is paused, failed
+-- include: lengths
 
 local steps = {'', '\6\0223', '\6\0226', '\6\0229'}
 local names = ARGV
@@ -27,7 +28,7 @@ for _, name in ipairs(names) do
   local ready, delayed, held = 0, 0, 0
   for _, step in ipairs(steps) do
     local list = name .. step
-    ready = ready + redis.call('LLEN', list) + redis.call('LLEN', 'celeriac:landing:' .. list)
+    ready = ready + length_of(list) + length_of('celeriac:landing:' .. list)
     delayed = delayed + (redis.call('HGET', KEYS[3], list) or 0)
     held = held + (claimed[list] or 0)
   end

@@ -4,7 +4,7 @@
 -- ARGV  1 how many claims of each  2 max bytes
 -- Returns for each worker: name, epoch, beat, record, tally, ms since it was told or -1, number of claims,
 --       {claim, list, flags, raw, ...}
--- include: delayed
+-- include: clock
 
 local workers, room, reply = redis.call('HKEYS', KEYS[1]), tonumber(ARGV[2]), {}
 table.sort(workers)

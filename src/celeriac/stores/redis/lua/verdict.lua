@@ -1,4 +1,4 @@
--- Included where a task is ended that no worker holds.
+-- Included where a task is ended that no worker holds; after `documents`.
 
 -- As `celeriac.message.final` does it. A compressed one counts as final: ours are, and these scripts cannot unpack.
 local function is_final(document)
@@ -18,12 +18,20 @@ end
 -- are those of the results ('' = this one) and this one.
 local function write_verdicts(verdicts, results_db, this_db, seconds)
   if #verdicts == 0 then return end
-  if results_db ~= '' then redis.call('SELECT', results_db) end
+  local documents = {}
+  if results_db ~= '' then
+    redis.call('SELECT', results_db)
+    back({'SELECT', this_db})
+  end
   for i = 1, #verdicts, 2 do
-    if not is_final(redis.call('GET', verdicts[i]) or '') then
-      redis.call('SET', verdicts[i], verdicts[i + 1], 'EX', seconds)
-      redis.call('PUBLISH', verdicts[i], verdicts[i + 1])
+    local before = redis.pcall('GET', verdicts[i])
+    if is_of_another_kind(before) or not is_final(before or '') then
+      documents[#documents + 1], documents[#documents + 2] = verdicts[i], verdicts[i + 1]
     end
   end
-  if results_db ~= '' then redis.call('SELECT', this_db) end
+  if results_db ~= '' then
+    redis.call('SELECT', this_db)
+    back({'SELECT', results_db})
+  end
+  write_documents(documents, results_db, this_db, seconds)
 end

@@ -6,7 +6,9 @@ import asyncio
 import logging
 import time
 
-from celeriac.exceptions import TaskRevokedError
+from celeriac.exceptions import CeleriacError, TaskRevokedError
+from celeriac.message import task as wire
+from celeriac.worker.child.blocked import BlockWatch
 from celeriac.worker.child.door import LEASE_POLL, Door, Entry
 from celeriac.worker.child.executor import Executor
 from celeriac.worker.child.guards.coroutine import CoroutineGuard
@@ -21,12 +23,17 @@ monotonic = time.monotonic
 class AsyncRunner:
     """Runs up to `limit` tasks side by side in an event loop of its own."""
 
-    def __init__(self, door: Door, executor: Executor, limit: int, memory: Memory | None) -> None:
+    def __init__(
+        self, door: Door, executor: Executor, limit: int, memory: Memory | None, *, watched: bool = False
+    ) -> None:
         self._door = door
         self._executor = executor
         self._limit = limit
         self._memory = memory
         self._guards: dict[int, CoroutineGuard] = {}
+        self._running: dict[asyncio.Task[object], bytes] = {}
+        self._watched = watched
+        self._watch: BlockWatch | None = None
         self._noted = False
         self._gone = asyncio.Event()
         door.cancel = self._cancel
@@ -34,6 +41,7 @@ class AsyncRunner:
     async def run(self) -> None:
         """Until the core closes the socket."""
         loop = asyncio.get_running_loop()
+        self._watch = BlockWatch(loop, self._describe) if self._watched else None
         self._door.sock.setblocking(False)
         loop.add_reader(self._door.sock.fileno(), self._read)
         await self._gone.wait()
@@ -64,6 +72,9 @@ class AsyncRunner:
                 return
             guard = self._guards[entry[0]]
             guard.task = loop.create_task(self._one(entry, guard))
+            self._running[guard.task] = entry[2]
+            if self._watch is not None:
+                self._watch.begins()
 
     def _register(self, number: int) -> None:
         self._guards[number] = CoroutineGuard()
@@ -82,6 +93,10 @@ class AsyncRunner:
             judged = self._executor.verdict(verdict)
         self._door.put(number, monotonic() - started, judged)
         del self._guards[number]
+        if guard.task is not None:
+            self._running.pop(guard.task, None)
+        if not self._running and self._watch is not None:
+            self._watch.ends()
         if self._memory is not None:
             self._memory.look()
         # Where a hundred end at the same moment, the next must not wait for the last of them to be judged.
@@ -89,6 +104,15 @@ class AsyncRunner:
         if not self._noted:
             self._noted = True
             asyncio.get_running_loop().call_soon(self._note)
+
+    def _describe(self, task: asyncio.Task[object] | None) -> str:
+        """What runs there, for people; from another thread."""
+        raw = self._running.get(task) if task is not None else None
+        try:
+            headers = wire.read_headers(raw) if raw is not None else None
+        except CeleriacError:
+            headers = None
+        return "Something" if headers is None else f"Task {headers.task}[{headers.id}]"
 
     def _note(self) -> None:
         """Wake the core once for all that ended in this turn of the loop."""
@@ -119,4 +143,4 @@ def run_async_when_asked(door: Door, executor: Executor, limit: int, memory: Mem
         door.ask_to_be_replaced()
         return
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(AsyncRunner(door, executor, limit, memory).run())
+        runner.run(AsyncRunner(door, executor, limit, memory, watched=True).run())

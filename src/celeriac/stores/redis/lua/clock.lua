@@ -1,0 +1,6 @@
+-- Included where it matters how late it is.
+
+local function now_ms()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end

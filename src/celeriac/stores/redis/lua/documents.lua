@@ -1,0 +1,28 @@
+-- Included where documents of tasks are written.
+
+-- Write documents, {key, document, key, document, ...}, and tell those who wait for them. The databases are those of
+-- the results ('' = this one) and this one. Each SET brings the document before, so that it can be written again.
+local function write_documents(documents, results_db, this_db, seconds)
+  if #documents == 0 then return end
+  if results_db ~= '' then
+    redis.call('SELECT', results_db)
+    back({'SELECT', this_db})
+  end
+  local written, before = 0, {}
+  undo[#undo + 1] = function(take_back)
+    for n = written, 1, -2 do
+      if before[n] then take_back('SET', documents[n], before[n], 'KEEPTTL') else take_back('DEL', documents[n]) end
+    end
+  end
+  for n = 1, #documents, 2 do
+    local key, document = documents[n], documents[n + 1]
+    local old = redis.pcall('SET', key, document, 'EX', seconds, 'GET')
+    if is_of_another_kind(old) then redis.call('SET', key, document, 'EX', seconds) else before[n] = old end
+    written = n
+    hints[#hints + 1], hints[#hints + 2] = key, document
+  end
+  if results_db ~= '' then
+    redis.call('SELECT', this_db)
+    back({'SELECT', results_db})
+  end
+end
