@@ -43,7 +43,7 @@ def ask_until(project: Project, runtime: dict[str, str], code: int, *options: st
 
 
 def test_health_asks_the_workers_of_its_own_project(tmp_path, runtime, monkeypatch):
-    """Of two projects that both call themselves `proj`; a worker of the other one does not answer, nor does it matter."""
+    """Of two projects called `proj`: a worker of the other one does not answer, nor does it matter that it hangs."""
     monkeypatch.setenv("CELERIAC_RUNTIME_DIR", runtime["CELERIAC_RUNTIME_DIR"])
     ours, theirs = make(tmp_path, "ours"), make(tmp_path, "theirs")
     with theirs.worker("-n", "theirs@here") as stranger:

@@ -15,7 +15,9 @@ from celeriac.config.table import OLD_NAMES
 from tests.docs.blocks import PAGES, ROOT
 
 PROSE = [page for page in PAGES if page.name not in ("decisions.md", "settings.md")]
-SETTING = re.compile(r"`((?:accept|beat|broker|event|message|redis|result|task|worker|dead_letter|failed)_[a-z_]+[a-z])\b")
+SETTING = re.compile(
+    r"`((?:accept|beat|broker|event|message|redis|result|task|worker|dead_letter|failed)_[a-z_]+[a-z])\b"
+)
 NO_SETTINGS = {"task_id", "task_name", "task_cls", "task_prerun", "worker_process_init", "message_max"}
 """Fields of logs, arguments of the app, signals of Celery's, a beginning."""
 COMMAND = re.compile(r"`celeriac(?: -A \S+)? ([a-z][a-z-]*)(?: ([a-z]+)\b)?([^`]*)`")

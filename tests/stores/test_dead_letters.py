@@ -153,3 +153,16 @@ def test_a_fingerprint_is_that_of_task_class_and_place():
     assert len({one, fingerprint("x", error, place), fingerprint(task, "x", place), fingerprint(task, error, "x")}) == 4
     letter = c.DeadLetter("m", "q", b"", "why", task="proj.add", cause=c.Cause.CRASHED)
     assert letter.fingerprint == fingerprint("proj.add", "crashed", "")
+
+
+def test_failed_tasks_are_kept_under_a_prefix_and_go_when_none_has_failed_for_long(redis_url):
+    store = RedisStore(redis_url, key_prefix="shop:", failed_seconds=50)
+    bury(store, "a", failed=True)
+    assert ids(store, failed=True) == ["a"]
+    server = redis.Redis.from_url(redis_url)
+    kept = [b"shop:celeriac:failed", b"shop:celeriac:failed:counts", b"shop:celeriac:failed:letters"]
+    assert sorted(server.keys("*failed*")) == kept
+    assert all(0 < server.pttl(key) <= 50_000 for key in kept)
+    assert store.run(c.Replay((c.Revival("a", b"x", "q"),), failed=True)) == ("a",)
+    server.close()
+    store.close()

@@ -189,7 +189,7 @@ def replay(
 ) -> None:
     """Put them back into their queues: those named, or all that match."""
     matching, door = _chosen(ids, everything, filters), _door(context)
-    changed = {"args": args, "kwargs": kwargs, "queue": to}
+    changed: dict[str, Any] = {"args": args, "kwargs": kwargs, "queue": to}
     if ids:
         count = _each(context, ids, lambda id: door.replay(id, **changed))
     else:

@@ -221,7 +221,7 @@ _read_waiting = msgspec.json.Decoder(_WaitingEnvelope).decode
 
 
 def sent_at(raw: bytes) -> float:
-    """When a message of ours was sent, in seconds since 1970; 0 for others. Hot path: it reads nothing but the stamp."""
+    """When a message of ours was sent, in seconds since 1970; 0 for others. Only its stamp is read: hot path."""
     at = raw.rfind(_STAMP)
     if at < 0 or raw[at + 30 : at + 31] != b"7":
         return 0.0

@@ -6,9 +6,7 @@ a warning after a while.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,8 +14,6 @@ from typing import Any, NamedTuple
 from celeriac.exceptions import TimeoutError
 from celeriac.message import document
 from celeriac.store.contract import ReadResults, Store
-
-logger = logging.getLogger("celeriac")
 
 PATIENCE_SECONDS = 5.0
 """After how long without a result, and without a timeout, somebody is asked whether a worker is there."""
@@ -73,6 +69,8 @@ def wait_one(store: Store, id: str, timeout: float | None, hooks: Hooks, name: s
 
 async def await_one(store: Store, id: str, timeout: float | None, name: str | None = None) -> document.Document:
     """The same from an event loop."""
+    import asyncio
+
     data: bytes | None = None
     if timeout is None:
         (data,) = await store.await_results((id,), PATIENCE_SECONDS)
@@ -102,11 +100,15 @@ def _why(store: Store, id: str, timeout: float | None) -> str:
 
 def warn(store: Store, id: str, name: str | None) -> None:
     """Say that somebody waits in vain, if so it is."""
+    import logging
+
     from celeriac.control.workers import nobody_serves
 
     reason = nobody_serves(store, id)
     if reason:
-        logger.warning("waiting for %s[%s] since %g s: %s", name or "task", id, PATIENCE_SECONDS, reason)
+        logging.getLogger("celeriac").warning(
+            "waiting for %s[%s] since %g s: %s", name or "task", id, PATIENCE_SECONDS, reason
+        )
 
 
 def error_of(final: document.Document) -> BaseException:

@@ -81,8 +81,10 @@ def open_store(
     if scheme in _OURS and result_backend is not None and result_backend.partition("://")[0] not in _BACKENDS:
         raise _not_a_store(result_backend)
     letters: dict[str, Any] = {
-        "dead_limit": dead_limit, "dead_seconds": dead_seconds,
-        "failed_limit": failed_limit, "failed_seconds": failed_seconds,
+        "dead_limit": dead_limit,
+        "dead_seconds": dead_seconds,
+        "failed_limit": failed_limit,
+        "failed_seconds": failed_seconds,
     }
     kept: dict[str, Any] = {"result_seconds": result_seconds, **letters}
     if scheme == "memory":

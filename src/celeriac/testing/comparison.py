@@ -170,7 +170,12 @@ class Comparison:
         """Of an id that another may have."""
         choice, draw = self._random.choice, self._random.randrange
         attempts = tuple(c.Attempt(float(number), "w1", "E", "line\nline") for number in range(draw(3)))
-        about = {"cause": choice(tuple(c.Cause)), "task": "task", "attempts": attempts, "failed": draw(2) == 0}
+        about: dict[str, Any] = {
+            "cause": choice(tuple(c.Cause)),
+            "task": "task",
+            "attempts": attempts,
+            "failed": draw(2) == 0,
+        }
         return c.DeadLetter(f"m{draw(8)}", choice(_QUEUES), raw, "why\nso", draw(9), **about)
 
     def _release(self) -> None:

@@ -44,7 +44,7 @@ def view(workers: int = 2, queues: int = 2, letters: int = 1) -> View:
         )
         for n in range(workers)
     )
-    lines = tuple(QueueView(f"q{n}", 10 - n, 0, 0, 0, n == 1, 5.0, 1.0, 2.0) for n in range(queues))
+    lines = tuple(QueueView(f"q{n}", 10 - n, 0, 0, 0, n == 1, 5.0, rate_in=1.0, rate_out=2.0) for n in range(queues))
     dead = tuple(LetterView(f"d{n}", 950.0, "crashed", "SIGKILL", "shop.pay", "celery", "why") for n in range(letters))
     tasks = tuple(TaskView(f"shop.t{n}", 10 * n, n, {}, 0.00123, 75.0, 5.0, float(n)) for n in range(2))
     return View("title", Overview(1000.0, 0.0, crew, tasks, lines, dead))

@@ -266,20 +266,25 @@ def test_a_failure_leaves_a_dead_letter_where_asked_to(app, bench, options, kept
 def test_the_setting_counts_where_the_task_says_nothing():
     with Celeriac("judge", broker="memory://", task_acks_on_failure=False) as app:
         bench = BenchOfOne(app)
-        assert not bench.outcome(GUARD, app.task(name="a")(fail)).dead.failed
-        assert bench.outcome(GUARD, app.task(name="b", acks_on_failure=True)(fail)).dead.failed
+        letters = [
+            bench.outcome(GUARD, app.task(name="a")(fail)).dead,
+            bench.outcome(GUARD, app.task(name="b", acks_on_failure=True)(fail)).dead,
+        ]
+        assert [letter is not None and letter.failed for letter in letters] == [False, True]
 
 
 def test_a_failed_task_is_kept_with_all_that_is_known_of_it(app, bench):
     task = app.task(name="shop.pay", ignore_result=True)(fail)
     raw = bench.message(task, "arg", priority=3)
     letter = read_outcome(bench.executor.execute(raw, "celery", GUARD)).dead
+    assert letter is not None
     assert (letter.failed, letter.raw, letter.task, letter.cause) == (True, raw, "shop.pay", "failed")
     assert (letter.error, letter.reason, letter.priority) == ("ValueError", "ValueError('arg')", 3)
     assert letter.place.endswith(" in fail")
     assert "in fail" in letter.attempts[-1].traceback
-    judged = read_outcome(verdict(bench, task, "TimeLimitExceeded", "3"))
-    assert (judged.dead.failed, judged.dead.cause) == (True, "time limit")
+    letter = read_outcome(verdict(bench, task, "TimeLimitExceeded", "3")).dead
+    assert letter is not None
+    assert (letter.failed, letter.cause) == (True, "time limit")
 
 
 @pytest.mark.parametrize("settings", [{"failed_limit": 0}, {"failed_max_bytes": 20}])

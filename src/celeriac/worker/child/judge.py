@@ -151,11 +151,17 @@ class Judge:
         return report(attempt.id, result, successors, letter)
 
     def _kept(self, attempt: Attempt, error: BaseException, trace: str) -> DeadLetter | None:
-        """What is kept of a failed task; of its traceback the end, for its result has all of it."""
+        """What is kept of a failed task; of its traceback the end, for its result has all of it.
+
+        Nothing where the error cannot be looked at: that must not become the failure.
+        """
         if len(attempt.raw) > self._failed_bytes:
             return None
-        reason = values.short_repr(error)
-        return replace(_dead(attempt, error, reason, trace[-_TRACE_LENGTH:], self._clock.now()), failed=True)
+        try:
+            reason = values.short_repr(error)
+            return replace(_dead(attempt, error, reason, trace[-_TRACE_LENGTH:], self._clock.now()), failed=True)
+        except Exception:
+            return None
 
     def _revoked(self, attempt: Attempt, error: TaskRevokedError) -> Judged:
         """Cancelled: no failure, so neither hooks nor errbacks are called, as in Celery."""

@@ -37,6 +37,8 @@ local function take(list, raw)
   number = number + 1
 end
 
+local failed, failed_ms
+
 -- What few outcomes have. These functions are made for those alone.
 local function rare(kind, a, b, c, d)
 -- include: counts
@@ -44,8 +46,6 @@ local function rare(kind, a, b, c, d)
 -- include: bury
 -- include: deliver
   local letters, most, ms = {KEYS[7], KEYS[8], KEYS[9]}, tonumber(ARGV[9]), tonumber(ARGV[10])
-  -- No keys of the caller: requests without a failure are not to carry their names.
-  local failed = {'celeriac:failed', 'celeriac:failed:letters', 'celeriac:failed:counts'}
   if kind == 'E' then
     hold_back(3, a, now_ms() + b, c, d)
   elseif kind == 'D' then
@@ -57,11 +57,11 @@ local function rare(kind, a, b, c, d)
     back({'RENAME', cleared[#cleared], a})
   elseif kind == 'no list' then
     set_aside(letters, a, c, d, most, ms)
-  elseif string.byte(kind) == 70 then
-    most, ms = string.match(kind, '^F(%d+) (%d+)$')
-    bury(failed, a, b, c, d, now_ms(), tonumber(most), tonumber(ms))
-    -- When none has failed for so long, none is kept.
-    for _, key in ipairs(failed) do redis.call('PEXPIRE', key, ms) end
+  elseif string.sub(kind, 1, 1) == 'F' then
+    -- No keys of the caller: requests without a failure are not to carry their names.
+    failed = {'celeriac:failed', 'celeriac:failed:letters', 'celeriac:failed:counts'}
+    most, failed_ms = string.match(kind, '^F(%d+) (%d+)$')
+    bury(failed, a, b, c, d, now_ms(), tonumber(most), tonumber(failed_ms))
   end
 end
 
@@ -153,4 +153,6 @@ for from = 1, #ended, 1000 do
   redis.call('HDEL', KEYS[2], unpack(ended, from, till))
 end
 if #cleared > 0 then redis.call('UNLINK', unpack(cleared)) end
+-- When none has failed for so long, none is kept.
+for _, key in ipairs(failed or {}) do redis.pcall('PEXPIREAT', key, now_ms() + failed_ms) end
 return {lost, taken, due, tonumber(revision or 0), paused or '', strange}

@@ -11,6 +11,9 @@
 -- include: documents
 -- include: verdict
 
+-- Both take writes back: whether this user may is found out while there are none.
+redis.call('HDEL', KEYS[8], '\n')
+redis.call('ZREM', KEYS[6], '\n')
 -- What is over may go, whatever becomes of the rest; the set that names it lets go last.
 local now = now_ms()
 for _, task in ipairs(redis.call('ZRANGE', KEYS[7], '-inf', now, 'BYSCORE', 'LIMIT', 0, 1000)) do

@@ -15,7 +15,7 @@ end
 local text, list, hash, set, zset, other = unpack(KEYS)
 for _, words in ipairs({
   {'TIME'},
-  {'SET', text, '', 'EX', 1}, {'GET', text}, {'PERSIST', text}, {'EXPIRE', text, 1}, {'PEXPIRE', text, 1000},
+  {'SET', text, '', 'EX', 1}, {'GET', text}, {'PERSIST', text}, {'EXPIRE', text, 1},
   {'PEXPIREAT', text, 1},
   {'LPUSH', list, '1'}, {'RPUSH', list, '2'}, {'LLEN', list}, {'LINDEX', list, 0}, {'LRANGE', list, 0, -1},
   {'LMOVE', list, other, 'LEFT', 'RIGHT'}, {'RENAME', list, list}, {'RPOP', list, 1},
