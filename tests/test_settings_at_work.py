@@ -9,7 +9,7 @@ import pytest
 
 from celeriac import Celeriac
 from celeriac.context import Context, current
-from celeriac.exceptions import ImproperlyConfigured, EncodeError
+from celeriac.exceptions import EncodeError, ImproperlyConfigured
 from celeriac.message import document, values
 from celeriac.testing import start_worker
 from tests.peek import waiting

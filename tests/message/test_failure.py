@@ -193,3 +193,30 @@ def test_names_that_are_none_are_left_out(fields):
     error = failure.from_dict(fields)
     assert isinstance(error, exceptions.RemoteError)
     assert error.remote_type == "Exception"
+
+
+def test_an_error_of_pydantic_keeps_its_text():
+    pydantic = pytest.importorskip("pydantic")
+
+    class Book(pydantic.BaseModel):
+        id: int
+
+    with pytest.raises(pydantic.ValidationError) as raised:
+        Book(id="no")
+    told = failure.from_dict(failure.to_dict(raised.value))
+    assert isinstance(told, exceptions.RemoteError)
+    assert type(told).__name__ == "ValidationError"
+    assert "1 validation error for Book" in str(told)
+    assert "valid integer" in str(told)
+
+
+class Silent(Exception):
+    """Has no arguments, and a text of its own."""
+
+    def __str__(self):
+        return "silent"
+
+
+def test_an_error_that_can_be_made_again_stays_as_it_is():
+    assert failure.to_dict(Silent())["exc_message"] == []
+    assert type(failure.from_dict(failure.to_dict(Silent()))) is Silent

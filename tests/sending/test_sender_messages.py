@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celeriac.exceptions import InvalidOption, EncodeError
+from celeriac.exceptions import EncodeError, InvalidOption
 from celeriac.message import task as wire
 from celeriac.sending.sender import Call, encode, read_time
 from celeriac.store.contract import Message
