@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_what_nobody_has_is_missing_as_ever():
 
 
 def test_tasks_and_apps_say_it_as_well():
-    app = Celeriac("tests", broker="memory://", set_as_current=False)
+    app: Any = Celeriac("tests", broker="memory://", set_as_current=False)
     task = app.task(name="t")(lambda: 1)
     with pytest.raises(AttributeError, match=r"no attribute 's': signatures and workflows .* later"):
         task.s(1)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from celeriac import exceptions
 from celeriac.message import failure
@@ -196,13 +197,11 @@ def test_names_that_are_none_are_left_out(fields):
 
 
 def test_an_error_of_pydantic_keeps_its_text():
-    pydantic = pytest.importorskip("pydantic")
-
-    class Book(pydantic.BaseModel):
+    class Book(BaseModel):
         id: int
 
-    with pytest.raises(pydantic.ValidationError) as raised:
-        Book(id="no")
+    with pytest.raises(ValidationError) as raised:
+        Book.model_validate({"id": "no"})
     told = failure.from_dict(failure.to_dict(raised.value))
     assert isinstance(told, exceptions.RemoteError)
     assert type(told).__name__ == "ValidationError"
