@@ -382,6 +382,13 @@ class Celeriac:
         if name == "task_cls":
             self._task_class = None
             self._remake()
+        elif name == "send_task":
+            self._runtime.own_send_task = True
+
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        if name == "send_task":
+            self._runtime.own_send_task = False
 
     def autodiscover_tasks(
         self, packages: Packages | None = None, related_name: str | None = "tasks", force: bool = False
@@ -451,11 +458,12 @@ class Celeriac:
         from celeriac.result import AsyncResult
         from celeriac.sending.arguments import assert_arguments
         from celeriac.sending.options import call_options
-        from celeriac.sending.sender import Call
+        from celeriac.sending.sender import Call, check_name
         from celeriac.task.calling import identity
 
         if self.conf.task_always_eager:
             warnings.warn(AlwaysEagerIgnored("task_always_eager has no effect on send_task"), stacklevel=2)
+        check_name(name, "the name of a task")
         assert_arguments(args or (), kwargs or {})
         known = task_type
         if known is None:
@@ -521,8 +529,10 @@ class Celeriac:
 
         return utc_datetime(self.clock.now()).astimezone(zone_of(self.conf))
 
-    def __getattr__(self, name: str) -> Any:
-        raise later.missing(f"{type(self).__name__!r} object has no attribute {name!r}", "app", name, self)
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise later.missing(f"{type(self).__name__!r} object has no attribute {name!r}", "app", name, self)
 
     def __copy__(self) -> Self:
         return self

@@ -125,10 +125,10 @@ class Context:
                 return custom[name]
         raise AttributeError(f"the request has no {name!r}")
 
-    callbacks = _Embedded()
-    errbacks = _Embedded()
-    chain = _Embedded()
-    chord = _Embedded()
+    callbacks: Any = _Embedded()
+    errbacks: Any = _Embedded()
+    chain: Any = _Embedded()
+    chord: Any = _Embedded()
 
     def clear(self) -> None:
         """Forget the fields that were set by hand."""

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from celeriac import exceptions
 from celeriac.message import failure
@@ -268,3 +269,28 @@ def test_an_error_that_was_never_raised_stays_so():
     error = ValueError()
     failure.begin_with_theirs(error)
     assert error.__traceback__ is None
+
+
+def test_an_error_of_pydantic_keeps_its_text():
+    class Book(BaseModel):
+        id: int
+
+    with pytest.raises(ValidationError) as raised:
+        Book.model_validate({"id": "no"})
+    told = failure.from_dict(failure.to_dict(raised.value))
+    assert isinstance(told, exceptions.RemoteError)
+    assert type(told).__name__ == "ValidationError"
+    assert "1 validation error for Book" in str(told)
+    assert "valid integer" in str(told)
+
+
+class Silent(Exception):
+    """Has no arguments, and a text of its own."""
+
+    def __str__(self):
+        return "silent"
+
+
+def test_an_error_that_can_be_made_again_stays_as_it_is():
+    assert failure.to_dict(Silent())["exc_message"] == []
+    assert type(failure.from_dict(failure.to_dict(Silent()))) is Silent

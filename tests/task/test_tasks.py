@@ -267,7 +267,7 @@ def test_pydantic_models_come_and_go_as_their_fields(app, eager):
 
     task = app.task(pydantic=True, name="book")(book)
     _, message = app.sender.message(
-        task._first_call()._checked((Order(id=1, day=date(2030, 1, 2)),), {"note": "x"}, {})
+        task._first_call()._caller._checked((Order(id=1, day=date(2030, 1, 2)),), {"note": "x"}, {})
     )
     args, kwargs, _ = read_body(read_task(message.raw))
     assert (args, kwargs) == ([{"id": 1, "day": "2030-01-02"}], {"note": "x"})

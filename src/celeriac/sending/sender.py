@@ -31,7 +31,6 @@ _MODE_PERSISTENT = 2
 _PERSISTENT = (_MODE_PERSISTENT, "persistent")
 _MODES = {"transient": 1, "persistent": 2, 1: 1, 2: 2}
 _SHORT = 512
-_MOST_KNOWN = 10_000
 _JSON = frozenset({"json", serializers.JSON})
 
 
@@ -101,6 +100,7 @@ class Plan(Struct):
     @classmethod
     def of(cls, settings: Settings) -> Plan:
         """The plan that settings make."""
+        check_name(settings.task_default_queue, "task_default_queue")
         return cls(
             settings.revision,
             settings.task_default_queue,
@@ -199,9 +199,7 @@ class Sender:
         if task_id is None or task_id == "":
             task_id = ids.new_id()
         else:
-            _check_name(task_id, "task_id")
-        if call.task not in _known_names:
-            _check_name(call.task, "the name of the task", keep=True)
+            check_name(task_id, "task_id")
         parent = current.get()
         if parent.id not in (None, call.task_id) and call.parent_id is None:
             call.parent_id, call.root_id = parent.id, call.root_id or parent.root_id
@@ -215,8 +213,8 @@ class Sender:
         ):
             self._route(call, plan)
         queue = call.queue or plan.queue
-        if queue not in _known_names:
-            _check_name(queue, "queue", keep=True)
+        if queue is not plan.queue:
+            check_name(queue, "queue")
         if call.serializer is None:
             call.serializer = plan.serializer
         elif call.serializer in _JSON:
@@ -363,11 +361,7 @@ def _whole(priority: Any) -> Any:
     return int(priority) if isinstance(priority, str) and priority.isascii() and priority.isdigit() else priority
 
 
-_known_names: set[Any] = set()
-"""Names that have passed the check: a process uses few of them, for all its calls."""
-
-
-def _check_name(text: Any, option: str, *, keep: bool = False) -> None:
+def check_name(text: Any, option: str) -> None:
     """Refuse what is no name for a task, its id or a queue: stores and other workers could not keep it as one."""
     if type(text) is not str and not isinstance(text, str):
         raise InvalidOption(f"{option} cannot be {values.short_repr(text, 100)}: a text")
@@ -377,10 +371,6 @@ def _check_name(text: Any, option: str, *, keep: bool = False) -> None:
     if not text.isprintable() and any(unicodedata.category(each) in ("Cc", "Cs") for each in text):
         shown = values.short_repr(text, 100)
         raise InvalidOption(f"{option} cannot be {shown}: without control characters and surrogates")
-    if keep:
-        if len(_known_names) > _MOST_KNOWN:
-            _known_names.clear()
-        _known_names.add(text)
 
 
 def _check_options(call: Call, priority: int) -> None:

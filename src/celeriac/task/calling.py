@@ -16,7 +16,7 @@ from celeriac.message import serializers
 from celeriac.result import AsyncResult, EagerResult
 from celeriac.sending import arguments
 from celeriac.sending.options import call_options
-from celeriac.sending.sender import Call, Sender
+from celeriac.sending.sender import Call, Sender, check_name
 from celeriac.store.contract import Store
 from celeriac.task import eager
 
@@ -48,7 +48,9 @@ class Way(Protocol):
     settings: Settings
     store: Callable[[], Store]
     send_task: Callable[..., Any]
-    """The method of `Celeriac`, which no other is needed for unless somebody put one in its place."""
+    """The method of `Celeriac`, which need not be gone through unless a subclass has another one."""
+    own_send_task: bool
+    """Whether somebody has put another one into this app."""
 
     @property
     def sender(self) -> Sender:
@@ -64,7 +66,9 @@ class Caller(Generic[R]):
     def __init__(self, task: Called, way: Way, function: Callable[..., Any] | None, dump: Dump | None) -> None:
         self._task = task
         self._app = way.app
+        self._way = way
         self._send_task = way.send_task
+        check_name(task.name, "the name of a task")
         self._settings = way.settings
         self._store = way.store
         self._sender = way.sender
@@ -89,7 +93,7 @@ class Caller(Generic[R]):
         call = self._checked(args, kwargs, options)
         if self._settings.task_always_eager:
             return self._run_here(call)
-        if getattr(self._app.send_task, "__func__", None) is not self._send_task:
+        if type(self._app).send_task is not self._send_task or self._way.own_send_task:
             # It may wait for a connection, as all of Celery's do.
             sent: AsyncResult[R]
             sent = await import_module("asyncio").to_thread(self._send, call, {**self._task.options, **options})
@@ -111,7 +115,7 @@ class Caller(Generic[R]):
     def _send(self, call: Call, options: Mapping[str, Any]) -> AsyncResult[R]:
         if self._settings.task_always_eager:
             return self._run_here(call)
-        if getattr(self._app.send_task, "__func__", None) is not self._send_task:
+        if type(self._app).send_task is not self._send_task or self._way.own_send_task:
             return self._through_app(call, options)
         if call.cache_for:
             id, ended = self._sender.share(call, identity(self._task, call))
@@ -131,7 +135,7 @@ class Caller(Generic[R]):
         """Send a call for each tuple of arguments."""
         shared = {**self._task.options, **call_options(options)}
         calls = self._calls(arguments, shared)
-        own_send = getattr(self._app.send_task, "__func__", None) is not self._send_task
+        own_send = type(self._app).send_task is not self._send_task or self._way.own_send_task
         if own_send or shared.get("cache_for") or self._settings.task_always_eager:
             return [self._send(call, {**self._task.options, **options}) for call in calls]
         return [AsyncResult(id, self._store, self._task.name, self._app) for id in self._sender.send(calls)]

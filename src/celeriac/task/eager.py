@@ -46,7 +46,7 @@ class Eager(Protocol):
     def store_eager_result(self) -> bool | None:
         """Whether the results of such runs are kept."""
 
-    def write_document(self, id: str, document: bytes) -> None:
+    def _write_document(self, id: str, document: bytes) -> None:
         """Put a document into the store."""
 
 
@@ -118,7 +118,7 @@ def _keep(task: Eager, context: Context, state: str, value: Any, trace: str | No
     """Store how a run ended, where that is asked for."""
     if task.store_eager_result and not context.ignore_result:
         id = str(context.id)
-        task.write_document(id, document.write(id, state, values.encode(value), SYSTEM_CLOCK.now(), trace))
+        task._write_document(id, document.write(id, state, values.encode(value), SYSTEM_CLOCK.now(), trace))
 
 
 def _context(task: Eager, call: Call, outer: Context) -> Context:

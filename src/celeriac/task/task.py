@@ -14,6 +14,7 @@ from celeriac.apps import get_current_app
 from celeriac.config import Settings
 from celeriac.context import Context, current
 from celeriac.exceptions import MaxRetriesExceededError, OperationalError, OptionWarning, Retry
+from celeriac.task.defaults import Otherwise, acks, setting
 from celeriac.task.retry import RetryPolicy
 
 # Whoever only declares tasks does not load what calling one takes: the doors to it import it.
@@ -61,12 +62,14 @@ TOLD_FIRST = frozenset({"validate", "pydantic", "pydantic_strict", "pydantic_con
 class Runtime:
     """What tasks need of their app: its settings, the way out (sender) and the way back (store)."""
 
-    __slots__ = ("app", "send_task", "settings", "store")
+    __slots__ = ("app", "own_send_task", "send_task", "settings", "store")
 
     def __init__(self, app: Any, store: Callable[[], Store], settings: Settings, send_task: Callable[..., Any]) -> None:
         self.app: Any = app
         self.send_task: Callable[..., Any] = send_task
         """The app's as it is unless a subclass or a test puts another in its place."""
+        self.own_send_task: bool = False
+        """Whether this very app has got another one."""
         self.store: Callable[[], Store] = store
         self.settings: Settings = settings
 
@@ -80,32 +83,6 @@ class Runtime:
 def _no_run(self: Any, *args: Any, **kwargs: Any) -> Any:
     """What a task does."""
     raise NotImplementedError("a task must define run")
-
-
-class _Otherwise:
-    """What an attribute of a task is where neither the task nor its class says it: what its app says."""
-
-    def __init__(self, ask: Callable[[Task[..., Any], Runtime], Any]) -> None:
-        self._ask = ask
-
-    def __get__(self, task: Task[..., Any] | None, kind: type) -> Any:
-        runtime = getattr(task, "_runtime", None)
-        return None if task is None or runtime is None else self._ask(task, runtime)
-
-
-def _setting(name: str) -> Any:
-    return _Otherwise(lambda task, runtime: runtime.settings[name])
-
-
-def _acks(name: str) -> Any:
-    """As `_setting`, then what is said of failures and timeouts alike."""
-
-    def ask(task: Task[..., Any], runtime: Runtime) -> Any:
-        said = runtime.settings[name]
-        both = task.acks_on_failure_or_timeout if said is None else said
-        return True if both is None else both
-
-    return _Otherwise(ask)
 
 
 class Task(Generic[P, R]):
@@ -131,38 +108,38 @@ class Task(Generic[P, R]):
 
     Each task of a function has a class of its own, named like the function, with the options as its attributes; so
     functions given as options (`on_failure=...`) are methods. What settings say of all tasks is read here, too, where
-    a task says nothing itself (`told` knows the difference). Attributes may be set at any time, in a worker before it
+    a task says nothing itself (`_told` knows the difference). Attributes may be set at any time, in a worker before it
     starts. Tasks are copied and pickled by reference: by their names.
     """
 
     abstract = True
     asynchronous = False
     name: str = ""
-    typing: bool | None = _Otherwise(lambda task, runtime: runtime.app.strict_typing)  # type: ignore[assignment]
+    typing: bool | None = Otherwise(lambda task, runtime: runtime.app.strict_typing)  # type: ignore[assignment]
     queue: Any = None
     exchange: Any = None
     routing_key: str | None = None
-    priority: int | None = _setting("task_default_priority")
+    priority: int | None = setting("task_default_priority")
     expires: Any = None
-    serializer: str | None = _setting("task_serializer")
+    serializer: str | None = setting("task_serializer")
     compression: str | None = None
     delivery_mode: int | str | None = None
-    time_limit: float | None = _setting("task_time_limit")
-    soft_time_limit: float | None = _setting("task_soft_time_limit")
-    ignore_result: bool | None = _setting("task_ignore_result")
+    time_limit: float | None = setting("task_time_limit")
+    soft_time_limit: float | None = setting("task_soft_time_limit")
+    ignore_result: bool | None = setting("task_ignore_result")
     cache_for: float | None = None
     cache_key: Callable[..., Any] | None = None
     max_retries: int | None = 3
     default_retry_delay: float = 180
-    acks_late: bool | None = _setting("task_acks_late")
-    acks_on_failure: bool | None = _acks("task_acks_on_failure")
-    acks_on_timeout: bool | None = _acks("task_acks_on_timeout")
-    acks_on_failure_or_timeout: bool | None = _setting("task_acks_on_failure_or_timeout")
-    reject_on_worker_lost: bool | None = _setting("task_reject_on_worker_lost")
-    retry_on_worker_lost: bool | None = _setting("task_retry_on_worker_lost")
-    track_started: bool | None = _setting("task_track_started")
-    store_eager_result: bool | None = _setting("task_store_eager_result")
-    store_errors_even_if_ignored: bool | None = _setting("task_store_errors_even_if_ignored")
+    acks_late: bool | None = setting("task_acks_late")
+    acks_on_failure: bool | None = acks("task_acks_on_failure")
+    acks_on_timeout: bool | None = acks("task_acks_on_timeout")
+    acks_on_failure_or_timeout: bool | None = setting("task_acks_on_failure_or_timeout")
+    reject_on_worker_lost: bool | None = setting("task_reject_on_worker_lost")
+    retry_on_worker_lost: bool | None = setting("task_retry_on_worker_lost")
+    track_started: bool | None = setting("task_track_started")
+    store_eager_result: bool | None = setting("task_store_eager_result")
+    store_errors_even_if_ignored: bool | None = setting("task_store_errors_even_if_ignored")
     throws: tuple[type[BaseException], ...] = ()
     autoretry_for: Sequence[type[BaseException]] = ()
     dont_autoretry_for: Sequence[type[BaseException]] = ()
@@ -181,7 +158,9 @@ class Task(Generic[P, R]):
     _runtime: Runtime
     _dump: Dump | None = None
     _caller: Caller[R] | None = None
+    _way: Caller[R] | _Detour | None = None
     _direct: Context | None = None
+    _pushed: list[Any]
 
     def _declare(
         self,
@@ -223,7 +202,7 @@ class Task(Generic[P, R]):
         run: Callable[..., Any] = self.run
         return run
 
-    def told(self, name: str) -> Any:
+    def _told(self, name: str) -> Any:
         """An attribute as the task or its class says it; None where only settings do."""
         return vars(self).get(name, getattr(type(self), name))
 
@@ -240,7 +219,7 @@ class Task(Generic[P, R]):
                 continue
             if not hasattr(kind, name):
                 _warn_of(self.name, name)
-            if value is None and isinstance(vars(Task).get(name), _Otherwise):
+            if value is None and isinstance(vars(Task).get(name), Otherwise):
                 continue
             if of_class:
                 setattr(kind, name, staticmethod(value) if name in _FUNCTIONS else value)
@@ -260,9 +239,9 @@ class Task(Generic[P, R]):
         changed = "__call__" in own or kind.__call__ not in (Task.__call__, AsyncTask.__call__)
         own.update(
             throws=tuple(self.throws),
-            limited=bool(self.told("time_limit") or self.told("soft_time_limit")),
+            limited=bool(self._told("time_limit") or self._told("soft_time_limit")),
             retry_policy=RetryPolicy(**given),
-            options={name: value for name in OPTIONS if (value := self.told(name)) is not None},
+            options={name: value for name in OPTIONS if (value := self._told(name)) is not None},
             hooks=frozenset(hook for hook in HOOKS if hook in own or getattr(kind, hook) is not getattr(Task, hook)),
             body=self.__call__ if changed else self.run,
         )
@@ -278,16 +257,23 @@ class Task(Generic[P, R]):
 
     def __setattr__(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
-        if name in _SETTLING and "body" in vars(self):
-            self._settle()
+        self._note(name)
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
+        self._note(name)
+
+    def _note(self, name: str) -> None:
+        """An attribute has changed."""
         if name in _SETTLING and "body" in vars(self):
             self._settle()
+        elif name == "apply_async" and self._way is not None:
+            self._way = _Detour(self) if self._is_overridden() else self._caller
 
-    def __getattr__(self, name: str) -> Any:
-        raise later.missing(f"{type(self).__name__!r} object has no attribute {name!r}", "task", name, self)
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            raise later.missing(f"{type(self).__name__!r} object has no attribute {name!r}", "task", name, self)
 
     @classmethod
     def _get_app(cls) -> Any:
@@ -336,9 +322,9 @@ class Task(Generic[P, R]):
         Goes through `apply_async` where a subclass, the task or a test has another one. Raises TypeError for
         arguments that the function does not take.
         """
-        if getattr(self.apply_async, "__func__", None) is not _apply_async:
+        if type(self).apply_async is not _apply_async:
             return self.apply_async(args, kwargs)
-        return (self._caller or self._first_call()).delay(args, kwargs)
+        return (self._way or self._first_call()._way).delay(args, kwargs)
 
     async def adelay(self, *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]:
         """`delay` for event loops."""
@@ -363,17 +349,17 @@ class Task(Generic[P, R]):
             options["task_id"] = task_id
         if producer is not link or link_error is not shadow or shadow is not None or link is not None:
             options.update(producer=producer, link=link, link_error=link_error, shadow=shadow)
-        return (self._caller or self._first_call()).apply(args, kwargs, options)
+        return (self._caller or self._first_call()._caller).apply(args, kwargs, options)
 
     async def aapply_async(
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
     ) -> AsyncResult[R]:
         """`apply_async` for event loops; where a subclass has an `apply_async` of its own, that, on a thread."""
-        if getattr(self.apply_async, "__func__", None) is not _apply_async:
+        if self._is_overridden():
             from asyncio import to_thread
 
             return await to_thread(self.apply_async, args, kwargs, **options)
-        return await (self._caller or self._first_call()).aapply(args, kwargs, options)
+        return await (self._caller or self._first_call()._caller).aapply(args, kwargs, options)
 
     def delay_many(self, arguments: Iterable[Sequence[Any]], **options: Any) -> list[AsyncResult[R]]:
         """Enqueue one call for each tuple of arguments, hundreds in a round trip; with `cache_for`, one.
@@ -381,16 +367,22 @@ class Task(Generic[P, R]):
         If the store becomes unreachable in between, the calls enqueued so far stay enqueued and the error
         is raised. An `apply_async` of a subclass's own is called for each.
         """
-        if getattr(self.apply_async, "__func__", None) is not _apply_async:
+        if self._is_overridden():
             return [self.apply_async(args, None, **options) for args in arguments]
-        return (self._caller or self._first_call()).apply_many(arguments, options)
+        return (self._caller or self._first_call()._caller).apply_many(arguments, options)
 
-    def _first_call(self) -> Caller[R]:
+    def _first_call(self) -> Any:
+        """Make what calls go by: for `apply_async`, and for `delay`, which may have to go by way of that."""
         from celeriac.task.calling import Caller
 
         self.app.finalize(auto=True)
         self._caller = Caller(self, self._runtime, self.function if self.typing else None, self._dump)
-        return self._caller
+        self._way = _Detour(self) if self._is_overridden() else self._caller
+        return self
+
+    def _is_overridden(self) -> bool:
+        """Whether calls go through an `apply_async` of a subclass's or the task's own."""
+        return type(self).apply_async is not _apply_async or "apply_async" in vars(self)
 
     def apply(
         self,
@@ -514,9 +506,9 @@ class Task(Generic[P, R]):
         """
         from celeriac.progress import say
 
-        say(self.request, task_id, state or states.STARTED, meta, self.write_document)
+        say(self.request, task_id, state or states.STARTED, meta, self._write_document)
 
-    def write_document(self, id: str, document: bytes) -> None:
+    def _write_document(self, id: str, document: bytes) -> None:
         """Write a result document that is not of a claim: it never replaces a final one."""
         from celeriac.store.contract import Note
 
@@ -547,6 +539,17 @@ class Task(Generic[P, R]):
 
 
 _apply_async = Task.apply_async
+
+
+class _Detour:
+    """What `delay` goes by where somebody has put another `apply_async` into a task."""
+
+    def __init__(self, task: Task[..., Any]) -> None:
+        self._task = task
+
+    def delay(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> AsyncResult[Any]:
+        """Call that one."""
+        return self._task.apply_async(args, kwargs)
 
 
 def find_task(name: str, module: str) -> Task[..., Any]:

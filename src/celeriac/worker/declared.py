@@ -11,15 +11,15 @@ from celeriac.worker.lane.frame import TaskSpec
 
 def specify(task: Task[..., Any], conf: Settings) -> TaskSpec:
     """What the core must know of a task."""
-    late = _first(task.told("acks_late"), conf.task_acks_late)
-    lost = _first(task.told("retry_on_worker_lost"), conf.task_retry_on_worker_lost)
+    late = _first(task._told("acks_late"), conf.task_acks_late)
+    lost = _first(task._told("retry_on_worker_lost"), conf.task_retry_on_worker_lost)
     return TaskSpec(
         asynchronous=task.asynchronous,
         once=late is False,
-        tracked=bool(_first(task.told("track_started"), conf.task_track_started)),
-        time_limit=float(task.told("time_limit") or 0.0),
+        tracked=bool(_first(task._told("track_started"), conf.task_track_started)),
+        time_limit=float(task._told("time_limit") or 0.0),
         repeats=late is not False
-        and _first(task.told("reject_on_worker_lost"), conf.task_reject_on_worker_lost) is not False,
+        and _first(task._told("reject_on_worker_lost"), conf.task_reject_on_worker_lost) is not False,
         retry_lost=float(task.default_retry_delay) if lost else -1.0,
         most_retries=-1 if task.max_retries is None else task.max_retries,
         keeps_timeouts=keeps_timeouts(task, conf),
@@ -29,22 +29,22 @@ def specify(task: Task[..., Any], conf: Settings) -> TaskSpec:
 
 def keeps_failures(task: Task[..., Any], conf: Settings) -> bool:
     """Whether a failure leaves a dead letter beside its result; never for what may run once only."""
-    return _keeps(task, conf, task.told("acks_on_failure"), conf.task_acks_on_failure)
+    return _keeps(task, conf, task._told("acks_on_failure"), conf.task_acks_on_failure)
 
 
 def keeps_timeouts(task: Task[..., Any], conf: Settings) -> bool:
     """Whether its end at a time limit does."""
-    return _keeps(task, conf, task.told("acks_on_timeout"), conf.task_acks_on_timeout)
+    return _keeps(task, conf, task._told("acks_on_timeout"), conf.task_acks_on_timeout)
 
 
 def keeps_errors(task: Task[..., Any], conf: Settings) -> bool:
     """Whether a failure has a result although results of the task are not kept."""
-    return bool(_first(task.told("store_errors_even_if_ignored"), conf.task_store_errors_even_if_ignored))
+    return bool(_first(task._told("store_errors_even_if_ignored"), conf.task_store_errors_even_if_ignored))
 
 
 def _keeps(task: Task[..., Any], conf: Settings, own: bool | None, general: bool | None) -> bool:
-    acks = _first(own, task.told("acks_on_failure_or_timeout"), general, conf.task_acks_on_failure_or_timeout)
-    return acks is False and _first(task.told("acks_late"), conf.task_acks_late) is not False
+    acks = _first(own, task._told("acks_on_failure_or_timeout"), general, conf.task_acks_on_failure_or_timeout)
+    return acks is False and _first(task._told("acks_late"), conf.task_acks_late) is not False
 
 
 def _first(*values: Any) -> Any:

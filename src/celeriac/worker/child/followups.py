@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from celeriac import ids
+from celeriac.exceptions import InvalidOption
 from celeriac.message import values
 from celeriac.sending.sender import Call, Sender
 from celeriac.store.contract import Message
@@ -87,14 +88,13 @@ class Followups:
         for index, signature in enumerate(signatures if isinstance(signatures, list) else [signatures]):
             try:
                 plain = _plain(signature)
-            except Unsupported as error:
+                if inline is not None and self._is_inline(plain):
+                    self._call_inline(plain, inline)
+                else:
+                    yield self._message(attempt, plain, first, f"{kind}:{index}")
+            except (Unsupported, InvalidOption) as error:
                 # Only said for now: workflows bring their own step, which keeps them as dead letters.
                 logger.error("%s[%s]: one of its %s is lost: %s", attempt.task.name, attempt.id, kind, error)
-                continue
-            if inline is not None and self._is_inline(plain):
-                self._call_inline(plain, inline)
-            else:
-                yield self._message(attempt, plain, first, f"{kind}:{index}")
 
     def _is_inline(self, signature: dict[str, Any]) -> bool:
         task = self._tasks.get(signature["task"])

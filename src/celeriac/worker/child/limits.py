@@ -28,6 +28,6 @@ def limits_of(timelimit: Sequence[float | None] | None, task: Task[..., object],
     if worker is UNLIMITED and not task.limited and (timelimit is None or timelimit == _UNSAID):
         return None
     said = [*(timelimit or ()), None, None]
-    hard = max(0.0, said[0] or task.told("time_limit") or worker.hard)
-    soft = max(0.0, said[1] or task.told("soft_time_limit") or worker.soft)
+    hard = max(0.0, said[0] or task._told("time_limit") or worker.hard)
+    soft = max(0.0, said[1] or task._told("soft_time_limit") or worker.soft)
     return Limits(hard, soft) if hard or soft else None
