@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from celeriac import interrupts
 from celeriac.clock import Clock
-from celeriac.interrupts import holding
+from celeriac.interrupts import holding, is_foreign
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.committer import Committer
 from celeriac.stores.sqlite.connection import Connection, translated
@@ -105,6 +105,8 @@ def _version(connection: sqlite3.Connection) -> int:
 def _identity(path: str) -> tuple[int, int] | None:
     try:
         status = os.stat(path)
-    except OSError:
+    except OSError as error:
+        if is_foreign(error):
+            raise
         return None
     return status.st_dev, status.st_ino
