@@ -107,7 +107,7 @@ def load_doors(broker_url: str) -> None:
     scheme = broker_url.partition("://")[0]
     if scheme == "sqlite":
         import celeriac.stores.sqlite.awaited
-        import celeriac.stores.sqlite.store  # noqa: F401
+        import celeriac.stores.sqlite.store
     elif scheme in _REDIS:
         import celeriac.stores.redis.loop_door
         import celeriac.stores.redis.store  # noqa: F401

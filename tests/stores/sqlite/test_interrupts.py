@@ -230,8 +230,7 @@ def test_a_handler_that_asks_the_store_in_the_midst_of_a_request(store, other):
             enqueue(store, f"h{time.monotonic_ns()}", "handlers")
             store.run(c.ReadResults(("nobody",)))
         except OperationalError as error:
-            assert "signal" in str(error)
-            answers.append("refused")
+            answers.append(str(error))
         else:
             answers.append("done")
 
@@ -250,7 +249,8 @@ def test_a_handler_that_asks_the_store_in_the_midst_of_a_request(store, other):
     check_free(store, other, "handler")
     assert count(store, "main") == sent
     assert len(answers) > 20
-    assert answers.count("done") == count(store, "handlers") or "refused" in answers
+    assert count(store, "handlers") >= answers.count("done")
+    assert {answer.partition(" asks")[0] for answer in answers} <= {"done", "a signal's handler"}
 
 
 def test_a_handlers_timeout_is_not_taken_for_ours(store):

@@ -17,8 +17,7 @@ from typing import Any, Protocol
 
 from celeriac import interrupts
 from celeriac.config import TABLE
-from celeriac.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
-from celeriac.interrupts import Turn, holding
+from celeriac.interrupts import FROM_OUTSIDE, Turn, holding
 from celeriac.log import NO_TASK, TASK, WORKER, JsonFormatter, TaskFormatter, add_task
 from celeriac.worker.log.pen import LONGEST
 from celeriac.worker.log.redirect import Redirected
@@ -30,8 +29,6 @@ JSON = "json"
 REDIRECTED = logging.getLogger("celeriac.redirected")
 _OF_TASKS = (TASK, REDIRECTED)
 _MESSAGE = "%(message)s"
-_LIMITS = (SoftTimeLimitExceeded, TimeLimitExceeded, TaskRevokedError)
-"""What comes from outside into a task that logs, and is no fault of what is logged."""
 
 
 AboutTask = tuple[str, str, str]
@@ -163,7 +160,7 @@ class PenHandler(logging.Handler):
                 record.processName = self.process
             self._confess()
             self._lost += not self._pen.write(self.layout.format(record))
-        except _LIMITS:
+        except FROM_OUTSIDE:  # no fault of what is logged
             raise
         except Exception:
             self.handleError(record)
