@@ -6,6 +6,7 @@ import itertools
 import signal
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_at_every_line_of_sending(app, error):
     for number in itertools.count(1):
         step = Step(number, LINES, error, lines=app.conf.broker_url.startswith("sqlite"))
         queue = f"q{number}"
-        if not interrupt(lambda queue=queue: task.apply_async((1,), queue=queue), step):
+        if not interrupt(partial(task.apply_async, (1,), queue=queue), step):
             break
         there = ready(app, queue)
         assert there in (0, 1), step.place
@@ -58,7 +59,7 @@ def test_at_every_line_of_sending_many(app):
         step = Step(number, LINES, lines=True)
         queue = f"q{number}"
         arguments = [(n,) for n in range(4)]
-        if not interrupt(lambda queue=queue, many=arguments: task.delay_many(many, queue=queue), step):
+        if not interrupt(partial(task.delay_many, arguments, queue=queue), step):
             break
         assert ready(app, queue) in (0, 4), step.place
     assert number > 150

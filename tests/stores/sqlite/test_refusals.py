@@ -61,6 +61,17 @@ def refusing(monkeypatch):
     Refusing.left, Refusing.refused = 0, ""
 
 
+def die_in(store: SQLiteStore) -> Callable[[c.Store, c.Lease], None]:
+    """How the holder of a lease dies in it."""
+    return lambda _, lease: free_lock(store, lease)
+
+
+def writing(store: SQLiteStore) -> sqlite3.Connection:
+    """The connection that it writes with."""
+    assert store._open is not None
+    return store._open.writer._committer._connection.get()
+
+
 class Insisting:
     """Asks a store for each request again and again: refused at its first statement, its second, and at last not."""
 
@@ -98,7 +109,7 @@ def test_a_refusal_at_every_statement_of_every_request(refusing, tmp_path, error
         store = SQLiteStore(tmp_path / f"{seed}.db")
         store.run(c.Stats(()))
         insisting = Insisting(store, refusals, error)
-        comparison = Comparison(insisting, random.Random(seed), lambda _, lease, store=store: free_lock(store, lease))
+        comparison = Comparison(insisting, random.Random(seed), die_in(store))
         for _ in range(60):
             comparison.step()
         comparison.look_at_everything()
@@ -170,7 +181,7 @@ def test_an_interrupt_at_every_step_of_the_machine(tmp_path):
         store = SQLiteStore(tmp_path / f"{seed}.db")
         store.run(c.Forget(()))
         stepping = Stepping(store)
-        comparison = Comparison(stepping, random.Random(seed), lambda _, lease, store=store: free_lock(store, lease))
+        comparison = Comparison(stepping, random.Random(seed), die_in(store))
         for _ in range(30):
             comparison.step()
         comparison.look_at_everything()
@@ -183,10 +194,10 @@ def test_an_interrupt_at_every_step_of_the_machine(tmp_path):
 def test_a_commit_that_was_broken_off_is_uncertain_or_has_not_happened(tmp_path):
     store = SQLiteStore(tmp_path / "tasks.db")
     store.run(c.Forget(()))
-    outcomes = Counter()
+    outcomes: Counter[str] = Counter()
     for number in range(1, 20):
         message = c.Message(f"m{number}", f"q{number}", b"x")
-        connection = store._open.writer._committer._connection.get()
+        connection = writing(store)
         try:
             interrupted(connection, number, "COMMIT".__eq__, partial(store.run, c.Enqueue((message,))))
         except EnqueueUncertain as error:
@@ -207,7 +218,7 @@ def test_a_commit_that_was_broken_off_is_uncertain_or_has_not_happened(tmp_path)
 def test_a_full_disk_refuses_wholly(tmp_path):
     store = SQLiteStore(tmp_path / "tasks.db")
     store.run(c.Forget(()))
-    connection = store._open.writer._committer._connection.get()
+    connection = writing(store)
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count = {pages + 20}")
     batches = [tuple(c.Message(f"{number}:{part}", "q", b"x" * 3000) for part in range(3)) for number in range(100)]
