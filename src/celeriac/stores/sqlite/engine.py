@@ -73,6 +73,7 @@ class Engine:
         """Read, and say what waited for the end of that."""
         if self._reader.mutex.mine():
             interrupts.refuse_within(Engine._read)
+            self._reader.leave()  # where two exceptions at once have kept it
         answer = self._read(ask)
         if interrupts.due:
             interrupts.deliver()
@@ -83,7 +84,6 @@ class Engine:
         reader = self._reader
         try:
             try:
-                reader.leave()  # where two exceptions at once have kept it
                 return ask(reader.enter())
             except sqlite3.Error as error:
                 raise translated(error, self._path) from error
