@@ -20,7 +20,9 @@ class Interrupt(BaseException):
 class Step:
     """Raises at one step within files whose path begins so; steps are instructions, or lines."""
 
-    def __init__(self, number: int, where: tuple[str, ...], error: type[BaseException] = Interrupt, lines: bool = False):
+    def __init__(
+        self, number: int, where: tuple[str, ...], error: type[BaseException] = Interrupt, lines: bool = False
+    ):
         self.left = number
         self.place = ""
         self._where = where

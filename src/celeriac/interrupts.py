@@ -13,10 +13,13 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, TypeVar
 
-from celeriac.exceptions import OperationalError
+from celeriac.exceptions import OperationalError, SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 
 R = TypeVar("R")
 F = TypeVar("F", bound=Callable[..., Any])
+
+FROM_OUTSIDE = (KeyboardInterrupt, SoftTimeLimitExceeded, TimeLimitExceeded, TaskRevokedError)
+"""What is raised by no code that it comes out of: to be let pass where the errors of other people's code are caught."""
 
 sections: set[CodeType] = set()
 """The code of all sections."""

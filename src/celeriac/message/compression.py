@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from celeriac.exceptions import InvalidOption, MalformedMessage
+from celeriac.interrupts import FROM_OUTSIDE
 from celeriac.message.limits import too_large
 
 _ZSTD = ("compression.zstd", "backports.zstd")
@@ -101,7 +102,7 @@ def unpack(data: bytes, method: str, most: int) -> bytes:
     try:
         # One byte more tells what is too long from what fits exactly.
         text, complete = unpacker(data, most + 1)
-    except MalformedMessage:
+    except (MalformedMessage, *FROM_OUTSIDE):
         raise
     except Exception as error:  # each library has errors of its own, brotli not even a class that one can name
         raise MalformedMessage(f"cannot unpack the body: {error}") from error

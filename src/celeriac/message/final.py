@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from celeriac.interrupts import FROM_OUTSIDE
 from celeriac.message import compression
 from celeriac.states import READY_STATES
 
@@ -42,6 +43,8 @@ def state_of(document: bytes) -> str | None:
     if document.startswith(PACKED):
         try:
             document = unpacked(document, _MOST_BYTES)
+        except FROM_OUTSIDE:
+            raise
         except Exception:  # whoever reads it hears why
             return None
     kind = kind_of(document)
@@ -94,6 +97,8 @@ def _recognized(document: bytes) -> str | None:
     for state in _recognizers:
         try:
             return state(document)
+        except FROM_OUTSIDE:
+            raise
         except Exception:  # it was written by another
             continue
     return None

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from celeriac.exceptions import ContentDisallowed, EncodeError, ImproperlyConfigured, MalformedMessage
+from celeriac.interrupts import FROM_OUTSIDE
 from celeriac.message import values
 
 JSON = "application/json"
@@ -37,7 +38,7 @@ class Serializer(Struct, frozen=True):
         """The bytes of a value; raises `EncodeError`."""
         try:
             data = self.encode(value)
-        except EncodeError:
+        except (EncodeError, *FROM_OUTSIDE):
             raise
         except Exception as error:  # each serializer has errors of its own
             raise EncodeError(f"cannot be written as {self.name}: {error}") from error
@@ -81,6 +82,8 @@ def read(data: bytes, content_type: str) -> Any:
     """The value of such bytes; raises `MalformedMessage` for what cannot be read."""
     try:
         return find(content_type).decode(data)
+    except FROM_OUTSIDE:
+        raise
     except Exception as error:  # each serializer has errors of its own, and pickle any at all
         raise MalformedMessage(f"cannot read {content_type}: {type(error).__name__}: {error}") from error
 

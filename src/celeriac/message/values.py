@@ -20,6 +20,7 @@ from uuid import UUID
 import msgspec
 
 from celeriac.exceptions import EncodeError
+from celeriac.interrupts import FROM_OUTSIDE
 
 _SCALARS = frozenset({str, int, bool, type(None)})
 _encode_plain = msgspec.json.Encoder().encode
@@ -166,6 +167,8 @@ def short_repr(value: Any, limit: int = 1024) -> str:
         return "{" + ", ".join(parts) + "}"
     try:
         text = repr(value)
+    except FROM_OUTSIDE:
+        raise
     except BaseException as error:  # it is for people, and no reason to end for
         return f"<{kind.__name__}: repr raised {type(error).__name__}>"
     return text if len(text) <= limit else text[:limit] + "..."

@@ -6,12 +6,12 @@ a warning after a while.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from celeriac.exceptions import TimeoutError
+from celeriac.interrupts import FROM_OUTSIDE
 from celeriac.message import document
 from celeriac.store.contract import ReadResults, Store
 
@@ -117,6 +117,10 @@ def error_of(final: document.Document) -> BaseException:
     if not isinstance(error, BaseException):
         return Exception(error)
     if final.traceback and not getattr(error, "__notes__", ()):
-        with contextlib.suppress(Exception):
+        try:
             BaseException.add_note(error, f"\nTraceback of the worker:\n{final.traceback.rstrip()}")
+        except FROM_OUTSIDE:
+            raise
+        except Exception:
+            pass
     return error

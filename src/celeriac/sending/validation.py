@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Struct
 
 from celeriac.exceptions import ImproperlyConfigured
+from celeriac.interrupts import FROM_OUTSIDE
 
 Function = Callable[..., Any]
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
@@ -189,6 +190,8 @@ class _Models(_Checked):
         try:
             fields = value.model_dump(**self._dump_options)
             return fields if self.argument(fields, name, hint) == value else value
+        except FROM_OUTSIDE:
+            raise
         except Exception:  # the model's own code, which may be able to run in a worker only
             return value
 

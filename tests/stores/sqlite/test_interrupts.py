@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -94,7 +95,7 @@ ACTS = {
 def test_an_interrupt_at_every_instruction_of_sending(store, other):
     for number in itertools.count(1):
         step = Step(number, WHERE)
-        reached = interrupt(lambda number=number: enqueue(store, f"m{number}", f"q{number}"), step)
+        reached = interrupt(partial(enqueue, store, f"m{number}", f"q{number}"), step)
         there = count(store, f"q{number}")
         assert there in (0, 1)
         if not reached:
@@ -126,7 +127,7 @@ def test_an_interrupt_while_the_file_is_opened(tmp_path, there):
                 first.run(c.Forget(()))
         store = SQLiteStore(path)
         step = Step(number, WHERE)
-        reached = interrupt(lambda store=store: enqueue(store, "first"), step)
+        reached = interrupt(partial(enqueue, store, "first"), step)
         enqueue(store, "again")
         beside = SQLiteStore(path)
         enqueue(beside, "beside")
@@ -148,7 +149,7 @@ def test_an_interrupt_while_another_process_writes(store, other, path):
             step = Step(number, WHERE)
             with contextlib.suppress(OperationalError):
                 message = c.Message(f"m{number}", "q", b"x")
-                interrupt(lambda message=message: store.run(c.Enqueue((message,)), deadline=0.001), step)
+                interrupt(partial(store.run, c.Enqueue((message,)), deadline=0.001), step)
     check_free(store, other, "held")
     assert count(store, "q") == 0
 
@@ -230,8 +231,7 @@ def test_a_handler_that_asks_the_store_in_the_midst_of_a_request(store, other):
             enqueue(store, f"h{time.monotonic_ns()}", "handlers")
             store.run(c.ReadResults(("nobody",)))
         except OperationalError as error:
-            assert "signal" in str(error)
-            answers.append("refused")
+            answers.append(str(error))
         else:
             answers.append("done")
 
@@ -250,7 +250,8 @@ def test_a_handler_that_asks_the_store_in_the_midst_of_a_request(store, other):
     check_free(store, other, "handler")
     assert count(store, "main") == sent
     assert len(answers) > 20
-    assert answers.count("done") == count(store, "handlers") or "refused" in answers
+    assert count(store, "handlers") >= answers.count("done")
+    assert {answer.partition(" asks")[0] for answer in answers} <= {"done", "a signal's handler"}
 
 
 def test_a_handlers_timeout_is_not_taken_for_ours(store):

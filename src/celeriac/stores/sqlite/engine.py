@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from celeriac import interrupts
 from celeriac.clock import Clock
-from celeriac.interrupts import holding
+from celeriac.interrupts import holding, is_foreign
 from celeriac.store import contract as c
 from celeriac.stores.sqlite.committer import Committer
 from celeriac.stores.sqlite.connection import Connection, translated
@@ -76,6 +76,7 @@ class Engine:
         """Read, and say what waited for the end of that."""
         if self._reader.mutex.mine():
             interrupts.refuse_within(Engine._read)
+            self._reader.leave()  # where two exceptions at once have kept it
         answer = self._read(ask)
         if interrupts.due:
             interrupts.deliver()
@@ -86,7 +87,6 @@ class Engine:
         reader = self._reader
         try:
             try:
-                reader.leave()  # where two exceptions at once have kept it
                 return ask(reader.enter())
             except sqlite3.Error as error:
                 raise translated(error, self._path) from error
@@ -108,6 +108,8 @@ def _version(connection: sqlite3.Connection) -> int:
 def _identity(path: str) -> tuple[int, int] | None:
     try:
         status = os.stat(path)
-    except OSError:
+    except OSError as error:
+        if is_foreign(error):
+            raise
         return None
     return status.st_dev, status.st_ino

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from celeriac.clock import Clock
 from celeriac.exceptions import OperationalError
 from celeriac.ids import new_epoch
-from celeriac.interrupts import Turn, holding
+from celeriac.interrupts import Turn, holding, is_foreign
 from celeriac.stores.sqlite.filesystem import match_mode
 
 WORKER = "w"
@@ -129,8 +129,9 @@ class Bells:
         except ConnectionRefusedError:
             with contextlib.suppress(OSError):
                 os.unlink(f"{self._folder}/{name}")
-        except OSError:
-            pass
+        except OSError as error:
+            if is_foreign(error):
+                raise
 
     def _look(self) -> None:
         """Learn which bells there are, reading the folder only when it has changed."""
@@ -140,7 +141,9 @@ class Bells:
                 return
             holding(self._making, self._reach)
             self._names = tuple(os.listdir(self._folder))
-        except OSError:
+        except OSError as error:
+            if is_foreign(error):
+                raise
             self._names = ()
             return
         self._seen = changed if changed < (self._clock.now() - _SETTLED) * 1e9 else 0

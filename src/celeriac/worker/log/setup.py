@@ -18,8 +18,7 @@ from typing import Any, Protocol
 
 from celeriac import interrupts
 from celeriac.config import TABLE
-from celeriac.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
-from celeriac.interrupts import Turn, holding
+from celeriac.interrupts import FROM_OUTSIDE, Turn, holding
 from celeriac.log import NO_TASK, TASK, WORKER, JsonFormatter, TaskFormatter, add_task
 from celeriac.message.values import one_line
 from celeriac.worker.log.pen import LONGEST
@@ -34,8 +33,6 @@ OWN = logging.getLogger("celeriac.worker")
 REDIRECTED = logging.getLogger("celeriac.redirected")
 _OF_TASKS = (TASK, REDIRECTED)
 _MESSAGE = "%(message)s"
-_LIMITS = (SoftTimeLimitExceeded, TimeLimitExceeded, TaskRevokedError)
-"""What comes from outside into a task that logs, and is no fault of what is logged."""
 _OUTCOMES = {"succeeded": 32, "retry:": 33}
 """Green and yellow, by the first word about a task."""
 
@@ -206,7 +203,7 @@ class PenHandler(logging.Handler):
                 record.processName = self.process
             self._confess()
             self._lost += not self._pen.write(self.layout.format(record))
-        except _LIMITS:
+        except FROM_OUTSIDE:  # no fault of what is logged
             raise
         except Exception:
             self.handleError(record)

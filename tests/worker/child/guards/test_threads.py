@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
 import signal
+import sys
 import threading
 import time
 
 import pytest
 
-from celeriac import Celeriac
+from celeriac import Celeriac, interrupts
 from celeriac.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from celeriac.worker.child.guards.main_thread import MainThreadGuard
 from celeriac.worker.child.guards.thread import ThreadGuard
@@ -166,3 +169,83 @@ def test_alarms_stay_the_users(app, bench, guard):
 
     assert bench.run(guard, alarmed).status == "SUCCESS"
     assert rung
+
+
+def test_a_limit_waits_for_the_end_of_a_section_and_is_not_lost(app, bench, guard):
+    """It comes right after, in the same task; the next one hears nothing of it."""
+    told = []
+
+    @interrupts.section
+    def section():
+        spin(0.3)
+
+    @app.task(soft_time_limit=0.05)
+    def careful():
+        section()
+        told.append("whole")
+        if interrupts.due:
+            interrupts.deliver()
+        told.append("too late")
+
+    document = bench.run(guard, careful)
+    assert (document.status, type(document.result)) == ("FAILURE", SoftTimeLimitExceeded)
+    assert told == ["whole"]
+    assert bench.run(guard, app.task(soft_time_limit=30)(spin), 0.1).status == "SUCCESS"
+    assert not interrupts.due
+
+
+def test_a_limit_waits_no_longer_than_a_second_for_what_a_handler_calls(app, bench, guard):
+    """A handler that never ends is no reason to run for ever."""
+    logger = logging.getLogger("slow handler")
+    logger.propagate = False
+
+    class Slow(logging.Handler):
+        def emit(self, record):
+            spin(30)
+
+    logger.addHandler(Slow())
+    task = app.task(name="logs", soft_time_limit=0.05)(lambda: logger.warning("x"))
+    started = time.monotonic()
+    document = bench.run(guard, task)
+    assert type(document.result) is SoftTimeLimitExceeded
+    assert time.monotonic() - started < 20
+
+
+def test_a_limit_during_an_import_leaves_the_modules_lock_free(app, bench, guard, tmp_path, monkeypatch):
+    """Whoever imports the same next, on another thread, is let in."""
+    monkeypatch.syspath_prepend(tmp_path)
+    hits = 0
+    for number in range(3):
+        name = f"limited_{number}"
+        (tmp_path / f"{name}.py").write_text(
+            "import time\nends = time.monotonic() + 0.02\nwhile time.monotonic() < ends: pass\n"
+        )
+
+        def imports(name=name):
+            while True:
+                sys.modules.pop(name, None)
+                importlib.import_module(name)
+
+        task = app.task(name=name, soft_time_limit=0.03)(imports)
+        hits += type(bench.run(guard, task).result) is SoftTimeLimitExceeded
+        thread = threading.Thread(target=importlib.import_module, args=(name,), daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive()
+    assert hits == 3
+
+
+def test_a_limit_in_a_finalizer_is_not_lost(app, bench, guard):
+    """What is raised in `__del__` the interpreter prints and forgets."""
+
+    class Costly:
+        def __del__(self):
+            spin(0.005)
+
+    @app.task(soft_time_limit=0.1)
+    def frees():
+        while True:
+            Costly()
+            spin(0.005)
+
+    assert type(bench.run(guard, frees).result) is SoftTimeLimitExceeded
