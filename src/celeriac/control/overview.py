@@ -99,6 +99,8 @@ def timed(task: TaskView, runtimes: dict[int, int]) -> TaskView:
     """The task with quantiles of these run times."""
     p50, p95 = quantile(runtimes, 0.5), quantile(runtimes, 0.95)
     return msgspec.structs.replace(task, p50=p50, p95=p95)
+
+
 def _queue(state: QueueState) -> QueueView:
     return QueueView(**{name: getattr(state, name) for name in state.__struct_fields__})
 

@@ -33,7 +33,7 @@ from celeriac.worker.options import Pool
 logger = logging.getLogger("celeriac.worker")
 
 _CAUSE_SECONDS = 0.2
-"""How long the zygote may take to say what a child died of. It takes less than a millisecond, on a busy machine more."""
+"""How long the zygote may take to say what a child died of: less than a millisecond, on a busy machine more."""
 _LEAVING_SECONDS = 1.0
 """How long a child that was let go may take to end."""
 _EARLY_SECONDS = 1.0
