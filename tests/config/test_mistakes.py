@@ -27,11 +27,11 @@ from celeriac.exceptions import ImproperlyConfigured
         (
             "broker_url",
             ["redis://a", "redis://b"],
-            "a text or None. Where the queues are: one URL",
+            "broker_url names 2 brokers: going over to another one when one fails is not there yet",
         ),
         ("security_key", "key.pem", "signed messages come later, and whoever asks for them"),
         ("worker_consumer", "a:B", "runs no code of the user's"),
-        ("broker_transport_options", {"global_keyprefix": "x"}, "the queues would have other names than for Celery"),
+        ("broker_transport_options", {"global_keyprefix": 5}, "global_keyprefix cannot be 5 but a text"),
         (
             "broker_transport_options",
             {"visibility_timeout": "1h"},

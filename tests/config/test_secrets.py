@@ -41,6 +41,12 @@ def test_they_are_masked_wherever_settings_are_shown(values):
     assert settings.table(censored=False) == values
 
 
+def test_a_prefix_of_keys_is_none():
+    settings = Settings({"broker_transport_options": {"global_keyprefix": "shop:"}, "my_key": SECRET})
+    assert "shop:" in settings.humanize()
+    assert SECRET not in settings.humanize()
+
+
 @pytest.mark.filterwarnings("ignore::celeriac.exceptions.SettingWarning")
 @pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.secret])
 def test_they_are_masked_in_errors(name):
@@ -54,7 +60,7 @@ def test_they_are_masked_in_errors(name):
 @pytest.mark.filterwarnings("ignore::celeriac.exceptions.SettingWarning")
 def test_they_are_masked_in_contradictions_and_wrong_types():
     url = f"redis://:{SECRET}@host"
-    for values in ({"broker_url": [url]}, {"BROKER_URL": url, "broker_url": "x"}, {"broker_port": [url]}):
+    for values in ({"broker_url": {"a": url}}, {"BROKER_URL": url, "broker_url": "x"}, {"broker_port": [url]}):
         with pytest.raises(ImproperlyConfigured) as refused:
             Settings(values)
         assert SECRET not in str(refused.value)

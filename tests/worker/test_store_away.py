@@ -77,3 +77,27 @@ def test_an_idle_worker_survives_outages_in_any_phase_of_its_waiting(scene: Scen
     assert scene.send("quick", 100).get(timeout=10) == 100
     assert worker.stop() == 0
     assert worker.said("trying again")
+
+
+def wakings(pid: int) -> int:
+    """How often a process has begun to wait so far."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_a_worker_with_one_long_task_sleeps(scene: Scene, redis_server: RedisServer, away: bool) -> None:
+    gate = scene.new_gate()
+    worker = scene.ready_worker(2)
+    running = scene.send("gate", 1, str(gate))
+    scene.ledger.wait_for_starts(1)
+    if away:
+        redis_server.kill()
+    time.sleep(1)
+    before = wakings(worker.core)
+    time.sleep(2)
+    assert wakings(worker.core) - before < 120  # it was 400: a look every five milliseconds
+    if away:
+        redis_server.start()
+    open_gate(gate)
+    assert running.get(timeout=20) == 1

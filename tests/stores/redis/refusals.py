@@ -148,15 +148,22 @@ class Tried:
         assert now.state == expected, f"{trial.name}, {story}: {refused}: {differences(expected, now.state)}"
         self.bring_back(trial.before, now)
 
-    def perform(self, command: list[bytes], clock: Any, at: int = 0, all: str = "") -> tuple[list[str], Any]:
+    def perform(
+        self, command: list[bytes], clock: Any, at: int = 0, all: str = "", link: BlockingLink | None = None
+    ) -> tuple[list[str], Any]:
         """Run a script so: the calls it made, and its reply."""
         text = _WRAPPER % script(NAMES[command[1]]).text
-        calls, reply = check(self._eval(text, *command[2:], b"%d" % at, all.encode(), *clock))
+        told = self._eval(text, *command[2:], b"%d" % at, all.encode(), *clock, link=link)
+        if isinstance(told, hiredis.ReplyError):
+            return [], told
+        calls, reply = told
         return [call.decode() for call in calls], reply
 
-    def _eval(self, text: bytes, *words: bytes) -> Any:
-        reply = self.ask([b"EVALSHA", hashlib.sha1(text, usedforsecurity=False).hexdigest().encode(), *words])
-        return self.ask([b"EVAL", text, *words]) if needs_script(reply) else reply
+    def _eval(self, text: bytes, *words: bytes, link: BlockingLink | None = None) -> Any:
+        link = self._link if link is None else link
+        digest = hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()
+        reply = link.exchange([b"EVALSHA", digest, *words], 20)
+        return link.exchange([b"EVAL", text, *words], 20) if needs_script(reply) else reply
 
     def ask(self, command: list[bytes]) -> Any:
         """Send any command."""
@@ -165,7 +172,8 @@ class Tried:
     def look(self) -> Snapshot:
         """All that is there."""
         rows = check(self._eval(_DUMP, b"0", *self._databases))
-        state = {(db, key): _comparable(kind, value) for db, key, kind, value, _ in rows}
+        compared = {(db, key): _comparable(key, kind, value) for db, key, kind, value, _ in rows}
+        state = {place: value for place, value in compared.items() if value[1]}
         return Snapshot(state, [word for db, key, _, _, dump in rows for word in (db, key, dump)])
 
     def bring_back(self, wanted: Snapshot, now: Snapshot | None = None) -> None:
@@ -202,6 +210,34 @@ class Refusing(Tried):
             self.judge(trial, refused, f"every {word}")
 
 
+class Denied(Tried):
+    """The user is denied each command that a script uses, in turn, by Redis itself, then channels, then results."""
+
+    def __init__(self, url: str, results_url: str | None = None) -> None:
+        super().__init__(url, results_url)
+        self._rules(b"reset", b"on", b">s3cr3t", b"+@all", b"~*", b"&*")
+        self._user = _Link(parse(url.replace("://", "://app:s3cr3t@")), self._place.db)
+
+    def refuse(self, trial: Trial) -> None:
+        """See the class."""
+        no_results = (b"resetkeys", b"~celeriac:*", b"~q*", b"~unacked*")
+        ways = [((b"-" + call.encode(),), (b"+" + call.encode(),)) for call in set(trial.calls) - {"TIME"}]
+        for taken, given in [*ways, ((b"resetchannels",), (b"&*",)), (no_results, (b"~*",))]:
+            self.points[trial.name] += 1
+            self._rules(*taken)
+            refused = self.perform(trial.command, trial.clock, link=self._user)[1]
+            self._rules(*given)
+            self.judge(trial, refused, str(taken))
+
+    def _rules(self, *rules: bytes) -> None:
+        check(self.ask([b"ACL", b"SETUSER", b"app", *rules]))
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._user.close()
+        super().close()
+
+
 class Filled(Tried):
     """The server is full: producers are refused, all others served."""
 
@@ -212,7 +248,7 @@ class Filled(Tried):
         refused = self.perform(trial.command, trial.clock)[1]
         check(self.ask([b"CONFIG", b"SET", b"maxmemory", b"0"]))
         if isinstance(refused, hiredis.ReplyError) and str(refused) != str(trial.reply):
-            assert trial.name in PRODUCERS, refused
+            assert trial.name in PRODUCERS, (trial.name, refused)
             assert str(refused).startswith("OOM "), trial.name
         self.judge(trial, refused)
 
@@ -264,9 +300,13 @@ def _results(state: State) -> State:
     return {key: value for key, value in state.items() if key[1].startswith(b"celery-task-meta-")}
 
 
-def _comparable(kind: bytes, value: list[bytes]) -> Any:
-    pairs = zip(value[::2], value[1::2], strict=True) if kind in (b"hash", b"zset") else None
-    return (kind, dict(pairs) if pairs is not None else frozenset(value) if kind == b"set" else tuple(value))
+def _comparable(key: bytes, kind: bytes, value: list[bytes]) -> Any:
+    """What a key holds; a count of nothing is as good as none, and no fields are no hash."""
+    if kind not in (b"hash", b"zset"):
+        return kind, frozenset(value) if kind == b"set" else tuple(value)
+    counts = key.endswith(b":counts") or key == b"celeriac:queues"
+    pairs = zip(value[::2], value[1::2], strict=True)
+    return kind, {name: number for name, number in pairs if not counts or number != b"0"}
 
 
 def _messages(state: State) -> int:

@@ -16,7 +16,7 @@ from celeriac.stores.redis import layout, verbs
 from celeriac.stores.redis.scripts import names, script
 from celeriac.testing.comparison import compare
 from tests.stores.deaths import stop_beating
-from tests.stores.redis.refusals import Filled, Misused, Refusing, Tried
+from tests.stores.redis.refusals import Denied, Filled, Misused, Refusing, Tried
 from tools.servers.redis import RedisServer
 
 LEASE = c.Lease("w", "e")
@@ -39,18 +39,28 @@ def test_no_key_of_a_queue_has_to_be_a_list(new_redis_url: Callable[[], str]) ->
     assert sum(points.values()) > 1000
 
 
-def test_a_full_server_serves_all_but_producers(tmp_path: Path) -> None:
-    with RedisServer(tmp_path) as server:
-        numbers = count()
-        points = _histories(Filled, lambda: server.database(next(numbers)), range(200, 206))
+def test_every_right_may_be_taken_away(tmp_path: Path) -> None:
+    """Of the user that a worker runs as, while it runs: what needs it is refused, and nothing is half done."""
+    points = _histories_on_a_server(Denied, tmp_path, range(300, 303))
     assert names() - set(points) == {"rights"}
+
+
+def test_a_full_server_serves_all_but_producers(tmp_path: Path) -> None:
+    points = _histories_on_a_server(Filled, tmp_path, range(200, 206))
+    assert names() - set(points) == {"rights"}
+
+
+def _histories_on_a_server(kind: type[Tried], directory: Path, seeds: Iterable[int]) -> Counter[str]:
+    with RedisServer(directory) as server:
+        numbers = count()
+        return _histories(kind, lambda: server.database(next(numbers)), seeds)
 
 
 def _histories(kind: type[Tried], new_url: Callable[[], str], seeds: Iterable[int]) -> Counter[str]:
     """Random requests, each tried before it is performed; how often each script was refused something."""
     points: Counter[str] = Counter()
     for seed in seeds:
-        store = kind(new_url(), new_url() if seed % 4 == 3 else None)
+        store = kind(new_url(), new_url() if seed % 2 else None)
         try:
             compare(cast(c.Store, store), random.Random(seed), STEPS, stop_beating)
             _try_the_rest(store)
@@ -74,6 +84,10 @@ def _try_the_rest(store: Tried) -> None:
     (*claims,) = store.run(c.Finish(LEASE, queues=("q2",), count=3, first=1)).claims
     outcomes = tuple(c.Outcome(claim.id, dead=letter) for claim, letter in zip(claims, letters, strict=False))
     store.try_out(verbs.encode(c.Finish(LEASE, outcomes, first=4), verbs.Place(store.db, dead_limit=1)))
+    ids = ("c1", "c2", "r1", "r2")
+    store.run(c.Enqueue(tuple(c.Message(id, "q2", id.encode(), delay=1 << 40) for id in ids)))
+    store.run(c.CancelDelayed(tuple(c.Cancellation(id, id, b"cancelled") for id in ids[:2])))
+    store.run(c.Revoke(tuple(c.Revocation(id, b"revoked") for id in ("r1", "unknown", "r2", "stranger"))))
     for first, limit in ((10, 3), (20, 3)):
         store.run(c.Reap(LEASE, c.Peer("dead", "d", 0, None, c.WorkerRecord()), first, limit))
     store.try_out(verbs.fence(LEASE, 7))

@@ -60,7 +60,9 @@ def test_a_queue_that_is_no_list_holds_up_no_other(store: RedisStore, server: re
     assert claim.raw == b"later"
 
 
-def test_a_worker_that_serves_it_waits_for_the_others(store: RedisStore, server: redis.Redis):
+def test_a_worker_that_serves_it_says_so_once_and_waits_for_the_others(
+    store: RedisStore, server: redis.Redis, caplog: pytest.LogCaptureFixture
+):
     server.set("sessions", "of another program")
     queues = ("orders", "sessions")
 
@@ -80,6 +82,9 @@ def test_a_worker_that_serves_it_waits_for_the_others(store: RedisStore, server:
 
     rounds, raw = asyncio.run(wait())
     assert (rounds < 20, raw) == (True, b"m")
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "nothing is served from the queue sessions"
+    ]
 
 
 def test_a_successor_that_has_no_list_is_set_aside_and_its_neighbours_stand(store: RedisStore, server: redis.Redis):
@@ -148,11 +153,11 @@ def test_ids_are_forgotten_by_themselves(store: RedisStore, server: redis.Redis)
 
     def periods() -> int:
         """How many periods ago these sets were begun."""
-        return int(server.time()[0]) // c.ENQUEUE_MEMORY_SECONDS - int(server.get("celeriac:sent:now"))
+        return int(server.time()[0]) // c.ENQUEUE_MEMORY_SECONDS - _period(server)
 
     assert enqueue("a", "b") == (True, True)
     lasts = 2 * c.ENQUEUE_MEMORY_SECONDS
-    for key in ("celeriac:sent:now", f"celeriac:sent:{int(server.get('celeriac:sent:now')) % 2}"):
+    for key in ("celeriac:sent:now", f"celeriac:sent:{_period(server) % 2}"):
         assert 0 < server.ttl(key) <= lasts
     # A period later they are those of the period before, and a second set is begun.
     server.rename(*_turn(server))
@@ -167,5 +172,10 @@ def test_ids_are_forgotten_by_themselves(store: RedisStore, server: redis.Redis)
 
 def _turn(server: redis.Redis) -> tuple[str, str]:
     """The set of the present period, and that of the one before."""
-    place = int(server.get("celeriac:sent:now")) % 2
+    place = _period(server) % 2
     return f"celeriac:sent:{place}", f"celeriac:sent:{1 - place}"
+
+
+def _period(server: redis.Redis) -> int:
+    """The period whose ids were remembered last."""
+    return int(server.get("celeriac:sent:now") or 0)

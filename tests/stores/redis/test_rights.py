@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from celeriac import Celeriac
-from celeriac.exceptions import NotPermitted
+from celeriac.exceptions import NotPermitted, TimeoutError
 from celeriac.store import contract as c
 from celeriac.stores.redis import RedisStore
 from celeriac.stores.redis.scripts import names, read, script
@@ -141,6 +141,25 @@ def test_commands_renamed_away_are_done_without(tmp_path: Path, start: Start, co
         assert sorted(took[1:])[2] < 1.9, took
         assert worker.stop() == 0
         assert worker.log.read_text().count(said) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_rights_may_come_and_go_while_a_worker_runs(redis_server: RedisServer, start: Start):
+    url = user(redis_server, "+@all", "~*", "&*")
+    worker = start(url)
+    with redis.Redis(port=redis_server.port) as admin, Celeriac("client", broker=url) as app:
+        for rules in (["+@all"], ["resetchannels"], ["&*", "-client|unblock"]):
+            admin.execute_command("ACL", "SETUSER", "app", *rules)
+            results = [app.send_task("add", (number, 1)) for number in range(20)]
+            assert [result.get(timeout=20) for result in results] == list(range(1, 21))
+        admin.execute_command("ACL", "SETUSER", "app", "-hset")
+        held = app.send_task("add", (2, 3))
+        with pytest.raises(TimeoutError):
+            held.get(timeout=1)
+        admin.execute_command("ACL", "SETUSER", "app", "+hset")
+        assert held.get(timeout=20) == 5
+    assert worker.stop() == 0
 
 
 DENIED = [

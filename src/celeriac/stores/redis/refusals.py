@@ -45,6 +45,8 @@ def refusal(text: str) -> LeaseLost | OperationalError:
     """The error for an error reply."""
     if text.startswith("LEASELOST"):
         return LeaseLost(text.partition(" ")[2])
+    if text.startswith("HALFDONE "):
+        return OperationalError(f"Redis refused a part of this, and the other part is done: {text.partition(' ')[2]}")
     if text.startswith("OOM "):
         return StoreFull("Redis is full: it has reached its maxmemory, and its maxmemory-policy lets it drop nothing")
     denial = _denial(text)

@@ -51,7 +51,8 @@ def questions(place: verbs.Place) -> list[Command]:
     arguments = [nobodys, layout.WAKE_CHANNEL, place.other_db, b"%d" % place.db]
     return [
         [b"CLIENT", b"UNBLOCK", b"0"],
-        place.prefix.of([b"BLMOVE", _SCRATCH[1], _SCRATCH[5], b"LEFT", b"RIGHT", b"0.001"]),
+        # Redis 6.2 takes a millisecond for no limit at all.
+        place.prefix.of([b"BLMOVE", _SCRATCH[1], _SCRATCH[5], b"LEFT", b"RIGHT", b"0.01"]),
         place.prefix.of(script("rights").call(_SCRATCH, arguments)),
     ]
 

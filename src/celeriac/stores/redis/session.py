@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -46,7 +47,8 @@ class RedisSession:
         self._stirred = asyncio.Event()
         self._waiters: dict[bytes, _Waiter] = {}
         self._lists_seen: set[bytes] = set()
-        self._paused: frozenset[bytes] = frozenset()
+        self._left_out: frozenset[bytes] = frozenset()
+        self._said: frozenset[bytes] = frozenset()
         self.rights = rights.Rights()
         self.on_news: Callable[[], None] = _nothing
 
@@ -117,7 +119,7 @@ class RedisSession:
         decoded = verbs.decode(request, check(reply))
         if isinstance(decoded, c.Finished):
             self._note_lists(decoded.claims)
-            self._paused = verbs.paused_lists(reply)
+            self._leave_out(reply)
         return decoded
 
     async def _look_at(self, queues: tuple[str, ...]) -> None:
@@ -144,6 +146,19 @@ class RedisSession:
             if claim.priority:
                 self._lists_seen.add(layout.list_key(claim.queue, claim.priority))
 
+    def _leave_out(self, reply: Any) -> None:
+        """Lists of which nothing is claimed are not waited on: a move from them would end the wait at once."""
+        strange = verbs.strange_lists(reply)
+        self._left_out = verbs.paused_lists(reply) | strange
+        if not strange:
+            return
+        for key in sorted(strange - self._said):
+            logging.getLogger("celeriac.worker").error(
+                "nothing is served from the queue %s: its key in Redis is no list, but what another program put there",
+                layout.read_list_key(key)[0],
+            )
+        self._said |= strange
+
     def reserve(self, count: int) -> int:
         """The next claim numbers."""
         first = self._numbers
@@ -152,8 +167,7 @@ class RedisSession:
 
     async def wait(self, queues: tuple[str, ...], count: int) -> c.Handed | None:
         """Let Redis move the next message and claim in the same write; nothing stays under way."""
-        # A move from a paused list would end the wait at once, and bring nothing.
-        sources = sorted(({layout.list_key(queue, 0) for queue in queues} | self._lists_seen) - self._paused)
+        sources = sorted(({layout.list_key(queue, 0) for queue in queues} | self._lists_seen) - self._left_out)
         if not sources:
             await self._wait_to_be_called(self._wait_seconds)
             return None
@@ -179,7 +193,7 @@ class RedisSession:
         except (LinkLost, TimeoutError) as error:
             self._link.abort()
             raise OperationalError(f"lost Redis while waiting: {_why(error)}") from error
-        self._paused = verbs.paused_lists(replies[-1])
+        self._leave_out(replies[-1])
         taken = [verbs.decode(request, reply) for request, reply in zip(requests, replies, strict=True)]
         claims = tuple([claim for finished in taken for claim in finished.claims])
         self._note_lists(claims)

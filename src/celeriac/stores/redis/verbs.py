@@ -352,7 +352,7 @@ def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
 
 
 def _read_finished(request: c.Finish, reply: Any) -> c.Finished:
-    lost, taken, next_due, revision, _ = reply
+    lost, taken, next_due, revision, *_ = reply
     claims = []
     epoch, number = request.lease.epoch, request.first
     for key, raw in zip(taken[::2], taken[1::2], strict=True):
@@ -434,8 +434,13 @@ def _stats_of(queue: bytes, ready: int, delayed: int, claimed: int, dead: int, p
 
 
 def paused_lists(reply: Any) -> frozenset[bytes]:
-    """The lists of which nothing was claimed, from the reply to a `Finish`."""
+    """The lists of paused queues, of which nothing was claimed, from the reply to a `Finish`."""
     return frozenset(reply[4].split(b"\n")) if reply[4] else frozenset()
+
+
+def strange_lists(reply: Any) -> frozenset[bytes]:
+    """The lists to claim from whose keys hold something else, from the same."""
+    return frozenset(reply[5].split(b"\n")[1:]) if reply[5] else frozenset()
 
 
 def _read_peeked(request: c.Peek, reply: Any) -> tuple[c.Peeked, ...]:

@@ -28,6 +28,8 @@ from celeriac.worker.options import Pool
 logger = logging.getLogger("celeriac.worker")
 
 TICK_SECONDS = 0.005
+QUIET_TICK_SECONDS = 0.1
+"""The longest pause, reached by doubling while there is nothing to do but to mind time limits: what ends calls."""
 _STARVED_SECONDS = 0.05
 
 
@@ -71,7 +73,8 @@ class Dispatcher:
         """To be called when there is something in `marking` or `words`."""
         self._pace = Pace()
         self._valid_until = 0.0
-        self._ticking = False
+        self._ticking: asyncio.TimerHandle | None = None
+        self._tick_seconds = TICK_SECONDS
         self._starved_since = 0.0
         self.words: dict[str, c.Begin] = {}
         """What running tasks have said and the store has not heard."""
@@ -135,9 +138,19 @@ class Dispatcher:
 
     def tick_soon(self) -> None:
         """Look after the children from now on, until they have nothing left."""
-        if not self._ticking:
-            self._ticking = True
-            asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+        if self._ticking is None or self._tick_seconds > TICK_SECONDS:
+            self._plan_tick(TICK_SECONDS)
+
+    def _plan_tick(self, seconds: float) -> None:
+        if self._ticking is not None:
+            self._ticking.cancel()
+        self._tick_seconds = seconds
+        self._ticking = asyncio.get_running_loop().call_later(seconds, self._tick)
+
+    def _tick_again(self, seconds: float) -> None:
+        """Unless something was handed over meanwhile: then it is planned."""
+        if self._ticking is None:
+            self._plan_tick(seconds)
 
     def started(self, count: int, lost: tuple[str, ...]) -> None:
         """The store has marked the first `count` frames of `marking`, but for the `lost` claims.
@@ -225,24 +238,30 @@ class Dispatcher:
 
     def _tick(self) -> None:
         """While children are busy: fetch what ended, and relieve those whose task turns out to be long."""
+        self._ticking = None
+        done = self.stats.done
         self.collect()
         now = monotonic()
-        busy = False
+        busy = waits = False
         for child in list(self.children.values()):
             for port in child.ports:
                 if port.attentive:
+                    waits = waits or port.relieved or port.waits()
                     self._relieve(port, now)
-                elif len(port.out) > port.width and port.stuck(now):
-                    self.take_back(port)
+                elif len(port.out) > port.width:
+                    waits = True
+                    if port.stuck(now):
+                        self.take_back(port)
                 busy = busy or bool(port.out) or port.deaf(now)
             self.warden.enforce(child, now)
         self.hand_out()
         self._release_what_waits(now)
         if self.ledger.ended or self.wanted():
             self.news()
-        self._ticking = busy or self.ledger.waiting or bool(self.ledger.failed)
-        if self._ticking:
-            asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+        waits = waits or self.ledger.waiting or bool(self.ledger.failed)
+        if busy or waits:
+            quiet = not waits and self.stats.done == done
+            self._tick_again(min(2 * self._tick_seconds, QUIET_TICK_SECONDS) if quiet else TICK_SECONDS)
 
     def _relieve(self, port: Port, now: float) -> None:
         """What waits in a child that does not even read begins elsewhere."""

@@ -94,6 +94,8 @@ class Port:
         self._heard_at = 0.0
         self._patience = STUCK_SECONDS
         self._knocked = 0.0
+        self.relieved = False
+        """Whether something was taken back since it was handed something: then it may end things without a word."""
         sock.setblocking(False)
 
     def room(self) -> int:
@@ -107,6 +109,7 @@ class Port:
 
     def hand_over(self, items: list[Held]) -> None:
         """Give the child these messages, all of one queue."""
+        self.relieved = False
         for first, part in self._numbered(items):
             for number, held in enumerate(part, first):
                 self.out[number] = held
@@ -283,6 +286,7 @@ class Port:
         numbers = self.lane.take_back(list(self.out))
         if numbers:
             self._stuck_at = self.lane.since
+            self.relieved = self.attentive
             self.quota.left += len(numbers)
         return [self.out.pop(number) for number in numbers]
 

@@ -40,7 +40,7 @@ local function accept(memory, from)
       if several then new[id] = true end
       local delay, raw = tonumber(ARGV[i + 3]), ARGV[i + 4]
       queues[queue] = true
-      if delay > 0 and ARGV[i + 5] ~= '' and redis.call('HEXISTS', KEYS[8], 'served:' .. queue) == 0 then
+      if delay > 0 and ARGV[i + 5] ~= '' and (redis.call('HGET', KEYS[8], 'served:' .. queue) or '0') == '0' then
         delay, raw = 0, ARGV[i + 5]
       end
       if delay > 0 then

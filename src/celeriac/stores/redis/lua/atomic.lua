@@ -30,35 +30,34 @@ local function script()
 -- script
 end
 
-local done, reply = pcall(script)
-local why = not done and (type(reply) == 'table' and reply.err or tostring(reply))
-if why and not heeds_memory and #undo == 0 and string.find(why, 'OOM ', 1, true) then
-  -- A server that is full refuses what takes memory only as long as the script has written nothing.
-  redis.call('PERSIST', KEYS[1])
-  hints = {}
-  done, reply = pcall(script)
-  why = not done and (type(reply) == 'table' and reply.err or tostring(reply))
-end
-if done then
-  for n = 1, #hints, 2 do redis.pcall('PUBLISH', hints[n], hints[n + 1]) end
-  return reply
-end
-
-local refused
+local why, refused
 local function take_back(...)
   local answer = redis.pcall(...)
   refused = refused or type(answer) == 'table' and answer.err or nil
 end
-for n = #undo, 1, -1 do
-  local command = undo[n]
-  if type(command) == 'function' then
-    command(take_back)
-  else
-    -- Lua passes on no more than some thousand words at once.
-    for from = 3, math.max(3, #command), 1000 do
-      take_back(command[1], command[2], unpack(command, from, math.min(from + 999, #command)))
+
+for attempt = 1, 2 do
+  local done, reply = pcall(script)
+  if done then
+    for n = 1, #hints, 2 do redis.pcall('PUBLISH', hints[n], hints[n + 1]) end
+    return reply
+  end
+  why = type(reply) == 'table' and reply.err or tostring(reply)
+  for n = #undo, 1, -1 do
+    local command = undo[n]
+    if type(command) == 'function' then
+      command(take_back)
+    else
+      -- Lua passes on no more than some thousand words at once.
+      for from = 3, math.max(3, #command), 1000 do
+        take_back(command[1], command[2], unpack(command, from, math.min(from + 999, #command)))
+      end
     end
   end
+  undo, hints = {}, {}
+  if refused or heeds_memory or not string.find(why, 'OOM ', 1, true) then break end
+  -- A server that is full refuses what takes memory only as long as a script has written nothing.
+  redis.pcall('PERSIST', KEYS[1])
 end
 why = string.gsub(why, '^@?user_script: ?%d+: ?%-?', '')
 if refused then why = 'HALFDONE ' .. why .. '; and it could not be taken back: ' .. refused end

@@ -1,13 +1,16 @@
 -- Included where documents of tasks are written.
 
+-- Go from this database to that of the results, or back; what is taken back later is taken back where it was.
+local function go(to, from)
+  redis.call('SELECT', to)
+  back({'SELECT', from})
+end
+
 -- Write documents, {key, document, key, document, ...}, and tell those who wait for them. The databases are those of
 -- the results ('' = this one) and this one. Each SET brings the document before, so that it can be written again.
 local function write_documents(documents, results_db, this_db, seconds)
   if #documents == 0 then return end
-  if results_db ~= '' then
-    redis.call('SELECT', results_db)
-    back({'SELECT', this_db})
-  end
+  if results_db ~= '' then go(results_db, this_db) end
   local written, before = 0, {}
   undo[#undo + 1] = function(take_back)
     for n = written, 1, -2 do
@@ -21,8 +24,5 @@ local function write_documents(documents, results_db, this_db, seconds)
     written = n
     hints[#hints + 1], hints[#hints + 2] = key, document
   end
-  if results_db ~= '' then
-    redis.call('SELECT', this_db)
-    back({'SELECT', results_db})
-  end
+  if results_db ~= '' then go(this_db, results_db) end
 end

@@ -8,8 +8,7 @@
 --       claim id, result key ('' = none), document, number of extras, and for each extra five words:
 --         E list delay-ms id raw | S chord-key index size value | D id queue known raw | C chord-key '' '' ''
 -- Returns {lost claim ids}, {list, raw, list, raw, ... of the new claims, numbered from `first`}, ms to the
---       next due, revision, the lists of which nothing is claimed between line feeds: of paused queues, and those
---       whose keys are no lists
+--       next due, revision, and each between line feeds the lists of paused queues, and those that are no lists
 -- An outcome whose claim is not held any more does nothing at all: that is the fence. A successor whose list is none
 -- is set aside, so that the outcomes beside it stand.
 -- include: clock
@@ -20,10 +19,11 @@
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then
   return redis.error_reply('LEASELOST the lease is not open')
 end
-local floor, revision, closed = unpack(redis.call('HMGET', KEYS[11], ARGV[1], '', '\npaused'))
+local floor, revision, paused = unpack(redis.call('HMGET', KEYS[11], ARGV[1], '', '\npaused'))
 if tonumber(ARGV[5]) < tonumber(floor or 0) then
   return redis.error_reply('STALE a later session of this lease has begun')
 end
+local strange = ''
 local lost, taken, fields, results = {}, {}, {}, {}
 local fed, cleared = {}, {}
 local number, prefix = tonumber(ARGV[5]), ARGV[2] .. ':'
@@ -112,12 +112,12 @@ if full > 0 and left > 0 and room > 0 then
   for k = 13, #KEYS, 2 do
     local source, list = KEYS[k], KEYS[k + 1]
     if full == 0 or left <= 0 or room <= 0 then break end
-    local open, before = not (closed and string.find(closed, '\n' .. list .. '\n', 1, true)), left
+    local open, before = not (paused and string.find(paused, '\n' .. list .. '\n', 1, true)), left
     -- Sizes are not known before a message is taken, so they are taken four at a time.
     while open and left > 0 and room > 0 do
       local asked = math.min(left, 4)
       local got = redis.pcall('RPOP', source, asked) or {}
-      if is_of_another_kind(got) then closed = (closed or '\n') .. list .. '\n' end
+      if is_of_another_kind(got) then strange = strange .. '\n' .. list end
       for _, raw in ipairs(got) do
         popped[#popped + 1] = source
         take(list, raw)
@@ -145,4 +145,4 @@ for from = 1, #ended, 1000 do
   redis.call('HDEL', KEYS[2], unpack(ended, from, till))
 end
 if #cleared > 0 then redis.call('UNLINK', unpack(cleared)) end
-return {lost, taken, due, tonumber(revision or 0), closed or ''}
+return {lost, taken, due, tonumber(revision or 0), paused or '', strange}

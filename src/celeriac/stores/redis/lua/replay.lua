@@ -6,6 +6,7 @@
 -- include: counts
 -- include: bury
 -- include: lists
+-- include: documents
 
 local replayed, results = {}, {}
 for i = 3, #ARGV, 5 do
@@ -20,10 +21,7 @@ for i = 3, #ARGV, 5 do
 end
 if #results > 0 then
   -- Last of all: what is dropped cannot be taken back.
-  if ARGV[1] ~= '' then
-    redis.call('SELECT', ARGV[1])
-    back({'SELECT', ARGV[2]})
-  end
+  if ARGV[1] ~= '' then go(ARGV[1], ARGV[2]) end
   for from = 1, #results, 1000 do
     redis.call('UNLINK', unpack(results, from, math.min(from + 999, #results)))
   end

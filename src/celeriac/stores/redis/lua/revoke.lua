@@ -26,17 +26,14 @@ local function set_score(set, score, member)
   back(before and {'ZADD', set, before, member} or {'ZREM', set, member})
 end
 
-local going = {}
-
 -- The ids of the delayed messages of a task: it, it and the number of an attempt or a requeue, copies of those.
 local function attempts(task)
   local ids = {}
-  if not going[task] and redis.call('HEXISTS', KEYS[2], task) == 1 then ids[1] = task end
+  if redis.call('HEXISTS', KEYS[2], task) == 1 then ids[1] = task end
   for from, till in pairs({[':'] = ';', ['#'] = '$'}) do
     for _, id in ipairs(redis.call('ZRANGE', KEYS[4], '[' .. task .. from, '(' .. task .. till, 'BYLEX')) do
       local rest = string.gsub(string.sub(id, #task + 1), '#%d+$', '')
-      local is = rest == '' or string.match(rest, '^:%d+$') or string.match(rest, '^:%d+:requeue:%d+$')
-      if is and not going[id] then
+      if rest == '' or string.match(rest, '^:%d+$') or string.match(rest, '^:%d+:requeue:%d+$') then
         ids[#ids + 1] = id
       end
     end
@@ -44,25 +41,26 @@ local function attempts(task)
   return ids
 end
 
-local ended, verdicts, remembered = {}, {}, false
+-- All that goes goes first, with the commands that would take back what is remembered after it.
+local ended, verdicts, remembered = {}, {}, {}
 for i = 4, #ARGV, 6 do
-  local task = ARGV[i]
-  local ids = attempts(task)
-  for _, id in ipairs(ids) do going[id] = true end
+  local ids = attempts(ARGV[i])
+  for _, id in ipairs(ids) do let_go(1, id) end
   if #ids > 0 then
-    ended[#ended + 1] = task
+    ended[#ended + 1] = ARGV[i]
     verdicts[#verdicts + 1], verdicts[#verdicts + 2] = ARGV[i + 1], ARGV[i + 2]
   else
-    remembered = true
-    local revision = redis.call('HINCRBY', KEYS[5], '', 1)
-    back(revision == 1 and {'HDEL', KEYS[5], ''} or {'HINCRBY', KEYS[5], '', -1})
-    set_score(KEYS[6], revision, task)
-    set_score(KEYS[7], now + ARGV[i + 5], task)
-    set_field(KEYS[8], task, ARGV[i + 3] .. '\n' .. ARGV[i + 4] .. '\n' .. ARGV[i + 2])
+    remembered[#remembered + 1] = i
   end
 end
-for id in pairs(going) do let_go(1, id) end
-if remembered then
+for _, i in ipairs(remembered) do
+  local revision = redis.call('HINCRBY', KEYS[5], '', 1)
+  back(revision == 1 and {'HDEL', KEYS[5], ''} or {'HINCRBY', KEYS[5], '', -1})
+  set_score(KEYS[6], revision, ARGV[i])
+  set_score(KEYS[7], now + ARGV[i + 5], ARGV[i])
+  set_field(KEYS[8], ARGV[i], ARGV[i + 3] .. '\n' .. ARGV[i + 4] .. '\n' .. ARGV[i + 2])
+end
+if #remembered > 0 then
   local last = redis.call('ZRANGE', KEYS[7], 0, 0, 'REV', 'WITHSCORES')[2]
   for k = 6, 8 do redis.call('PEXPIREAT', KEYS[k], last) end
   hints[#hints + 1], hints[#hints + 2] = 'celeriac:wake', 'news'

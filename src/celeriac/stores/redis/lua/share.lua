@@ -23,8 +23,5 @@ if ours then
 end
 made, task = made or now, task or ARGV[5]
 if ours then write_documents({ARGV[7] .. task, ARGV[8]}, ARGV[1], ARGV[2], ARGV[3]) end
-if ARGV[1] ~= '' then
-  redis.call('SELECT', ARGV[1])
-  back({'SELECT', ARGV[2]})
-end
+if ARGV[1] ~= '' then go(ARGV[1], ARGV[2]) end
 return {task, now - made, redis.call('GET', ARGV[7] .. task)}

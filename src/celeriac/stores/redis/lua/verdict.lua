@@ -19,13 +19,13 @@ end
 local function write_verdicts(verdicts, results_db, this_db, seconds)
   if #verdicts == 0 then return end
   local documents = {}
-  if results_db ~= '' then redis.call('SELECT', results_db) end
+  if results_db ~= '' then go(results_db, this_db) end
   for i = 1, #verdicts, 2 do
     local before = redis.pcall('GET', verdicts[i])
     if is_of_another_kind(before) or not is_final(before or '') then
       documents[#documents + 1], documents[#documents + 2] = verdicts[i], verdicts[i + 1]
     end
   end
-  if results_db ~= '' then redis.call('SELECT', this_db) end
+  if results_db ~= '' then go(this_db, results_db) end
   write_documents(documents, results_db, this_db, seconds)
 end

@@ -41,5 +41,8 @@ def run_plain(door: Door, executor: Executor, guard: Guard, memory: Memory | Non
                     memory.look()
                 if not entries:
                     door.notify()
+        if entries:
+            # What is left was taken back, so the outcome before it was the last: nobody has been told of it.
+            door.notify()
         if not door.wait_for_frames():
             return
