@@ -290,7 +290,7 @@ def test_child_is_idle_until_it_has_something(queue: Queue, new_child: NewChild)
 def test_loop_that_does_not_read_is_given_nothing_more(queue: Queue, new_child: NewChild, monkeypatch: Any) -> None:
     child = new_child()
     port, now = child.asynchronous, [NOW]
-    monkeypatch.setattr("celeriac.worker.core.port.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     port.lane.heard = port._said = 1
     queue.add(2, asynchronous=True)
     [(_, items)] = queue.plan(child)
@@ -306,7 +306,7 @@ def test_loop_that_does_not_read_is_given_nothing_more(queue: Queue, new_child: 
 
 def test_child_that_was_only_slow_is_given_more_time(new_child: NewChild, monkeypatch: Any) -> None:
     port, now = new_child().asynchronous, NOW
-    monkeypatch.setattr("celeriac.worker.core.port.time.monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     port.lane.heard = port._said = 1
     patience = []
     for number in range(2, 8):
