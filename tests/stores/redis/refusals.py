@@ -283,7 +283,7 @@ class Misused(Tried):
         self.bring_back(trial.before, now)
 
 
-PRODUCERS = {"enqueue", "share", "replay"}
+PRODUCERS = {"enqueue", "share", "replay", "note"}
 
 
 def differences(one: State, other: State) -> dict[Any, Any]:
