@@ -53,19 +53,17 @@ WORKER = "celeriac -A shop worker --concurrency 2 --loglevel INFO --hostname wor
 COMMANDS = (
     "celeriac -A shop call shop.ship --args '[7]'",
     "celeriac -A shop result ID --timeout 10",
+    "celeriac -A shop explain ID",
     "# this picture kills whoever draws it",
     "celeriac -A shop call shop.draw --args '[\"broken.png\"]'",
-    "celeriac -A shop result ID --timeout 10",
+    "celeriac -A shop result ID --timeout 10 2>/dev/null",
     "celeriac -A shop explain ID",
-    "celeriac -A shop queues",
-    "celeriac -A shop dead list --group",
-    "celeriac -A shop dead show ID",
     "celeriac -A shop dead replay ID --args '[\"whole.png\"]'",
     "celeriac -A shop result ID --timeout 10",
-    "celeriac -A shop explain ID",
+    "celeriac -A shop queues",
 )
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_READY = "children; tasks"
+_READY = "Ready in"
 
 
 class Terminal:
