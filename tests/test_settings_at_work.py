@@ -25,8 +25,11 @@ from celeriac.exceptions import (
 from celeriac.message import document, values
 from celeriac.message.limits import Limits
 from celeriac.sending.routing import Queues
+from celeriac.store import contract as c
 from celeriac.testing import start_worker
+from celeriac.testing.conformance.hand import Hand
 from tests.peek import waiting
+from tests.worker.ledger import wait_until
 
 SUMMER = datetime(2030, 7, 1, 12, 0)
 """A time that names no zone."""
@@ -246,3 +249,24 @@ def test_options_of_a_transport_are_looked_at_one_by_one(name):
         app.conf[name] = {"master_name": "main"}
     with pytest.warns(SettingWarning, match=rf"{name}\['warp'\] has no effect here"):
         app.conf[name]["warp"] = 9
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        ({"failed_expires": 0.2}, False),
+        ({"failed_expires": 3600, "result_expires": 0.2}, True),
+        ({"result_expires": None}, True),
+    ],
+)
+def test_a_failed_task_is_kept_for_as_long_as_it_says(tmp_path, settings, kept):
+    with Celeriac("tests", broker=f"sqlite:///{tmp_path}/tasks.db", **settings) as app:
+        letter = c.DeadLetter("id", "q", b"raw", "ValueError()", cause=c.Cause.FAILED, failed=True)
+        hand = Hand(app.store)
+        app.store.run(c.Enqueue((c.Message("id", "q", b"raw"),)))
+        (claim,) = hand.claim(1, "q")
+        hand.finish(c.Outcome(claim.id, "id", b"failure", dead=letter))
+        if kept:
+            assert [each.id for each in app.failed.list()] == ["id"]
+        else:
+            wait_until(lambda: not app.failed.list(), 10, "end of the letter")
