@@ -205,7 +205,7 @@ def test_signals_at_random(store, other, path):
         while time.monotonic() < ends:
             try:
                 armed = True
-                signal.setitimer(signal.ITIMER_REAL, source.uniform(0.0003, 0.003))
+                signal.setitimer(signal.ITIMER_REAL, source.uniform(0.0003, 0.003), 0.05)
                 while True:
                     sent += 1
                     enqueue(store, f"m{sent}", "many")
