@@ -153,16 +153,13 @@ def _start(request: c.Start, place: Place) -> Command:
     lease = request.lease
     arguments = [lease.worker.encode(), lease.epoch.encode(), place.other_db, b"%d" % place.db]
     arguments.append(b"%d" % place.result_seconds)
-    marks, others = [], []
-    for begin in request.begins:
-        if begin.once and begin.result is None:
-            marks.append(begin.claim.encode())
-        else:
-            others.append(begin)
+    begins = request.begins
+    marks = [begin.claim.encode() for begin in begins if begin.once and begin.result is None]
     arguments += (b"%d" % len(marks), *marks)
-    for begin in others:
-        key = b"" if begin.result is None else layout.result_key(begin.task)
-        arguments += (begin.claim.encode(), key, begin.result or b"", b"1" if begin.once else b"")
+    for begin in begins if len(marks) < len(begins) else ():
+        if not begin.once or begin.result is not None:
+            key = b"" if begin.result is None else layout.result_key(begin.task)
+            arguments += (begin.claim.encode(), key, begin.result or b"", b"1" if begin.once else b"")
     return script("start").call((layout.LEASES, *layout.held_keys(lease.worker)), arguments)
 
 
