@@ -52,6 +52,15 @@ def pushed(server):
     return key, message, json.loads(base64.b64decode(message["body"], validate=True))
 
 
+LIFE = ("name", "worker", "queue", "retries", "started", "sent")
+"""What our documents tell of a run beside what Celery's do: first four fields that `result_extended` adds there, too."""
+
+
+def life_taken_from(document):
+    """Those fields, which the document has no more then."""
+    return {key: document.pop(key) for key in LIFE if key in document}
+
+
 def outline(message):
     """Names in order and types, all the way down, but not the values."""
     if isinstance(message, dict):
@@ -158,6 +167,10 @@ def test_document_is_celerys(celeriac_works, celery_works, name):
             documents.append(json.loads(raw))
             understood.append(read(raw))
     ours, theirs = documents
+    told = life_taken_from(ours)
+    if name != "not known":  # no child of ours has seen it run
+        assert (told["name"], told["queue"]) == (task, "celery")
+        assert told["sent"] <= told["started"]
     for field in ("status", "result", "children", "task_id"):
         assert repr(getattr(understood[0], field)) == repr(getattr(understood[1], field)), field
     assert outline(ours) == outline(theirs)
@@ -179,6 +192,7 @@ def test_document_of_a_task_that_waits_for_its_retry_is_celerys(celeriac_works, 
             app.tasks["retry_later"].apply_async(task_id=task_id)
             documents.append(json.loads(document_of(place, task_id, ("RETRY",))[0]))
     ours, theirs = documents
+    life_taken_from(ours)
     assert list(ours) == list(theirs)
     for key in ("status", "result", "date_done", "task_id"):
         assert ours[key] == theirs[key], key
@@ -199,4 +213,5 @@ def test_celery_reads_our_document_as_its_own(celery, celeriac_works, celery_wor
             app.send_task(task, task_id=task_id, **options)
             document_of(place, task_id)
         found.append(celery(read_by_celery, place, id=task_id))
+    life_taken_from(found[0])
     assert found[0] == found[1]

@@ -67,6 +67,6 @@ def _check(app: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> None
         raise click.UsageError(f"{name} is not known here{meant} (--force sends it all the same)")
     if app.strict_typing if task.typing is None else task.typing:
         try:
-            checker(task.__wrapped__, skip=int(task.bound))(*args, **kwargs)
+            checker(task.__wrapped__)(*args, **kwargs)
         except TypeError as error:
             raise click.UsageError(f"{error} (--force sends it all the same)") from None

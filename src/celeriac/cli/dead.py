@@ -142,8 +142,6 @@ def show(context: click.Context, letter_id: str, as_json: bool) -> None:
     if as_json:
         return forms.say_json(_whole(letter))
     for name, value in _shown(letter).items():
-        if name == "memory" and value:
-            value = f"{value / (1 << 20):.1f} MiB"
         if name not in ("attempts", "when", "number") and value not in ("", 0):
             click.echo(f"{name:12} {f'{value / 2**20:,.0f} MiB' if name == 'memory' else value}")
     click.echo(f"{'when':12} {forms.time_text(letter.when)} UTC")

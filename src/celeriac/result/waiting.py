@@ -7,10 +7,11 @@ a warning after a while.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from celeriac.exceptions import TimeoutError
+from celeriac.exceptions import OperationalError, Refused, TimeoutError
 from celeriac.interrupts import FROM_OUTSIDE
 from celeriac.message import document
 from celeriac.store.contract import ReadResults, Store
@@ -41,7 +42,7 @@ def wait_one(store: Store, id: str, timeout: float | None, hooks: Hooks, name: s
     if hooks.idle:
         data: bytes | None = None
         if timeout is None:
-            (data,) = store.wait_results((id,), PATIENCE_SECONDS)
+            data = _look(store, id, PATIENCE_SECONDS)
             if data is None:
                 warn(store, id, name)
         return present(store, id, data or store.wait_results((id,), timeout)[0], timeout)
@@ -51,7 +52,7 @@ def wait_one(store: Store, id: str, timeout: float | None, hooks: Hooks, name: s
     last: bytes | None = None
     while True:
         left = hooks.interval if ends is None else max(0.0, min(hooks.interval, ends - time.monotonic()))
-        (data,) = store.wait_results((id,), left)
+        data = _look(store, id, left, ends)
         if hooks.on_message is not None:
             seen = data or store.run(ReadResults((id,)))[0]
             if seen is not None and seen != last:
@@ -67,13 +68,35 @@ def wait_one(store: Store, id: str, timeout: float | None, hooks: Hooks, name: s
                 hook()
 
 
+def _look(store: Store, id: str, seconds: float, ends: float | None = None) -> bytes | None:
+    """The document if it comes within so many seconds. Before the end of the wait a store may be away."""
+    if ends is not None and time.monotonic() + seconds >= ends:
+        return store.wait_results((id,), seconds)[0]
+    data: bytes | None = None
+    with _outliving():
+        (data,) = store.wait_results((id,), seconds)
+    return data
+
+
+@contextmanager
+def _outliving() -> Iterator[None]:
+    """Pass over a store that is away, but not over one that refuses."""
+    try:
+        yield
+    except Refused:
+        raise
+    except OperationalError:
+        pass
+
+
 async def await_one(store: Store, id: str, timeout: float | None, name: str | None = None) -> document.Document:
     """The same from an event loop."""
     import asyncio
 
     data: bytes | None = None
     if timeout is None:
-        (data,) = await store.await_results((id,), PATIENCE_SECONDS)
+        with _outliving():
+            (data,) = await store.await_results((id,), PATIENCE_SECONDS)
         if data is None:
             await asyncio.to_thread(warn, store, id, name)
     if data is None:

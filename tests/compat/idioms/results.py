@@ -155,6 +155,7 @@ def a_revoked_task(m: Any) -> Any:
     return result.revoke()
 
 
+@differs("`name`, `worker`, `queue`, `retries` of a result")
 def properties_of_a_result(m: Any) -> Any:
     task = m.task()
     with m.worker():

@@ -44,7 +44,7 @@ def test_a_worker_warns_of_it_at_its_start(tmp_path: Path):
         (tmp_path / "plain.py").write_text(f"from celeriac import Celeriac\napp = Celeriac('p', broker={server.url!r})")
         worker = Worker(["-c", "1"], tmp_path / "log", environment={}, app="plain")
         try:
-            wait_until(lambda: worker.said("children; tasks"), 20, "a worker that says what it serves")
+            wait_until(lambda: worker.said("; tasks: "), 20, "a worker that says what it serves")
             (line,) = [line for line in (tmp_path / "log").read_text().splitlines() if "maxmemory" in line]
             assert "WARNING" in line
             assert line.endswith("(maxmemory-policy allkeys-lfu): set maxmemory-policy noeviction")

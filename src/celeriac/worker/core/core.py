@@ -84,6 +84,7 @@ class Core:
         self.stats = CoreStats()
         self.stopping = False
         self.on_lease: Callable[[], None] = _nothing
+        self.on_away: Callable[[], None] = _nothing
         self._news = asyncio.Event()
         self._tasks = Tasks()
         self._marks = asyncio.Event()
@@ -185,6 +186,7 @@ class Core:
                 if not self.stats.leases and (isinstance(error, NotPermitted) or not self._waits_at_start):
                     raise
                 self._interrupted()
+                self.on_away()
                 self._absence.note(error, monotonic(), before=bool(self.stats.leases))
                 if self._may_give_up():
                     self._give_up()

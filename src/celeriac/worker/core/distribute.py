@@ -84,12 +84,13 @@ def any_idle(children: Iterable[Child], shares: Shares, now: float) -> bool:
     for child in children:
         if not child.open:
             continue
-        if shares.has_sync and child.sync.given < child.sync.width and not child.sync.deaf(now):
-            return True
-        port = child.asynchronous
-        if shares.has_async and port.given < port.width and not port.deaf(now):
+        if (shares.has_sync and _has_place(child.sync, now)) or (shares.has_async and _has_place(child.asynchronous, now)):
             return True
     return False
+
+
+def _has_place(port: Port, now: float) -> bool:
+    return port.given < port.width and not port.deaf(now)
 
 
 def plan(children: Iterable[Child], ledger: Ledger, pace: Pace, shares: Shares, now: float) -> Plan:

@@ -91,6 +91,8 @@ class CoreProcess:
         """Until when what runs may go on after a stop, on the monotonic clock."""
         self._working: asyncio.Task[None] | None = None
         self._health = HealthServer(self.look)
+        self._introduce: Callable[[], None] | None = None
+        """Shows what this worker is, once it works or waits for its store: one that cannot begin says only why."""
         self._reloading = Reloading(screen)
         self.crew = Crew(lanes, options.pools, self)
 
@@ -165,6 +167,7 @@ class CoreProcess:
         if bind:
             await self._health.listen(bind)
         core.on_lease = partial(self._ready_for_work, core)
+        core.on_away = self._greet
         self._working = asyncio.ensure_future(core.run())
         if self._options.scale is not None:
             self._rescale(core.dispatchers[0], Scaler(self._options.scale, monotonic()))
@@ -186,8 +189,14 @@ class CoreProcess:
 
     def _ready_for_work(self, core: Core) -> None:
         """There is a lease; only of the first one somebody waits to hear."""
+        self._greet()
         if core.stats.leases == 1 and not self._stopped:
             self._screen.ready(self._age(), self._options.log_level)
+
+    def _greet(self) -> None:
+        introduce, self._introduce = self._introduce, None
+        if introduce is not None:
+            introduce()
 
     def _age(self) -> float:
         """For how many seconds this worker has been there; 0 where nobody noted its beginning."""
@@ -288,7 +297,7 @@ class CoreProcess:
         children = some(options.children, "child", "children")
         logger.info("%s; tasks: %s", children, ", ".join(sorted(manifest.tasks)) or "none")
         self._screen.obey(manifest.settings, options.log_format)
-        self._screen.greet(options, url, durability, manifest.tasks)
+        self._introduce = partial(self._screen.greet, options, url, durability, manifest.tasks)
 
     def _plan(self, manifest: Manifest) -> None:
         """Settle what the command line has left open of the pools."""

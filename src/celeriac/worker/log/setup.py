@@ -267,11 +267,29 @@ def set_up_zygote(pen: Writer, options: WorkerOptions, settings: Mapping[str, An
     elif hijack is False:
         root.setLevel(options.log_level)
     OWN.addFilter(_ONE_LINE)
+    deliver_after_records()
     _wake_loggers()
     if WORKER.level == logging.NOTSET:
         WORKER.setLevel(options.log_level)
     if settings["worker_redirect_stdouts"]:
         _redirect(settings["worker_redirect_stdouts_level"])
+
+
+_handle = logging.Logger.handle
+
+
+def _handle_and_deliver(logger: logging.Logger, record: logging.LogRecord) -> None:
+    _handle(logger, record)
+    if interrupts.due:
+        interrupts.deliver()
+
+
+def deliver_after_records() -> None:
+    """Have limits that wait for the end of a log call told there, whoever's handlers it goes to.
+
+    A thread that mostly logs is nearly always in a handler when it is looked at, and those swallow what is raised.
+    """
+    logging.Logger.handle = _handle_and_deliver  # type: ignore[assignment, method-assign]
 
 
 def name_process(name: str) -> None:

@@ -139,13 +139,6 @@ def test_settings_complete_the_command_line(tmp_path) -> None:
         assert scene.send("nap", 0.4, queue="side").get(timeout=20) == 0.4
 
 
-def test_a_pool_named_too_late_is_refused_with_the_reason(tmp_path) -> None:
-    with Scene(f"sqlite:///{tmp_path / 'tasks.db'}", tmp_path) as scene:
-        worker = scene.worker(app=APP, environment={"TEST_SETTINGS": '{"worker_pool": "gevent"}'})
-        assert worker.wait(20) != 0
-        assert worker.said("start the worker with --pool gevent")
-
-
 def test_spawned_children_are_fresh_interpreters_and_replaced_when_they_die(tmp_path) -> None:
     with Scene(f"sqlite:///{tmp_path / 'tasks.db'}", tmp_path) as scene:
         scene.worker("-c", "2", "--start-method", "spawn", app=APP)

@@ -10,8 +10,10 @@ from types import CodeType, FrameType
 
 from celeriac.interrupts import sections
 
-_IMPORT = frozenset(("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>"))
-"""The import system's files: an exception in the wrong place leaves a module's lock locked for ever."""
+_LOCKS = "<frozen importlib._bootstrap>"
+_FINDERS = "<frozen importlib._bootstrap_external>"
+"""The import system's files: in that of the locks, an exception in the wrong place leaves one locked for ever. The
+finders, which look at files, let it pass."""
 
 _LOGGING = logging.log.__code__.co_filename
 _LOGGER = "Logger."
@@ -26,10 +28,11 @@ _PATIENCE_SECONDS = 1.0
 def holds_off(frame: FrameType | None, task: CodeType, seconds: float) -> bool:
     """Whether a limit that passed so many seconds ago waits for what a thread does, of which this is the last frame.
 
-    `task` is the code that has called the task. After a second a limit waits only for the machinery itself.
+    `task` is the code that has called the task. After a second a limit waits only for the machinery itself, and no
+    longer for what looks for modules: a thread that does nothing else is nearly always there when it is looked at.
     """
     if frame is not None and _is_machinery(frame.f_code):
-        return True
+        return seconds < _PATIENCE_SECONDS or frame.f_code.co_filename != _FINDERS
     while seconds < _PATIENCE_SECONDS and frame is not None and frame.f_code is not task:
         code = frame.f_code
         if code in sections or code.co_name == "__del__" or _is_machinery(code):
@@ -42,4 +45,4 @@ def _is_machinery(code: CodeType) -> bool:
     file = code.co_filename
     if file == _LOGGING:
         return code is _LOOK or not code.co_qualname.startswith(_LOGGER)
-    return file in _IMPORT
+    return file in (_LOCKS, _FINDERS)
