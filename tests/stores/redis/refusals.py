@@ -77,6 +77,8 @@ end
 
 State = dict[tuple[bytes, bytes], Any]
 
+_STARTED = b"celeriac:started:"
+
 
 class Snapshot(NamedTuple):
     """What databases hold: to compare, and to bring back."""
@@ -173,6 +175,9 @@ class Tried:
         """All that is there."""
         rows = check(self._eval(_DUMP, b"0", *self._databases))
         compared = {(db, key): _comparable(key, kind, value) for db, key, kind, value, _ in rows}
+        for db, key in compared:
+            if key.startswith(_STARTED):
+                compared[db, key] = _marks(compared, db, key)
         state = {place: value for place, value in compared.items() if value[1]}
         return Snapshot(state, [word for db, key, _, _, dump in rows for word in (db, key, dump)])
 
@@ -307,6 +312,13 @@ def _comparable(key: bytes, kind: bytes, value: list[bytes]) -> Any:
     counts = key.endswith(b":counts") or key == b"celeriac:queues"
     pairs = zip(value[::2], value[1::2], strict=True)
     return kind, {name: number for name, number in pairs if not counts or number != b"0"}
+
+
+def _marks(state: State, db: bytes, key: bytes) -> Any:
+    """The marks of claims that are held: one without its claim says nothing."""
+    kind, marks = state[db, key]
+    _, claims = state.get((db, b"celeriac:claims:" + key.removeprefix(_STARTED)), (None, {}))
+    return kind, marks & claims.keys()
 
 
 def _messages(state: State) -> int:

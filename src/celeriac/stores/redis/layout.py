@@ -93,6 +93,11 @@ def claims_key(worker: str) -> bytes:
     return b"celeriac:claims:" + worker.encode()
 
 
+def held_keys(worker: str) -> tuple[bytes, bytes]:
+    """The same, and the set of the ids of those that have begun and may run only once; `finish.lua` knows its name."""
+    return claims_key(worker), b"celeriac:started:" + worker.encode()
+
+
 def result_key(task: str) -> bytes:
     """The document of a task, and the channel it is published on."""
     return (RESULT_PREFIX + task).encode() if task else b""

@@ -44,6 +44,7 @@ class AsyncLink(asyncio.Protocol):
         self._on_push = on_push
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
+        self._unwritten: list[bytes] = []
         self._loop = asyncio.get_running_loop()
         self.lost: Exception | None = None
         self.hears = True
@@ -112,8 +113,25 @@ class AsyncLink(asyncio.Protocol):
                 future.exception()
             return futures
         self._pending.extend(futures)
-        self._transport.write(pack_all(*commands))
+        self._unwritten += [pack_all(*commands)]
+        self._write()
         return futures
+
+    def call_soon(self, command: Command) -> asyncio.Future[Any]:
+        """As `call`, but in one write with the next command, if one comes in this turn of the loop."""
+        if self.lost is not None or self._transport is None:
+            return self.call(command)
+        future = self._loop.create_future()
+        self._pending.append(future)
+        if not self._unwritten:
+            self._loop.call_soon(self._write)
+        self._unwritten.append(pack_all(command))
+        return future
+
+    def _write(self) -> None:
+        if self._unwritten and self._transport is not None:
+            data, self._unwritten = b"".join(self._unwritten), []
+            self._transport.write(data)
 
     def tell(self, command: Command) -> asyncio.Future[Any]:
         """Send SUBSCRIBE or UNSUBSCRIBE: answered by a push for each channel, the future's value is None then.

@@ -49,6 +49,8 @@ class RedisSession:
         self._lists_seen: set[bytes] = set()
         self._left_out: frozenset[bytes] = frozenset()
         self._said: frozenset[bytes] = frozenset()
+        self._marks = False
+        """Whether tasks are marked here before they begin."""
         self.rights = rights.Rights()
         self.on_news: Callable[[], None] = _nothing
 
@@ -113,7 +115,10 @@ class RedisSession:
         if isinstance(request, c.OpenLease):
             await self._look_at(request.record.queues)
         command = verbs.encode(request, self._place)
-        reply = await self._exchange(command)
+        if isinstance(request, c.Start):
+            self._marks = True
+        # Where tasks begin others have mostly ended: both are said in one write.
+        reply = await self._exchange(command, soon=self._marks and isinstance(request, (c.Start, c.Finish)))
         if needs_script(reply):
             reply = await self._exchange(spell_out(command))
         if is_too_long(reply):
@@ -131,10 +136,10 @@ class RedisSession:
         if is_denied(reply):
             check(reply)
 
-    async def _exchange(self, command: verbs.Command) -> Any:
+    async def _exchange(self, command: verbs.Command, *, soon: bool = False) -> Any:
         try:
             async with asyncio.timeout(self.reply_seconds):
-                return await self._link.call(command)
+                return await (self._link.call_soon(command) if soon else self._link.call(command))
         except (LinkLost, TimeoutError) as error:
             self._link.abort()
             why = str(error) or f"within {self.reply_seconds:g} s"

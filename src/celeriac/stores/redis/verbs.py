@@ -153,14 +153,19 @@ def _start(request: c.Start, place: Place) -> Command:
     lease = request.lease
     arguments = [lease.worker.encode(), lease.epoch.encode(), place.other_db, b"%d" % place.db]
     arguments.append(b"%d" % place.result_seconds)
-    for begin in request.begins:
-        key = b"" if begin.result is None else layout.result_key(begin.task)
-        arguments += (begin.claim.encode(), key, begin.result or b"", b"1" if begin.once else b"")
-    return script("start").call((layout.LEASES, layout.claims_key(lease.worker)), arguments)
+    begins = request.begins
+    marks = [begin.claim.encode() for begin in begins if begin.once and begin.result is None]
+    arguments += (b"%d" % len(marks), *marks)
+    for begin in begins if len(marks) < len(begins) else ():
+        if not begin.once or begin.result is not None:
+            key = b"" if begin.result is None else layout.result_key(begin.task)
+            arguments += (begin.claim.encode(), key, begin.result or b"", b"1" if begin.once else b"")
+    return script("start").call((layout.LEASES, *layout.held_keys(lease.worker)), arguments)
 
 
 def _give_back(lease: c.Lease, place: Place, items: list[tuple[str, bytes | None, str, str]]) -> Command:
-    keys = (layout.LEASES, layout.claims_key(lease.worker), *_DELAYED_KEYS, *_DEAD_KEYS)
+    claims, started = layout.held_keys(lease.worker)
+    keys = (layout.LEASES, claims, *_DELAYED_KEYS, *_DEAD_KEYS, started)
     arguments = [lease.worker.encode(), lease.epoch.encode(), *place.dead_bounds]
     for claim, raw, due, id in items:
         arguments += (claim.encode(), raw or b"", due.encode(), id.encode())
@@ -178,14 +183,16 @@ def _defer(request: c.Defer, place: Place) -> Command:
 
 def _open(request: c.OpenLease, place: Place) -> Command:
     lease, record = request.lease, request.record
-    keys = (*_LEASE_KEYS, layout.claims_key(lease.worker), layout.TOLD, *_DEAD_KEYS)
+    claims, started = layout.held_keys(lease.worker)
+    keys = (*_LEASE_KEYS, claims, layout.TOLD, *_DEAD_KEYS, started)
     arguments = [lease.worker.encode(), lease.epoch.encode(), msgspec.json.encode(record), *place.dead_bounds]
     return script("open").call(keys, arguments + [queue.encode() for queue in record.queues])
 
 
 def _close(request: c.CloseLease, place: Place) -> Command:
     lease = request.lease
-    keys = (*_LEASE_KEYS, layout.claims_key(lease.worker), layout.TOLD, *_DEAD_KEYS)
+    claims, started = layout.held_keys(lease.worker)
+    keys = (*_LEASE_KEYS, claims, layout.TOLD, *_DEAD_KEYS, started)
     return script("close").call(keys, [lease.worker.encode(), lease.epoch.encode(), *place.dead_bounds])
 
 
@@ -209,7 +216,8 @@ def _survey(request: c.Survey, place: Place) -> Command:
 
 def _reap(request: c.Reap, place: Place) -> Command:
     lease, peer = request.lease, request.peer
-    keys = (*_LEASE_KEYS, layout.claims_key(peer.worker), layout.claims_key(lease.worker), layout.TOLD)
+    claims, started = layout.held_keys(peer.worker)
+    keys = (*_LEASE_KEYS, claims, layout.claims_key(lease.worker), layout.TOLD, started)
     words = (lease.worker, lease.epoch, peer.worker, peer.epoch, peer.beat, request.first, request.limit)
     return script("reap").call(keys, [str(word).encode() for word in words])
 
@@ -217,7 +225,7 @@ def _reap(request: c.Reap, place: Place) -> Command:
 def _reconcile(request: c.Reconcile, place: Place) -> Command:
     lease = request.lease
     arguments = [lease.worker.encode(), lease.epoch.encode(), *(id.encode() for id in request.known)]
-    return script("reconcile").call((layout.LEASES, layout.claims_key(lease.worker)), arguments)
+    return script("reconcile").call((layout.LEASES, *layout.held_keys(lease.worker)), arguments)
 
 
 def _promote(request: c.Promote, place: Place) -> Command:
@@ -398,6 +406,12 @@ def _read_lost(request: c.Request[Any], reply: Any) -> c.Lost:
     return c.Lost(_read_ids(request, reply))
 
 
+def _read_started(request: c.Start, reply: Any) -> c.Lost:
+    """In the order in which they were named."""
+    lost = set(_read_ids(request, reply))
+    return c.Lost(tuple([begin.claim for begin in request.begins if begin.claim in lost]) if lost else ())
+
+
 def _read_beaten(request: c.Beat, reply: Any) -> c.Beaten:
     leases, beats, records, next_due, revision = reply
     counted, recorded = dict(_pairs(beats)), dict(_pairs(records))
@@ -548,7 +562,7 @@ _ENCODERS: dict[type, Callable[[Any, Place], Command]] = {
 _DECODERS: dict[type, Callable[[Any, Any], Any]] = {
     c.Enqueue: lambda request, reply: c.Enqueued(_read_truths(request, reply)),
     c.Finish: _read_finished,
-    c.Start: _read_lost,
+    c.Start: _read_started,
     c.Release: _read_lost,
     c.Defer: _read_lost,
     c.OpenLease: _nothing,

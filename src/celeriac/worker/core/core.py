@@ -405,7 +405,10 @@ class Core:
         frames = len(dispatcher.marking)
         starting = [held for _, items in dispatcher.marking for held in items if held.needs_start]
         words, dispatcher.words = dispatcher.words, {}
-        begins = [c.Begin(held.claim, held.task_id, self._started(held), held.once) for held in starting]
+        begins = [
+            c.Begin(held.claim, held.task_id, self._started(held) if held.tracked else None, held.once)
+            for held in starting
+        ]
         try:
             reply = await session.call(c.Start(self._lease, formatted((*begins, *words.values()), self.store.format)))
         except Refused as error:
@@ -415,9 +418,7 @@ class Core:
             return
         dispatcher.started(frames, reply.lost)
 
-    def _started(self, held: Held) -> bytes | None:
-        if not held.tracked:
-            return None
+    def _started(self, held: Held) -> bytes:
         return document.write_started(held.task_id, os.getpid(), self.options.name, self._clock.now())
 
     async def _listen_for(self, session: c.Session, dispatcher: Dispatcher) -> None:

@@ -187,12 +187,13 @@ class Dispatcher:
 
     def _is_to_run(self, held: Held, lost: set[str]) -> bool:
         """Whether a task that was marked goes on to its child."""
-        if held.claim in lost:
+        if lost and held.claim in lost:
             self.ledger.starting.pop(held.claim, None)
         if held.claim not in self.ledger.starting:
             return False
         held.needs_start = False
-        revocation = self.warden.revoked_starting.pop(held.claim, None)
+        revoked = self.warden.revoked_starting
+        revocation = revoked.pop(held.claim, None) if revoked else None
         if revocation is not None:
             self.end(held, c.Outcome("", held.task_id, revocation.result))
         return revocation is None

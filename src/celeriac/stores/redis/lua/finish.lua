@@ -153,6 +153,13 @@ for from = 1, #ended, 1000 do
   redis.call('HDEL', KEYS[2], unpack(ended, from, till))
 end
 if #cleared > 0 then redis.call('UNLINK', unpack(cleared)) end
+-- A mark says nothing without its claim, whose id no other gets: one that is left here goes with the lease.
+local started = 'celeriac:started:' .. ARGV[1]
+if #ended > 0 and redis.pcall('EXISTS', started) == 1 then
+  for from = 1, #ended, 1000 do
+    redis.pcall('SREM', started, unpack(ended, from, math.min(from + 999, #ended)))
+  end
+end
 -- When none has failed for so long, none is kept.
 for _, key in ipairs(failed or {}) do redis.pcall('PEXPIREAT', key, now_ms() + failed_ms) end
 return {lost, taken, due, tonumber(revision or 0), paused or '', strange}

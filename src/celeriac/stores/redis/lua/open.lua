@@ -1,5 +1,6 @@
 -- Begin a lease. An older lease of the same name ends, and its claims go back.
 -- KEYS  1 leases  2 beats  3 workers  4 queues  5 floors  6 claims  7 told  8 dead  9 letters  10 dead counts
+--       11 started
 -- ARGV  1 worker  2 epoch  3 record (JSON)  4 most dead letters  5 ms that they live, then the queues served
 -- include: clock
 -- include: counts
@@ -19,6 +20,6 @@ set_field(KEYS[2], ARGV[1], 0)
 set_field(KEYS[3], ARGV[1], ARGV[3])
 drop_field(KEYS[5], ARGV[1])
 drop_field(KEYS[7], ARGV[1])
-if #held > 0 then redis.call('DEL', KEYS[6]) end
+redis.call('DEL', KEYS[6], KEYS[11])
 hints[#hints + 1], hints[#hints + 2] = 'celeriac:wake', 'news'
 return 1

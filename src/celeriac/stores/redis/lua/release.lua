@@ -1,5 +1,5 @@
 -- Give claims back to the front of their lists, or among the delayed. The first one named is served first.
--- KEYS  1 leases  2 claims  3 delayed  4 messages  5 counts  6 ids  7 dead  8 letters  9 dead counts
+-- KEYS  1 leases  2 claims  3 delayed  4 messages  5 counts  6 ids  7 dead  8 letters  9 dead counts  10 started
 -- ARGV  1 worker  2 epoch  3 most dead letters  4 ms that they live
 --       then for each claim: claim id, replacement ('' = as it was), due ms ('' = now), delayed id
 -- Returns {lost claim ids}
@@ -33,5 +33,9 @@ end
 local letters = {KEYS[7], KEYS[8], KEYS[9]}
 for i = #front, 1, -1 do
   deliver(letters, 'RPUSH', front[i][1], nil, front[i][2], tonumber(ARGV[3]), tonumber(ARGV[4]))
+end
+-- The mark of a claim says nothing without it.
+if redis.pcall('EXISTS', KEYS[10]) == 1 then
+  for i = 5, #ARGV, 4 do redis.pcall('SREM', KEYS[10], ARGV[i]) end
 end
 return lost
