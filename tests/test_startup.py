@@ -165,7 +165,8 @@ def test_a_child_has_nothing_of_the_command_and_an_event_loop_only_for_coroutine
         try:
             with Celeriac(broker=url) as app:
                 modules = set(app.send_task("tasks.modules").get(timeout=40))
-                assert not within(modules, {*FOR_OPERATORS, "click", "celeriac.task.calling", "pathlib", "urllib"})
+                # What calls need is there, imported once for all children before any limit could interrupt it.
+                assert not within(modules, {*FOR_OPERATORS, "click", "pathlib", "urllib"})
                 assert app.send_task("tasks.loops").get(timeout=40) == 0
                 assert app.send_task("tasks.aloops").get(timeout=40) == 1
                 assert app.send_task("tasks.loops").get(timeout=40) == 1

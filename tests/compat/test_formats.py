@@ -53,7 +53,7 @@ def pushed(server):
 
 
 LIFE = ("name", "worker", "queue", "retries", "started", "sent")
-"""What our documents tell of a run beside what Celery's do: first four fields that `result_extended` adds there, too."""
+"""What our documents tell of a run beside what Celery's do; the first four are there with `result_extended`, too."""
 
 
 def life_taken_from(document):

@@ -112,7 +112,15 @@ def test_a_store_of_an_add_on_is_opened_by_its_scheme(run):
         store = open_store("addon://somewhere", "addon://results")
         print(store.url, *store.told)
     """)
-    options = ["dead_limit", "dead_seconds", "failed_limit", "failed_seconds", "lease_seconds", "result_seconds", "use_tls"]
+    options = [
+        "dead_limit",
+        "dead_seconds",
+        "failed_limit",
+        "failed_seconds",
+        "lease_seconds",
+        "result_seconds",
+        "use_tls",
+    ]
     assert said == f"addon://somewhere addon://results {options}\n"
 
 

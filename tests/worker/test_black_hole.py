@@ -74,7 +74,7 @@ def test_work_resumes_after_a_black_hole(
             print(f"\n  lease {lease}, {way}, {load}: all done {took:.2f} s after the heal")
         assert took < RESUMED_SECONDS
         assert worker.said("no reply from Redis") or worker.said("while waiting")
-        assert worker.said("the store is back after")
+        wait_until(lambda: worker.said("the store is back after"), 5, "word that it is back", 0.02)
         assert worker.stop() == 0
         starts = scene.ledger.starts()
         assert len(starts) == len({record.task for record in starts}) == len(results)
@@ -100,7 +100,7 @@ def test_work_resumes_after_a_server_that_stood_still(redis_server: RedisServer,
         assert time.monotonic() - thawed < RESUMED_SECONDS
         assert worker.said("no reply from Redis")
         assert worker.said("within 1 s")
-        assert worker.said("the store is back after")
+        wait_until(lambda: worker.said("the store is back after"), 5, "word that it is back", 0.02)
         assert worker.stop() == 0
         assert len(scene.ledger.starts()) == len(results)
 

@@ -85,7 +85,9 @@ def test_how_much_is_claimed_and_handed_over_at_once(stage, setting):
     start(stage, **{} if setting == "none" else {setting: 1})
     wait_until(lambda: len(stage.ledger.ends()) == 200, 20, "end of all tasks")
     frames = {record.extra for record in stage.ledger.read() if record.kind == Kind.FRAME}
-    assert (frames == {1}) == (setting != "none")
+    # What was claimed alone may wait for a child, and meet what is claimed next.
+    most = {"worker_frame_bytes": 1, "worker_claim_bytes": 2}
+    assert (max(frames) <= most.get(setting, 2)) == (setting != "none")
 
 
 def test_children_are_spawned_if_the_settings_say_so(stage):

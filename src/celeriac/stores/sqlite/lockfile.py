@@ -23,7 +23,7 @@ import os
 import time
 
 from celeriac.exceptions import ImproperlyConfigured, OperationalError
-from celeriac.interrupts import Turn, holding
+from celeriac.interrupts import Turn, holding, is_foreign
 from celeriac.store.contract import Lease
 
 _WRITER = 0
@@ -98,7 +98,9 @@ class LockFile:
         """Whether another file, or none, is now where this one was."""
         try:
             return os.stat(self.path).st_ino != self.inode
-        except OSError:
+        except OSError as error:
+            if is_foreign(error):
+                raise
             return True
 
     def close(self) -> None:

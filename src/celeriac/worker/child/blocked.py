@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import PurePath
 from types import FrameType
 
 logger = logging.getLogger("celeriac.worker")
@@ -18,7 +18,7 @@ BLOCKED_SECONDS = 1.0
 """A loop that has not turned for so long is told of, once for each time that it is blocked."""
 _LOOK_SECONDS = 0.5
 
-_PLUMBING = (str(PurePath(asyncio.__file__).parent), str(PurePath(__file__).parents[2]))
+_PLUMBING = (os.path.dirname(asyncio.__file__), os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
 
 
 class BlockWatch:

@@ -84,7 +84,9 @@ def any_idle(children: Iterable[Child], shares: Shares, now: float) -> bool:
     for child in children:
         if not child.open:
             continue
-        if (shares.has_sync and _has_place(child.sync, now)) or (shares.has_async and _has_place(child.asynchronous, now)):
+        if (shares.has_sync and _has_place(child.sync, now)) or (
+            shares.has_async and _has_place(child.asynchronous, now)
+        ):
             return True
     return False
 
