@@ -27,7 +27,7 @@ SENT = 1 << 31
 
 def may_run_once(number: int) -> bool:
     """Whether the task of this number may begin at most once."""
-    return number < SENT and number % 7 == 3
+    return number < SENT and number % 7 == 3 and not sends(number)
 
 
 def sends(number: int) -> bool:

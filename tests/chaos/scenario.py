@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from celeriac.exceptions import OperationalError, OutcomeRefused
 from celeriac.store import contract as c
+from celeriac.worker.core.process import EXIT_UNAVAILABLE
 from tests.chaos.check import Story
 from tests.chaos.faults import FREEZES, KILLS, OUTAGES, REFUSALS, Fault, Kind
 from tests.chaos.load import Load, is_noop
@@ -138,6 +139,12 @@ class Chaos:
             kept |= {int(letter.id.partition("#")[0].rpartition("-")[2]) for letter in letters}
         return kept
 
+    def _supervise(self) -> None:
+        """Start anew who could not begin, because a right was taken away just then: so does whoever runs workers."""
+        for worker in [each for each in self._team if each.code == EXIT_UNAVAILABLE]:
+            self._team.remove(worker)
+            self._hire()
+
     def _hire(self) -> None:
         self._team.append(self._scene.worker("-c", str(self._plan.children), app="tests.chaos.tasks"))
 
@@ -158,6 +165,7 @@ class Chaos:
     def _wait_until(self, condition: Callable[[], bool]) -> None:
         """Go on with what is due meanwhile: thaws, returns of the store."""
         while not condition():
+            self._supervise()
             now = time.monotonic()
             for entry in [entry for entry in self._due if entry[0] <= now]:
                 self._due.remove(entry)

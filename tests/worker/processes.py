@@ -94,6 +94,11 @@ class Worker:
         """Send a signal to the whole group."""
         os.killpg(self.launcher, number)
 
+    @property
+    def code(self) -> int | None:
+        """Its exit code, if it has ended."""
+        return self._process.poll()
+
     def wait(self, seconds: float = 20.0) -> int:
         """Its exit code, once it has ended."""
         code = self._process.wait(seconds)
