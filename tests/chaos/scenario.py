@@ -117,7 +117,8 @@ class Chaos:
         self._dismiss_all()
         kept = self._take_letters()
         finals = Counter({int(id.rpartition("-")[2]): count for id, count in self._witness.finals().items()})
-        left_over = self._witness.left_over()
+        failures = self._take_failures()
+        left_over = [*self._witness.left_over(), *failures]
         records = self._scene.ledger.read()
         return Story(records, self.faults, finals, self._load.results, left_over, self._scene.lease, kept=kept)
 
@@ -138,6 +139,13 @@ class Chaos:
             store.run(c.DropDead(tuple(letter.id for letter in letters)))
             kept |= {int(letter.id.partition("#")[0].rpartition("-")[2]) for letter in letters}
         return kept
+
+    def _take_failures(self) -> list[str]:
+        """What is kept of tasks that failed, in words: none of these tasks means to."""
+        failed = self._scene.app.failed
+        told = [f"failed task {letter.id}: {letter.reason}, {letter.place}" for letter in failed.list()]
+        failed.drop_all()
+        return told
 
     def _supervise(self) -> None:
         """Start anew who could not begin, because a right was taken away just then: so does whoever runs workers."""
