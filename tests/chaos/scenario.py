@@ -125,7 +125,7 @@ class Chaos:
     def _all_done(self) -> bool:
         """Whether everything has its result; a person replays what came back to a queue that was no list."""
         with contextlib.suppress(OperationalError):
-            kept = self._scene.app.store.run(c.DeadLetters())
+            kept = self._scene.app.store.run(c.DeadLetters(c.DEAD_LETTER_LIMIT))
             back = [each for each in kept if each.cause == c.Cause.REFUSED and each.error != OutcomeRefused.__name__]
             if back:
                 revivals = tuple(c.Revival(each.id, each.raw, each.queue, each.priority) for each in back)
