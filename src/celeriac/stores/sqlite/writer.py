@@ -107,7 +107,11 @@ class Writer:
 
     @interrupts.section
     def _start(self) -> None:
-        threading.Thread(target=self._serve, name="celeriac-sqlite", daemon=True).start()
+        try:
+            threading.Thread(target=self._serve, name="celeriac-sqlite", daemon=True).start()
+        except KeyError as error:
+            # What landed in it after the thread had begun: threading tidies up twice then, and says this instead.
+            raise error.__context__ or error from None
 
     @interrupts.section
     def _perform_at_once(self, entry: Entry[Any]) -> bool:
