@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 import celeriac
+from celeriac.cli.main import COMMANDS as ALL
+from celeriac.cli.main import cli
 
 USAGE, FAILED, UNAVAILABLE = 2, 1, 69
 COMMANDS = [
@@ -166,3 +168,11 @@ def test_a_traceback_shows_no_password(idle_project, command):
     assert done.returncode == FAILED
     assert "redis://user:********@localhost/0" in done.stderr
     assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize("name", [name for name, (module, *_) in ALL.items() if module != "later"])
+def test_the_line_of_a_command_in_the_list_begins_as_its_own_help(name):
+    command = cli.get_command(cli.make_context("celeriac", [], resilient_parsing=True), name)
+    assert command
+    assert command.help
+    assert command.help.split()[:2] == ALL[name][2].split()[:2]

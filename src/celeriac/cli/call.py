@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from celeriac.cli import forms
 from celeriac.cli.completing import queue_names, task_names
 from celeriac.cli.loading import load_app
+from celeriac.sending.arguments import checker
 
 
 @click.command()
@@ -56,12 +58,8 @@ def call(
 
 def _check(app: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
     """Refuse a task that the app does not know, and arguments that its function does not take."""
-    from celeriac.sending.arguments import checker
-
     task = app.tasks.get(name)
     if task is None:
-        import difflib
-
         near = difflib.get_close_matches(name, app.tasks, n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
         raise click.UsageError(f"{name} is not known here{meant} (--force sends it all the same)")

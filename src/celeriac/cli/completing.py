@@ -10,6 +10,9 @@ from typing import Any
 
 import click
 
+from celeriac.cli.loading import load_app
+from celeriac.store.contract import Stats
+
 SECONDS = 2.0
 """After so long nothing is completed: who presses a key waits."""
 
@@ -28,8 +31,6 @@ def queue_names(context: click.Context, parameter: click.Parameter, begun: str) 
     before, comma, begun = begun.rpartition(",")
 
     def names(app: Any) -> Iterable[str]:
-        from celeriac.store.contract import Stats
-
         return [row.queue for row in app.store.run(Stats(), deadline=SECONDS / 2)]
 
     return [f"{before}{comma}{name}" for name in _known(context, begun, names)]
@@ -37,8 +38,6 @@ def queue_names(context: click.Context, parameter: click.Parameter, begun: str) 
 
 def _known(context: click.Context, begun: str, names: Callable[[Any], Iterable[str]]) -> list[str]:
     """Those of the app's names that begin so; none where there is no app, or it takes too long to know."""
-    from celeriac.cli.loading import load_app
-
     root = context.find_root()
     root.obj = root.params.get("app") or os.environ.get("CELERIAC_APP") or os.environ.get("CELERY_APP")
 

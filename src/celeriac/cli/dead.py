@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
+import msgspec
 
 from celeriac.cli import forms
 from celeriac.cli.completing import queue_names, task_names
 from celeriac.cli.loading import load_app
 from celeriac.cli.progress import progress
-
-if TYPE_CHECKING:
-    from celeriac.control.dead import Dead, Matching
-    from celeriac.store.contract import DeadLetter
+from celeriac.control.dead import Dead, Matching
+from celeriac.exceptions import MalformedMessage
+from celeriac.message import edit, values
+from celeriac.store.contract import Cause, DeadLetter
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -65,9 +67,6 @@ def _matching_options(function: F) -> F:
 
 
 def _matching(filters: dict[str, Any]) -> Matching:
-    from celeriac.control.dead import Matching
-    from celeriac.store.contract import Cause
-
     cause = filters["cause"]
     if cause is not None and cause not in list(Cause):
         raise click.UsageError(f"no cause is called {cause!r}; there are {', '.join(Cause)}")
@@ -112,8 +111,6 @@ def _list_groups(groups: Any, as_json: bool) -> None:
 
 def _shown(letter: DeadLetter) -> dict[str, Any]:
     """A letter as JSON has it, without its message."""
-    import msgspec
-
     fields: dict[str, Any] = msgspec.to_builtins(letter, builtin_types=(bytes,))
     plain = {name: getattr(letter, name) for name in letter.__struct_fields__ if name not in ("raw", "attempts")}
     plain.pop("failed")
@@ -122,8 +119,6 @@ def _shown(letter: DeadLetter) -> dict[str, Any]:
 
 def _whole(letter: DeadLetter) -> dict[str, Any]:
     """The same with the message, as text where it is text."""
-    import base64
-
     try:
         return _shown(letter) | {"raw": letter.raw.decode()}
     except UnicodeDecodeError:
@@ -154,9 +149,6 @@ def show(context: click.Context, letter_id: str, as_json: bool) -> None:
 
 
 def _arguments(letter: DeadLetter) -> str:
-    from celeriac.exceptions import MalformedMessage
-    from celeriac.message import edit, values
-
     try:
         args, kwargs = edit.arguments(letter.raw)
     except MalformedMessage as error:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from celeriac.cli import forms
 from celeriac.cli.loading import load_app
 from celeriac.cli.progress import progress
-
-if TYPE_CHECKING:
-    from celeriac.control.delayed import DelayedTask
+from celeriac.control.delayed import DelayedTask
+from celeriac.exceptions import MalformedMessage
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,8 +63,6 @@ def _shown(each: DelayedTask) -> dict[str, Any]:
 @click.pass_context
 def show(context: click.Context, task_id: str, as_json: bool) -> None:
     """Show one delayed task with its arguments; exit code 1 when it is not delayed."""
-    from celeriac.exceptions import MalformedMessage
-
     found = load_app(context).delayed.get(task_id)
     if found is None:
         return forms.fail(f"no delayed task {task_id}")

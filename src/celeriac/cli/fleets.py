@@ -9,6 +9,8 @@ import click
 from celeriac.cli import forms
 from celeriac.cli.loading import load_app
 from celeriac.cli.progress import progress
+from celeriac.config.secrets import censored_text
+from celeriac.worker import handback
 
 
 @click.command("hand-back")
@@ -19,12 +21,10 @@ def hand_back(context: click.Context, as_json: bool) -> None:
 
     Claims of workers that died, delayed and parked tasks go back to Celery's lists, in Celery's form.
     """
-    from celeriac.worker.handback import hand_back
-
     app = load_app(context)
     kombu = _kombu(app, "there is nothing to hand back")
     with progress("handing back", sum(row.delayed for row in app.queues.list()), as_json) as reach:
-        done = hand_back(app.store, kombu, app.clock, progress=reach)
+        done = handback.hand_back(app.store, kombu, app.clock, progress=reach)
     if as_json:
         return forms.say_json({name: getattr(done, name) for name in done.__struct_fields__})
     text = f"handed back {done.claims + done.landed} claimed and {done.delayed} delayed messages"
@@ -63,7 +63,5 @@ def adopt(context: click.Context, older: float | None, as_json: bool) -> None:
 def _kombu(app: Any, nothing: str) -> Any:
     kombu = app.store.kombu
     if kombu is None:
-        from celeriac.config.secrets import censored_text
-
         forms.fail(f"Celery keeps no messages in {censored_text(app.store.url)}: {nothing}")
     return kombu

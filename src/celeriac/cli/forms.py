@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from celeriac.cli.loading import EXIT_FAILED
+from celeriac.message import values
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,8 +43,6 @@ def of_kind(kind: type) -> Callable[[click.Context, click.Parameter, str | None]
     """A callback that reads a list or a dictionary from JSON."""
 
     def read(context: click.Context, option: click.Parameter, text: str | None) -> Any:
-        from celeriac.message import values
-
         try:
             value = None if text is None else values.decode(text)
         except ValueError as error:

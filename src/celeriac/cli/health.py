@@ -11,6 +11,9 @@ from typing import Any
 
 import click
 
+from celeriac.worker.core.runtime_directory import sockets
+from celeriac.worker.log.nodename import worker_name
+
 EXIT_UNWELL, EXIT_NOBODY = 1, 69
 _ANSWER_BYTES = 1 << 16
 
@@ -26,9 +29,6 @@ def health(context: click.Context, hostname: str | None, ready: bool, as_json: b
 
     With -A only those of the app's project are asked: who else works on this machine does not matter.
     """
-    from celeriac.worker.core.runtime_directory import sockets
-    from celeriac.worker.log.nodename import worker_name
-
     name = hostname and worker_name(hostname)
     answers, silent = [], 0
     for worker, path in sockets(context.obj or None):

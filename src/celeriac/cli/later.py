@@ -23,7 +23,6 @@ def _command(name: str, instead: str) -> click.Command:
     @click.command(
         name,
         help=text,
-        short_help=f"Not here: {instead.partition(';')[0]}.",
         add_help_option=False,
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )

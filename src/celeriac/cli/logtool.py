@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
 from celeriac.cli import forms
-
-if TYPE_CHECKING:
-    from celeriac.control.log import Record
+from celeriac.control.log import Audit, Record, read_log
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,8 +29,6 @@ def _files(function: F) -> F:
 
 
 def _records(files: Iterable[TextIO]) -> Iterator[Record]:
-    from celeriac.control.log import read_log
-
     for file in [*files] or [sys.stdin]:
         yield from read_log(file)
 
@@ -51,8 +47,6 @@ def _say(records: Iterable[Record], as_json: bool, text: Callable[[Record], str]
 @_files
 def stats(files: tuple[TextIO, ...], as_json: bool) -> None:
     """Count tasks by how they ended and by name."""
-    from celeriac.control.log import Audit
-
     audit = Audit()
     for record in _records(files):
         audit.note(record)
@@ -87,8 +81,6 @@ def errors(files: tuple[TextIO, ...], as_json: bool) -> None:
 @_files
 def incomplete(files: tuple[TextIO, ...], as_json: bool) -> None:
     """Print the tasks that came in and whose end is not there: they still run, or their worker died."""
-    from celeriac.control.log import Audit
-
     audit = Audit()
     for record in _records(files):
         audit.note(record)

@@ -9,15 +9,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from shlex import join
 
 import click
 
 from celeriac.cli.global_options import QUIET
 from celeriac.cli.loading import EXIT_FAILED
-
-if TYPE_CHECKING:
-    from celeriac.cli.nodes import Node
+from celeriac.cli.nodes import Line, Node
+from celeriac.worker.pidfile import Pidfile, lives
 
 _LOOK_SECONDS = 0.1
 _FOR_US = {"--nosplash", "--quiet", "-q", "--verbose", "--no-color"}
@@ -60,8 +59,6 @@ Without --pidfile and --logfile they are /var/run/celery/%n.pid and /var/log/cel
 @click.pass_context
 def multi(context: click.Context, verb: str, words: tuple[str, ...]) -> None:
     """Do what the verb says with the workers that are named."""
-    from celeriac.cli.nodes import Line
-
     if verb == "help":
         click.echo(context.get_help())
         return
@@ -109,8 +106,6 @@ def _whole(node: Node) -> list[str]:
 
 def _signal(context: click.Context, nodes: list[Node], number: int) -> dict[Node, int]:
     """Those that got the signal, with their process ids."""
-    from celeriac.worker.pidfile import Pidfile, lives
-
     told = {}
     for node in nodes:
         pid = Pidfile(node.pidfile).read()
@@ -135,8 +130,6 @@ def _stop(context: click.Context, nodes: list[Node], number: int) -> None:
 
 
 def _stop_and_wait(context: click.Context, nodes: list[Node], number: int) -> None:
-    from celeriac.worker.pidfile import lives
-
     _say(context, "> Stopping nodes...")
     left = _signal(context, nodes, number)
     while left:
@@ -162,8 +155,6 @@ def _names(context: click.Context, nodes: list[Node], number: int) -> None:
 
 
 def _show(context: click.Context, nodes: list[Node], number: int) -> None:
-    from shlex import join
-
     for node in nodes:
         click.echo(join(_whole(node)))
 

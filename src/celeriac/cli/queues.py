@@ -10,6 +10,8 @@ from celeriac.cli import forms
 from celeriac.cli.completing import queue_names
 from celeriac.cli.loading import load_app
 from celeriac.cli.progress import progress
+from celeriac.control.workers import celery_may_serve
+from celeriac.sending.routing import Queues
 
 _COUNTS = ("ready", "delayed", "claimed", "dead", "failed", "workers")
 
@@ -24,8 +26,6 @@ def queues(context: click.Context, as_json: bool) -> None:
 
 
 def _list(context: click.Context, as_json: bool) -> None:
-    from celeriac.control.workers import celery_may_serve
-
     app = load_app(context)
     rows = app.queues.list()
     if as_json:
@@ -133,8 +133,6 @@ def list_() -> None:
 @click.pass_context
 def bindings(context: click.Context, as_json: bool) -> None:
     """List the queues that are there or declared, with the exchanges and keys that lead to each."""
-    from celeriac.sending.routing import Queues
-
     app = load_app(context)
     declared = Queues(app.conf)
     names = dict.fromkeys([row.queue for row in app.queues.list()] + list(declared.names()))

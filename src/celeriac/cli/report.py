@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import platform
+import sqlite3
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
 from typing import Any
 
 import click
 
+import celeriac
 from celeriac.cli import forms
 from celeriac.cli.loading import load_app
+from celeriac.config.secrets import censored_text
 
 _PACKAGES = ("msgspec", "click", "hiredis", "gevent", "uvloop", "celery", "kombu", "django")
 
@@ -35,12 +41,6 @@ def report(context: click.Context, as_json: bool) -> None:
 
 def _software() -> dict[str, str]:
     """Versions of what is installed of all that matters here."""
-    import sqlite3
-    from importlib.metadata import PackageNotFoundError, version
-    from platform import python_version
-
-    import celeriac
-
     found = {"celeriac": celeriac.__version__, "py": python_version(), "sqlite": sqlite3.sqlite_version}
     for package in _PACKAGES:
         try:
@@ -51,8 +51,6 @@ def _software() -> dict[str, str]:
 
 
 def _platform() -> dict[str, str]:
-    import platform
-
     return {
         "system": platform.system(),
         "arch": platform.machine(),
@@ -63,8 +61,6 @@ def _platform() -> dict[str, str]:
 
 def _of_app(app: Any) -> dict[str, Any]:
     """The app, where its messages go, and what was set; all of it fit to be shown to anybody."""
-    from celeriac.config.secrets import censored_text
-
     broker = censored_text(app.broker_url())
     results = censored_text(str(app.conf.result_backend or broker))
     return {

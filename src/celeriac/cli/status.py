@@ -7,9 +7,13 @@ import time
 from typing import Any
 
 import click
+import msgspec
 
+from celeriac import ids
 from celeriac.cli import forms
 from celeriac.cli.loading import EXIT_UNAVAILABLE, load_app
+from celeriac.clock import SYSTEM_CLOCK
+from celeriac.control.workers import look_at_workers, progress_of
 
 _LOOK_AGAIN_SECONDS = 0.1
 
@@ -24,15 +28,11 @@ def status(context: click.Context, timeout: float, destination: str, as_json: bo
 
     The store knows them by their leases: no worker is asked, and a busy one is shown like any other.
     """
-    from celeriac import ids
-    from celeriac.clock import SYSTEM_CLOCK
-
     app = load_app(context)
     names = {name.strip().replace("%h", ids.hostname()) for name in destination.split(",") if name.strip()}
     ends = SYSTEM_CLOCK.monotonic() + timeout
     while not (workers := _look(app, names)) and SYSTEM_CLOCK.monotonic() < ends:
         time.sleep(_LOOK_AGAIN_SECONDS)
-    from celeriac.control.workers import progress_of
 
     reached = progress_of(app.store, (run.id for worker in workers for run in worker.runs[: worker.slots] if run.id))
     if as_json:
@@ -45,16 +45,12 @@ def status(context: click.Context, timeout: float, destination: str, as_json: bo
 
 
 def _look(app: Any, names: set[str]) -> list[Any]:
-    from celeriac.control.workers import look_at_workers
-
     living = (worker for worker in look_at_workers(app.store) if worker.alive)
     return [worker for worker in living if not names or worker.name in names]
 
 
 def _by_name(workers: list[Any], reached: dict[str, str]) -> dict[str, Any]:
     """As Celery's answer, with more in it; a second worker of one name stands under the name of its lease."""
-    import msgspec
-
     answer: dict[str, Any] = {}
     for worker in workers:
         fields: dict[str, Any] = msgspec.to_builtins(worker)

@@ -8,6 +8,9 @@ import click
 
 from celeriac.cli import forms
 from celeriac.cli.loading import EXIT_FAILED, app_name, load_app
+from celeriac.control.explain import explain
+from celeriac.control.workers import progress_of
+from celeriac.exceptions import TimeoutError
 
 
 @click.command()
@@ -26,8 +29,6 @@ def result(
 
     With --traceback that of a failed task is what was asked for, and the exit code is 0, as with Celery.
     """
-    from celeriac.exceptions import TimeoutError
-
     app = load_app(context)
     if task is not None:
         app.find_task(task)
@@ -35,8 +36,6 @@ def result(
     try:
         value = found.get(timeout=timeout, propagate=False)
     except TimeoutError:
-        from celeriac.control.workers import progress_of
-
         far = progress_of(app.store, (task_id,)).get(task_id, "")
         if as_json:
             forms.say_json({"id": task_id, "state": found.state, "ready": False, "progress": far})
@@ -63,8 +62,6 @@ def result(
 @click.pass_context
 def explain_(context: click.Context, task_id: str, as_json: bool) -> None:
     """Say where a task is and why, in one line; exit code 1 when nothing is known of it."""
-    from celeriac.control.explain import explain
-
     found = explain(load_app(context).store, task_id, app=app_name(context))
     if as_json:
         forms.say_fields(found)

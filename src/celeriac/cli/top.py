@@ -10,16 +10,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from signal import SIGINT
+from typing import Any
 
 import click
+import msgspec
 
 from celeriac.cli import forms
 from celeriac.cli.loading import load_app
-
-if TYPE_CHECKING:
-    from celeriac.cli.screen.view import View, Wish
-    from celeriac.control.overview import Overview
+from celeriac.cli.screen.frame import frame, whole
+from celeriac.cli.screen.terminal import Terminal
+from celeriac.cli.screen.view import Act, View, Wish, press
+from celeriac.config.secrets import censored_text
+from celeriac.control.overview import Overview, look
+from celeriac.control.trend import Trend
+from celeriac.exceptions import CeleriacError
 
 _PIPE_COLUMNS = 200
 _PEEKED = 10
@@ -36,9 +41,6 @@ def top(context: click.Context, interval: float, once: bool, as_json: bool) -> N
     Keys: q quits, tab goes to the next table, arrows choose a line, s sorts, enter explains it, p pauses a queue or
     lets it go on, k revokes a task.
     """
-    from celeriac.control.overview import look
-    from celeriac.control.trend import Trend
-
     app = load_app(context)
     trend = Trend()
 
@@ -57,17 +59,10 @@ def _has_terminal() -> bool:
 
 
 def _view(app: Any, seen: Overview) -> View:
-    from celeriac.cli.screen.view import View
-    from celeriac.config.secrets import censored_text
-
     return View(f"celeriac top  {app.main}  {censored_text(app.store.url)}", seen)
 
 
 def _print(view: View, as_json: bool) -> None:
-    import msgspec
-
-    from celeriac.cli.screen.frame import whole
-
     if as_json:
         return forms.say_json(msgspec.to_builtins(view.overview))
     columns, _ = shutil.get_terminal_size((_PIPE_COLUMNS, 0))
@@ -76,12 +71,6 @@ def _print(view: View, as_json: bool) -> None:
 
 def _watch(view: View, looker: Looker, *, colours: bool) -> None:
     """Until it is told to end."""
-    from signal import SIGINT
-
-    from celeriac.cli.screen.frame import frame
-    from celeriac.cli.screen.terminal import Terminal
-    from celeriac.cli.screen.view import Act, press
-
     with Terminal(colours=colours) as terminal:
         looker.start(terminal.ring)
         while terminal.ended_by is None:
@@ -119,8 +108,6 @@ class Looker:
             self._news.popleft()(view)
 
     def _run(self, ring: Callable[[], None]) -> None:
-        from celeriac.exceptions import CeleriacError
-
         while True:
             try:
                 self._next()
@@ -159,8 +146,6 @@ class Looker:
 
 def _fulfil(app: Any, wish: Wish) -> Callable[[View], None]:
     """Do it, and what is to be said of it."""
-    from celeriac.cli.screen.view import Act
-
     told: list[str] = []
     note = ""
     match wish.act:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from celeriac.cli import forms
+from celeriac.config.renaming import renamed
 
 _PREFIX = "CELERY"
 
@@ -24,8 +25,6 @@ def upgrade() -> None:
 @forms.json_option
 def settings(file: Path, django: bool, compat: bool, no_backup: bool, as_json: bool) -> None:
     """Rewrite a settings file with new names for Celery's old ones; the old file is kept as FILE.orig."""
-    from celeriac.config.renaming import renamed
-
     try:
         # As it is on the disk, with its ends of lines.
         before = file.read_bytes().decode()
