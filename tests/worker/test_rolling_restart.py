@@ -42,7 +42,9 @@ def test_twenty_restarts_of_three_workers(scene: Scene, capsys: pytest.CaptureFi
         if round % 2:
             assert oldest.wait() == 0
     assert sorted(gather(results, timeout=60)) == list(range(len(results)))
-    assert all(worker.wait() == 0 for worker in scene.workers[:RESTARTS])
+    codes = {worker.number: worker.wait() for worker in scene.workers[:RESTARTS]}
+    bad = [number for number, code in codes.items() if code]
+    assert not bad, f"{codes}\n" + "\n".join((scene.folder / f"worker{number}.log").read_text() for number in bad)
     starts = Counter(record.task for record in scene.ledger.starts())
     assert len(starts) == len(results)
     assert set(starts.values()) == {1}
