@@ -86,7 +86,6 @@ class Figures:
     reaped: int = 0
     unknown: int = 0
     missing: int = 0
-    refused_outcomes: int = 0
     refused_requests: int = 0
     longest_recovery: float = 0.0
 
@@ -196,7 +195,6 @@ class History:
     def _Finish(self, request: c.Finish, reply: c.Finished) -> None:
         for claim in reply.lost:
             self.note(request.lease.worker, "was refused", claim)
-        self.figures.refused_outcomes += len(reply.lost)
         self._claimed(request.lease.worker, reply.claims)
 
     def _claimed(self, worker: str, claims: tuple[c.Claim, ...]) -> None:

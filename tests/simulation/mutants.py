@@ -105,19 +105,6 @@ class ForgetsWhatStarts(SimulatedWorker):
         self._take_in(unknown)
 
 
-class IgnoresLapses(SimulatedWorker):
-    """Goes on after a lapse with what it had, though its claims may have been taken in part."""
-
-    @property
-    def lapsed(self) -> bool:
-        return False
-
-    async def compare(self, session: Session) -> None:
-        self.dispatcher.not_started()
-        reply = await session.call(c.Reconcile(self.lease, self.ledger.known()))
-        self._take_in(self.ledger.reconcile(reply))
-
-
 class ClosesWhileReaping(SimulatedWorker):
     """Closes its lease without waiting for what a reaping under way brings in."""
 
@@ -163,6 +150,17 @@ class SeriesOverGaps(Watch):
 
     def interrupted(self) -> None:
         """It does not care."""
+
+
+class LeavesOpenWhatIsReaped(State):
+    """Closes a lease with the last of its claims only: its holder may wake up in between, and go on."""
+
+    def _Reap(self, request: c.Reap, now: int) -> c.Reaped:
+        reply = super()._Reap(request, now)
+        held = self.leases.get(request.peer.worker)
+        if held is not None:
+            held.epoch = held.epoch.removesuffix(c.REAPED)
+        return reply
 
 
 class ReapsUnseen(NoFence):
@@ -234,7 +232,7 @@ MUTANTS = (
     ),
     _mutant("sessions not fenced", "lost", fenced=False),
     _mutant("lease closed while reaping", "begun twice", worker=ClosesWhileReaping),
-    _mutant("lapse not noticed", _UNHELD + ", repeated without a fault", worker=IgnoresLapses),
+    _mutant("reaped lease left open", _UNHELD + ", repeated without a fault", state=LeavesOpenWhatIsReaped),
     _mutant("reaper trusts the clock", "false reap, begun twice", state=Stamped, watch=ClockWatch),
     _mutant("reaper counts over gaps", "false reap, begun twice", watch=SeriesOverGaps),
     _mutant("reap without compare, no fence", "false reap, fence, doubled", state=ReapsUnseen),

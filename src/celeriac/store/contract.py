@@ -57,12 +57,13 @@ from celeriac.store.groups import DropGroup, ReadGroup, SaveGroup
 from celeriac.store.inspection import Holding, Locate, Located, Pause, Peek, Peeked, Purge, Sighting
 from celeriac.store.letters import Attempt, Cause, DeadLetter, DeadLetters, DropDead, ReadDead, Replay, Revival
 from celeriac.store.messages import Message
-from celeriac.store.peers import Lease, Peer, Survey, Tally, TaskTally, WorkerRecord, WorkerSight
+from celeriac.store.peers import REAPED, Lease, Peer, Survey, Tally, TaskTally, WorkerRecord, WorkerSight
 from celeriac.store.request import Request
 from celeriac.store.sharing import SHARE_RUN_SECONDS, Share, Shared
 
 # What stands in rooms beside (messages, leases, shared calls, groups, what people ask) belongs here like the rest.
 __all__ = [
+    "REAPED",
     "SHARE_RUN_SECONDS",
     "AdjustDelayed",
     "Adjustment",
@@ -344,7 +345,9 @@ class Reap(Request[Reaped], frozen=True):
     """End the lease of a dead peer and take its claims over, under numbers from `first` on.
 
     Compare and set: nothing happens unless the peer's epoch and beat are those observed, or the store
-    itself knows better. Never more than `limit` claims at once; the lease ends with the last of them.
+    itself knows better. Never more than `limit` claims at once. The first such request closes the lease, so that
+    whoever held it and wakes up begins nothing that has moved: what is left is kept under the epoch with `REAPED`
+    behind it, shown as dead, until it is reaped as well or another lease of that worker begins.
     """
 
     lease: Lease

@@ -8,6 +8,15 @@ from celeriac.store.inspection import Holding
 from celeriac.store.request import Request
 
 
+REAPED = ":reaped"
+"""What stands behind the epoch of a lease that is closed by a first `Reap` and not yet empty."""
+
+
+def is_reaped(epoch: str) -> bool:
+    """Whether this is what is left of a closed lease: nobody's any more, whoever wakes up."""
+    return epoch.endswith(REAPED)
+
+
 class Lease(Struct, frozen=True):
     """The right of one worker to hold claims: the worker's name and the epoch drawn when it was opened."""
 

@@ -18,6 +18,7 @@ import msgspec
 from celeriac.exceptions import LeaseLost
 from celeriac.store import contract as c
 from celeriac.store.delays import is_attempt
+from celeriac.store.peers import is_reaped
 
 R = TypeVar("R")
 
@@ -50,6 +51,10 @@ class Remembered(NamedTuple):
     revision: int
     ends: int
     revocation: c.Revocation
+
+
+def _peer(worker: str, held: OpenedLease) -> c.Peer:
+    return c.Peer(worker, held.epoch, held.beat, is_reaped(held.epoch) or None, held.record)
 
 
 def claim_number(claim: c.Claim) -> int:
@@ -271,7 +276,7 @@ class State:
         if request.tally is not None:
             own.tally, own.heard = request.tally, now
         own.since = {id: since for id, since in own.since.items() if id in own.claims}
-        peers = [c.Peer(worker, held.epoch, held.beat, None, held.record) for worker, held in self.leases.items()]
+        peers = [_peer(worker, held) for worker, held in self.leases.items()]
         return c.Beaten(tuple(sorted(peers, key=lambda peer: peer.worker)), self._next_due(now), self.revision)
 
     def _Survey(self, request: c.Survey, now: int) -> tuple[c.WorkerSight, ...]:
@@ -282,7 +287,7 @@ class State:
                 raw = claim.raw if room > 0 else b""
                 room -= len(raw)
                 holdings.append(c.Holding(worker, claim.id, claim.queue, held.since.get(claim.id, 0), raw))
-            peer = c.Peer(worker, held.epoch, held.beat, None, held.record)
+            peer = _peer(worker, held)
             sights.append(
                 c.WorkerSight(
                     peer, held.tally, now - held.heard if held.heard else -1, len(held.claims), tuple(holdings)
@@ -304,6 +309,8 @@ class State:
             moved.append(claim)
         if not dead.claims:
             del self.leases[peer.worker]
+        elif not is_reaped(dead.epoch):
+            dead.epoch += c.REAPED
         return c.Reaped(tuple(moved))
 
     def _Reconcile(self, request: c.Reconcile, now: int) -> c.Reconciled:

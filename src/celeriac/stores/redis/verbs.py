@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from celeriac.store import contract as c
+from celeriac.store.peers import is_reaped
 from celeriac.store import letters
 from celeriac.stores.redis import layout
 from celeriac.stores.redis.prefix import Prefix
@@ -418,8 +419,13 @@ def _read_beaten(request: c.Beat, reply: Any) -> c.Beaten:
     peers = []
     for worker, epoch in sorted(_pairs(leases)):
         record = msgspec.json.decode(recorded.get(worker, b"{}"), type=c.WorkerRecord)
-        peers.append(c.Peer(worker.decode(), epoch.decode(), int(counted.get(worker, 0)), None, record))
+        peers.append(_peer_of(worker, epoch, int(counted.get(worker, 0)), record))
     return c.Beaten(tuple(peers), int(next_due), revision)
+
+
+def _peer_of(worker: bytes, epoch: bytes, beat: int, record: c.WorkerRecord) -> c.Peer:
+    lease = epoch.decode()
+    return c.Peer(worker.decode(), lease, beat, is_reaped(lease) or None, record)
 
 
 def _read_revoked(request: c.Revocations, reply: Any) -> c.Revoked:
@@ -513,7 +519,7 @@ def _read_survey(request: c.Survey, reply: Any) -> tuple[c.WorkerSight, ...]:
 def _sight_of(
     worker: bytes, epoch: bytes, beat: bytes, record: bytes, tally: bytes, quiet: int, count: int, held: list[bytes]
 ) -> c.WorkerSight:
-    peer = c.Peer(worker.decode(), epoch.decode(), int(beat), None, msgspec.json.decode(record, type=c.WorkerRecord))
+    peer = _peer_of(worker, epoch, int(beat), msgspec.json.decode(record, type=c.WorkerRecord))
     holdings = tuple(_holding_of(worker, *held[at : at + 4]) for at in range(0, len(held), 4))
     return c.WorkerSight(peer, msgspec.json.decode(tally, type=c.Tally), quiet, count, holdings)
 

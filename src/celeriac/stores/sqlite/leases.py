@@ -6,6 +6,7 @@ import msgspec
 
 from celeriac.exceptions import LeaseLost
 from celeriac.store import contract as c
+from celeriac.store.peers import is_reaped
 from celeriac.stores.sqlite.queues import push_front
 from celeriac.stores.sqlite.transaction import Transaction
 from celeriac.stores.sqlite.wake import NEWS
@@ -73,16 +74,16 @@ def _dead(tx: Transaction, lease: c.Lease, lock: int) -> bool | None:
 
     Such a one has not noticed yet that the lock file was replaced, or it is dead: its next beat will tell.
     """
-    return tx.lock.dead(lease) and (True if lock in (0, tx.lock.inode) else None)
+    return is_reaped(lease.epoch) or (tx.lock.dead(lease) and (True if lock in (0, tx.lock.inode) else None))
 
 
 def survey(tx: Transaction, request: c.Survey) -> tuple[c.WorkerSight, ...]:
     """Look at all leases, and at the first claims under each."""
     sights, room = [], request.max_bytes
     for number, worker, epoch, record, lock, tally, heard, held in tx.rows("sights"):
-        holdings = []
+        holdings, claimed_by = [], epoch.removesuffix(c.REAPED)
         for claim, queue, since, raw in tx.rows("held_first", lease=number, limit=request.limit):
-            holdings.append(c.Holding(worker, f"{epoch}:{claim}", queue, since, raw if room > 0 else b""))
+            holdings.append(c.Holding(worker, f"{claimed_by}:{claim}", queue, since, raw if room > 0 else b""))
             room -= len(raw)
         peer = _peer(tx, worker, epoch, record, lock)
         quiet = tx.now - heard if heard else -1
@@ -110,6 +111,8 @@ def reap(tx: Transaction, request: c.Reap) -> c.Reaped:
     tx.do_each("adopt", moves)
     if not tx.value("holds_any", lease=old):
         tx.do("drop_lease", lease=old)
+    elif not is_reaped(peer.epoch):
+        tx.do("close_reaped", lease=old, epoch=peer.epoch + c.REAPED)
     return c.Reaped(tuple(claims))
 
 

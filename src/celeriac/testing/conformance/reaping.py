@@ -114,6 +114,39 @@ class Reaping:
         assert sorted(moved) == [b"a", b"b", b"c", b"d", b"e"]
         assert [peer.worker for peer in reaper.beat().peers] == ["reaper"]
 
+    def test_the_first_reap_closes_the_lease_and_what_is_left_is_shown_as_dead(self, store: c.Store) -> None:
+        put(store, b"a", b"b", b"c")
+        frozen, reaper, other = Hand(store, "frozen"), Hand(store, "reaper"), Hand(store, "other")
+        claims = frozen.claim(3)
+        self.die(store, frozen.lease)
+        assert len(reaper.reap(reaper.peer(frozen), limit=1)) == 1
+        for refused in (
+            frozen.beat,
+            frozen.held,
+            lambda: frozen.finish(*(c.Outcome(claim.id, "t", document("SUCCESS")) for claim in claims)),
+            lambda: frozen.release(c.Return(claims[2].id)),
+        ):
+            with pytest.raises(LeaseLost):
+                refused()
+        assert store.run(c.ReadResults(("t",))) == (None,)
+        left = other.peer(frozen)
+        assert (left.dead, left.epoch) == (True, frozen.lease.epoch + c.REAPED)
+        assert len(other.reap(left, limit=1)) == 1
+        assert other.peer(frozen).epoch == left.epoch
+        assert len(reaper.reap(reaper.peer(frozen))) == 1
+        assert sorted(peer.worker for peer in reaper.beat().peers) == ["other", "reaper"]
+
+    def test_who_comes_back_between_two_reaps_begins_a_new_lease_and_what_was_left_returns(
+        self, store: c.Store
+    ) -> None:
+        put(store, b"a", b"b", b"c")
+        frozen, reaper = Hand(store, "frozen"), Hand(store, "reaper")
+        frozen.claim(3)
+        self.die(store, frozen.lease)
+        taken = raws(reaper.reap(reaper.peer(frozen), limit=1))
+        Hand(store, "frozen")
+        assert sorted(taken + all_raws(store)) == [b"a", b"b", b"c"]
+
     def test_a_dead_worker_that_held_nothing_disappears(self, store: c.Store) -> None:
         dead, reaper = Hand(store, "dead"), Hand(store, "reaper")
         self.die(store, dead.lease)

@@ -266,7 +266,7 @@ class Core:
         if self._opened:
             reply = await session.call(c.Reconcile(self._lease, self._known()))
             for dispatcher in self.dispatchers:
-                dispatcher.ledger.reconcile(reply)
+                dispatcher.reconcile(reply)
             beaten = await session.call(c.Beat(self._lease))
             await self._reception.take_in(session, reply.unknown, beaten.revision)
         else:

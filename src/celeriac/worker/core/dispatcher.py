@@ -334,6 +334,12 @@ class Dispatcher:
         for port in self._ports():
             port.lane.valid_until = until
 
+    def reconcile(self, reply: c.Reconciled) -> None:
+        """Forget what the store does not hold, before the lease is known to hold on: no child may begin it then."""
+        self.ledger.reconcile(reply)
+        if any(held.stale for held in self.ledger.out.values()):
+            self.take_everything_back()
+
     def take_everything_back(self) -> None:
         """Leave the children only what they have begun."""
         for port in self._ports():

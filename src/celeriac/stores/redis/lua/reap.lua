@@ -2,8 +2,8 @@
 -- KEYS  1 leases  2 beats  3 workers  4 queues  5 floors  6 claims of the dead  7 claims of the reaper  8 told
 --       9 started, of the dead
 -- ARGV  1 reaper  2 reaper's epoch  3 dead worker  4 its epoch  5 its beat  6 first number  7 limit
--- Returns {claim id, value, ...} as now held by the reaper; the dead lease ends with the last of its claims. What
--- had begun says so in its value from here on.
+-- Returns {claim id, value, ...} as now held by the reaper. The lease is closed; while claims are left, these stand
+-- under its epoch with ':reaped' behind it. What had begun says so in its value from here on.
 -- include: counts
 -- include: fields
 -- include: ended
@@ -38,5 +38,7 @@ end
 if redis.call('HLEN', KEYS[6]) == 0 then
   forget_worker(KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[8], ARGV[3])
   redis.call('DEL', KEYS[9])
+elseif not string.find(ARGV[4], ':reaped', 1, true) then
+  set_field(KEYS[1], ARGV[3], ARGV[4] .. ':reaped')
 end
 return moved

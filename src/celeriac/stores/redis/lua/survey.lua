@@ -10,11 +10,12 @@ local workers, room, reply = redis.call('HKEYS', KEYS[1]), tonumber(ARGV[2]), {}
 table.sort(workers)
 for _, worker in ipairs(workers) do
   local place, epoch = 'celeriac:claims:' .. worker, redis.call('HGET', KEYS[1], worker)
+  local claimed_by = string.gsub(epoch, ':reaped$', '')
   local numbers, held = {}, {}
-  for i, id in ipairs(redis.call('HKEYS', place)) do numbers[i] = tonumber(string.sub(id, #epoch + 2)) end
+  for i, id in ipairs(redis.call('HKEYS', place)) do numbers[i] = tonumber(string.match(id, ':(%d+)$')) end
   table.sort(numbers)
   for i = 1, math.min(#numbers, tonumber(ARGV[1])) do
-    local id = string.format('%s:%d', epoch, numbers[i])
+    local id = string.format('%s:%d', claimed_by, numbers[i])
     local list, flags, raw = string.match(redis.call('HGET', place, id), '^([^\n]*)\n([^\n]*)\n(.*)$')
     if room <= 0 then raw = '' end
     room = room - #raw

@@ -35,7 +35,7 @@ SELECT ahead, raw FROM (
 SELECT count(*) FROM (SELECT 1 FROM ready WHERE queue = :queue LIMIT :limit);
 
 -- name: holdings
-SELECT lease.worker, lease.epoch || ':' || claim.number, claim.queue, claim.since, message.raw
+SELECT lease.worker, replace(lease.epoch, ':reaped', '') || ':' || claim.number, claim.queue, claim.since, message.raw
 FROM claim JOIN lease ON lease.number = claim.lease JOIN message ON message.number = claim.message
 WHERE instr(message.raw, :word) ORDER BY lease.worker, claim.number;
 

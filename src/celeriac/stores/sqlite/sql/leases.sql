@@ -15,6 +15,9 @@ SELECT lock FROM lease WHERE number = :lease;
 -- name: drop_lease
 DELETE FROM lease WHERE number = :lease;
 
+-- name: close_reaped
+UPDATE lease SET epoch = :epoch WHERE number = :lease;
+
 -- name: leases
 SELECT worker, epoch, record, lock FROM lease ORDER BY worker;
 
