@@ -40,7 +40,7 @@ def test_twenty_restarts_of_three_workers(scene: Scene, capsys: pytest.CaptureFi
         oldest = workers.pop(0)
         oldest.tell(signal.SIGTERM)
         if round % 2:
-            assert oldest.wait() == 0
+            oldest.wait()
     assert sorted(gather(results, timeout=60)) == list(range(len(results)))
     codes = {worker.number: worker.wait() for worker in scene.workers[:RESTARTS]}
     bad = [number for number, code in codes.items() if code]

@@ -186,7 +186,11 @@ class Launcher:
                 return None
             if pid == self._core:
                 self._kill_zygotes()
-                return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else 70
+                if os.WIFEXITED(status):
+                    return os.WEXITSTATUS(status)
+                name = signal.Signals(os.WTERMSIG(status)).name
+                print(f"celeriac: the core of this worker was ended by {name}", file=sys.stderr)
+                return 70
             if pid in self._zygotes:
                 self._zygote_ended(pid, status)
 
