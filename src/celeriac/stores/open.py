@@ -124,7 +124,9 @@ def preload() -> None:
     try:
         import celeriac.stores.redis.session
     except ImportError:
-        import celeriac.stores.sqlite  # noqa: F401
+        load_doors("sqlite://")
+    else:
+        load_doors("redis://")
 
 
 def load_doors(broker_url: str) -> None:
