@@ -122,7 +122,7 @@ def preload() -> None:
     For a process that forks: what is imported before is shared, and an import afterwards copies the pages it touches.
     """
     try:
-        import celeriac.stores.redis.session
+        import celeriac.stores.redis.session  # noqa: F401
     except ImportError:
         load_doors("sqlite://")
     else:
