@@ -122,9 +122,11 @@ def preload() -> None:
     For a process that forks: what is imported before is shared, and an import afterwards copies the pages it touches.
     """
     try:
-        import celeriac.stores.redis.session
+        import celeriac.stores.redis.session  # noqa: F401
     except ImportError:
-        import celeriac.stores.sqlite  # noqa: F401
+        load_doors("sqlite://")
+    else:
+        load_doors("redis://")
 
 
 def load_doors(broker_url: str) -> None:

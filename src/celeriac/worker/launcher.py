@@ -18,6 +18,7 @@ import socket
 import sys
 import time
 from dataclasses import dataclass
+from importlib import import_module
 
 from celeriac.exceptions import ImproperlyConfigured, with_code
 from celeriac.stores.open import preload
@@ -54,6 +55,8 @@ def launch(options: WorkerOptions) -> int | Kind:
         return _EXIT_FAILED
     log = Log(options.log_file)
     preload()
+    # What a zygote imports for the calls of tasks: imported there it copied pages, 1 MB and more of a worker's 37.
+    import_module("celeriac.task.calling")
     # What is there now stays, and its pages are shared: no collection is to look at it, or to free a part of it.
     gc.freeze()
     gc.enable()

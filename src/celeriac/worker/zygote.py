@@ -128,17 +128,10 @@ def import_app(control: socket.socket, pen: Pen, options: WorkerOptions, *, firs
     for text in heard:
         _logger.warning("%s", text)
     send_news(control, Ready(manifest))
-    _load_calls(app)
-    return app
-
-
-def _load_calls(app: Celeriac) -> None:
-    """Import what tasks import by their first call of another, while the core opens its lease.
-
-    Once for all children, and before anything that could interrupt it.
-    """
+    # What calls of tasks need is imported once for all children, and before anything that could interrupt it.
     import_module("celeriac.task.calling")
     load_doors(app.broker_url())
+    return app
 
 
 def _begin_anew(kind: Kind) -> NoReturn:
