@@ -48,7 +48,8 @@ def _mutate_scripts(change: Callable[[str], str]) -> None:
         text = change(original(name).text.decode()).encode()
         return scripts.Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest().encode())
 
-    for module in (scripts, session, verbs):
+    nouns = [module for module in vars(verbs).values() if hasattr(module, "VERBS")]
+    for module in (scripts, session, *nouns):
         module.script = mutated  # type: ignore[attr-defined]
 
 
