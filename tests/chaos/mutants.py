@@ -50,7 +50,7 @@ def _mutate_scripts(change: Callable[[str], str]) -> None:
 
     nouns = [module for module in vars(verbs).values() if hasattr(module, "VERBS")]
     for module in (scripts, session, *nouns):
-        module.script = mutated  # type: ignore[attr-defined]
+        module.script = mutated
 
 
 def slow_finish() -> None:

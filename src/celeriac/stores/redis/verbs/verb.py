@@ -59,27 +59,30 @@ class Verb(NamedTuple):
 
 
 DELAYED_KEYS = (layout.DELAYED, layout.DELAYED_MESSAGES, layout.DELAYED_COUNTS, layout.DELAYED_IDS)
-
-
 DEAD_KEYS = (layout.DEAD, layout.DEAD_LETTERS, layout.DEAD_COUNTS)
 
 
 def pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
+    """A flat reply of Redis in pairs."""
     return list(zip(flat[::2], flat[1::2], strict=True))
 
 
 def read_truths(request: c.Request[Any], reply: Any) -> tuple[bool, ...]:
+    """For each item whether it was done."""
     return tuple(number == 1 for number in reply)
 
 
 def read_ids(request: c.Request[Any], reply: Any) -> tuple[str, ...]:
+    """The ids in a reply."""
     return tuple(id.decode() for id in reply)
 
 
 def holding_of(worker: bytes, claim: bytes, key: bytes, flags: bytes, raw: bytes) -> c.Holding:
+    """A message in a worker's hands."""
     since = int(flags.rstrip(b"s") or 0)
     return c.Holding(worker.decode(), claim.decode(), layout.read_list_key(key)[0], since, raw)
 
 
 def nothing(request: c.Request[Any], reply: Any) -> None:
+    """A reply that says nothing."""
     return None
