@@ -95,10 +95,10 @@ class Writer:
 
     def close(self) -> None:
         """Finish what was submitted, end the thread and close the connection, until somebody needs them again."""
-        if self._thread is not None:
+        thread = self._thread
+        if thread is not None:
             self._doorbell.put(False)
-            self._thread.join(_CLOSE_SECONDS)
-            self._thread = None
+            thread.join(_CLOSE_SECONDS)
             if self._pending:
                 # A worker in this process goes on, and has asked for something just now.
                 self._start()
@@ -145,7 +145,8 @@ class Writer:
             return
         self._thread = threading.current_thread()
         try:
-            while self._await_ring():
+            # Told to end twice, the second time was meant for the thread before.
+            while self._await_ring() or self._pending:
                 while self._pending:
                     self._perform_pending()
         finally:
