@@ -19,7 +19,7 @@ from tests.chaos.check import Story
 from tests.chaos.faults import FREEZES, KILLS, OUTAGES, REFUSALS, Fault, Kind
 from tests.chaos.load import Load, is_noop
 from tests.chaos.refuser import Refuser
-from tests.chaos.witness import RedisWitness, Witness
+from tests.chaos.witness import Witness
 from tests.worker import ledger
 from tests.worker.ledger import Record, wait_until
 from tests.worker.processes import Worker, freeze
@@ -275,7 +275,7 @@ class Chaos:
 
     def _send_store_away(self, kind: Kind) -> None:
         assert self._server is not None
-        server, witness = self._server, self._witness
+        server = self._server
         began = time.monotonic_ns()
         server.freeze()
         if kind == Kind.KILL_STORE:
@@ -287,8 +287,6 @@ class Chaos:
                 server.start()
             else:
                 server.thaw()
-            if isinstance(witness, RedisWitness):
-                witness.keep_everything()
             self.faults.append(Fault(kind, began, time.monotonic_ns()))
             self._away = False
 

@@ -134,7 +134,6 @@ def test_an_outage_in_which_nobody_died(
     time.sleep(2 * LEASE)
     freeze(first.core)
     redis_server.start()
-    witness.keep_everything()
     outage = Fault(Kind.KILL_STORE, began, time.monotonic_ns())
     send(scene, 3, 0, "other").get(timeout=20)
     first.tell_all(signal.SIGCONT)

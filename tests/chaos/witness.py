@@ -34,12 +34,6 @@ class RedisWitness:
 
     def __init__(self, server: RedisServer) -> None:
         self._server = server
-        self.keep_everything()
-
-    def keep_everything(self) -> None:
-        """The log may never be rewritten; to be said again whenever the server was started."""
-        with redis.Redis(port=self._server.port) as client:
-            client.config_set("auto-aof-rewrite-percentage", "0")
 
     def finals(self) -> Counter[str]:
         """Each final document counts that stood when a script had ended; what was taken back within it did not."""

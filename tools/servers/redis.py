@@ -21,6 +21,10 @@ START_SECONDS = 20.0
 """How long a server may take to answer, reading its log of appends included."""
 
 
+_DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0")
+"""Every write is on disk before it is answered, and the log of writes is never made anew: it can be read as a whole."""
+
+
 class RedisServer:
     """One `redis-server` on 127.0.0.1, with a free port and a directory of its own.
 
@@ -118,7 +122,7 @@ class RedisServer:
     def _command(self) -> list[str]:
         command = [str(self._program), "--bind", "127.0.0.1", "--port", str(self.port)]
         command += ["--dir", str(self.directory), "--databases", str(DATABASES), "--save", ""]
-        command += ["--appendonly", "yes", "--appendfsync", "always"] if self.durable else []
+        command += _DURABLE if self.durable else ()
         return [*command, *self.options]
 
     def _ask(self, *commands: str) -> bytes:
