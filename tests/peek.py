@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celeriac.ids import new_epoch
 from celeriac.message.task import TaskMessage, read_task
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 
 
 def waiting(store: c.Store, *queues: str) -> list[TaskMessage]:

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from celeriac import Celeriac, Queue
+from celeriac.calls.context import Context, current
+from celeriac.calls.routing import Queues
 from celeriac.config import Settings
-from celeriac.context import Context, current
 from celeriac.exceptions import (
     EncodeError,
     ImproperlyConfigured,
@@ -24,8 +25,7 @@ from celeriac.exceptions import (
 )
 from celeriac.message import document, values
 from celeriac.message.limits import Limits
-from celeriac.sending.routing import Queues
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing import start_worker
 from celeriac.testing.conformance.hand import Hand
 from tests.peek import waiting
@@ -175,7 +175,7 @@ def test_a_broker_may_be_named_in_parts_and_by_old_names(redis_url):
         ({}, 1.5, 10),
     ],
 )
-def test_how_long_a_call_tries_follows_from_celerys_policy(settings, least, most):
+def test_how_long_a_call_tries_follows_from_celerys_policy(settings, minimum, maximum):
     with socket.socket() as taken:
         # Nobody listens there, and nobody else can.
         taken.bind(("127.0.0.1", 0))
@@ -183,7 +183,7 @@ def test_how_long_a_call_tries_follows_from_celerys_policy(settings, least, most
         before = time.monotonic()
         with app, pytest.raises(OperationalError):
             app.task(name="t")(lambda: None).delay()
-        assert least < time.monotonic() - before < most
+        assert minimum < time.monotonic() - before < maximum
 
 
 @pytest.mark.parametrize("name", Limits.__struct_fields__)

@@ -38,13 +38,13 @@ async def aloops():
 """
 FOR_OPERATORS = {"celeriac.cli", *(f"celeriac.control.{name}" for name in ("control", "dead", "delayed", "queues"))}
 FOR_CALLS = {
-    "celeriac.task.calling",
+    "celeriac.app.calling",
     "celeriac.message",
     "celeriac.result",
-    "celeriac.sending.sender",
-    "celeriac.store",
+    "celeriac.calls.sender",
+    "celeriac.stores.contract",
 }
-FOR_WORKERS = {"celeriac.worker", "celeriac.testing", "celeriac.demo", "celeriac.starters"}
+FOR_WORKERS = {"celeriac.worker", "celeriac.testing", "celeriac.demo", "celeriac.cli.templates"}
 SLOW = {
     "asyncio",
     "concurrent",
@@ -127,7 +127,7 @@ def test_the_version_needs_no_app_and_no_store():
 
 def test_the_help_needs_no_app_and_no_store():
     modules = loaded_by(command("--help"))
-    allowed = {"celeriac.cli", "celeriac.exceptions", "celeriac.ids", "celeriac.starters"}
+    allowed = {"celeriac.cli", "celeriac.exceptions", "celeriac.ids", "celeriac.cli.templates"}
     assert of_ours(modules) - within(modules, allowed) == {"celeriac"}
     assert of_others(modules) == {"click"}
 
@@ -153,7 +153,7 @@ def test_a_first_call_loads_its_store_and_no_event_loop(store, tmp_path, request
 def test_a_launcher_knows_no_command_and_no_store():
     modules = loaded_by("import celeriac.worker.__main__")
     assert of_others(modules) <= {"msgspec", "uvloop", "_cython_3_3_0", "cython_runtime"}
-    assert not within(modules, {*FOR_OPERATORS, "celeriac.task.calling", "celeriac.result", "pathlib", "urllib"})
+    assert not within(modules, {*FOR_OPERATORS, "celeriac.app.calling", "celeriac.result", "pathlib", "urllib"})
     assert not within(modules, {"celeriac.stores.redis", "celeriac.stores.sqlite", "celeriac.stores.memory"})
 
 

@@ -29,11 +29,11 @@ _IDS = ("ids.py",)
 _FORKING = (
     "worker/child/child.py",
     "worker/child/executor.py",
-    "worker/kernel.py",
-    "worker/solo.py",
-    "worker/zygote.py",
-    "worker/launcher.py",
-    "worker/daemon.py",
+    "worker/system/kernel.py",
+    "worker/processes/solo.py",
+    "worker/processes/zygote.py",
+    "worker/processes/launcher.py",
+    "worker/system/daemon.py",
     "worker/core/process.py",
 )
 

@@ -6,7 +6,7 @@ import sys
 from bench.marks import recorder
 from bench.systems.surroundings import NAP_SECONDS, RESULT_SECONDS, RESULTS, URL
 from celeriac import Celeriac
-from celeriac.store.contract import Durability
+from celeriac.stores.contract import Durability
 
 app = Celeriac("bench", broker=URL)
 record = recorder()

@@ -6,8 +6,8 @@ python -m bench.systems.one_a_frame APP CONCURRENCY
 import sys
 
 from celeriac.worker.core import distribute, pace
-from celeriac.worker.launcher import launch
 from celeriac.worker.options import Pool, WorkerOptions
+from celeriac.worker.processes.launcher import launch
 
 
 def main() -> None:

@@ -7,11 +7,10 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from celeriac.app import Celeriac, Celery, current_app, current_task
+    from celeriac.app import Celeriac, Celery, Task, current_app, current_task
+    from celeriac.app.shared import shared_task
+    from celeriac.calls.routing import Exchange, Queue
     from celeriac.result import AsyncResult, gather
-    from celeriac.sending.routing import Exchange, Queue
-    from celeriac.shared import shared_task
-    from celeriac.task import Task
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,13 +31,13 @@ _HOMES = {
     "AsyncResult": "celeriac.result",
     "Celeriac": "celeriac.app",
     "Celery": "celeriac.app",
-    "Exchange": "celeriac.sending.routing",
-    "Queue": "celeriac.sending.routing",
-    "Task": "celeriac.task",
+    "Exchange": "celeriac.calls.routing",
+    "Queue": "celeriac.calls.routing",
+    "Task": "celeriac.app",
     "current_app": "celeriac.app",
     "current_task": "celeriac.app",
     "gather": "celeriac.result",
-    "shared_task": "celeriac.shared",
+    "shared_task": "celeriac.app.shared",
 }
 
 _LATER = {

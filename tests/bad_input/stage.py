@@ -15,9 +15,9 @@ from typing import Any
 from celeriac import Celeriac, gather
 from celeriac.message import document
 from celeriac.result import AsyncResult
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.worker.ledger import wait_until
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 
 GROWTH_KIB = 64 << 10
 END_SECONDS = 60

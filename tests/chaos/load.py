@@ -6,10 +6,10 @@ import random
 import threading
 import time
 
+from celeriac.calls.sender import Call
 from celeriac.exceptions import OperationalError
 from celeriac.message import document
-from celeriac.sending.sender import Call
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.worker.ledger import Kind
 from tests.worker.scene import Scene
 
@@ -68,7 +68,7 @@ class Load(threading.Thread):
                 time.sleep(_AGAIN_SECONDS)
             for number in numbers:
                 self._scene.ledger.note(Kind.ENQUEUED, number)
-            while not self._hungry():
+            while not self._wants_messages():
                 time.sleep(_AGAIN_SECONDS)
 
     def _call(self, number: int) -> Call:
@@ -90,7 +90,7 @@ class Load(threading.Thread):
             return False
         return True
 
-    def _hungry(self) -> bool:
+    def _wants_messages(self) -> bool:
         try:
             return self._scene.waiting() < self._block
         except OperationalError:

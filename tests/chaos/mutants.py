@@ -17,12 +17,12 @@ from typing import Any, NoReturn
 import msgspec
 
 from celeriac.cli.main import main
-from celeriac.store import contract as c
-from celeriac.store.lease import Watch
+from celeriac.stores import contract as c
+from celeriac.stores.contract.watch import Watch
 from celeriac.stores.redis import layout, scripts, session, verbs
 from celeriac.worker.core import core
-from celeriac.worker.launcher import launch
-from celeriac.worker.order import Order
+from celeriac.worker.launch_spec import LaunchSpec
+from celeriac.worker.processes.launcher import launch
 
 ACK_SECONDS = 4.0
 
@@ -103,7 +103,7 @@ def trust_clock() -> None:
     Watch.look = look  # type: ignore[method-assign]
 
 
-def stay(order: Order) -> NoReturn:
+def stay(order: LaunchSpec) -> NoReturn:
     """Be the launcher without exec(2), which would leave the mutation behind."""
     sys.exit(launch(order.options))
 
@@ -113,5 +113,5 @@ MUTATIONS = {"no_fence": no_fence, "slow_finish": slow_finish, "ack_first": ack_
 if __name__ == "__main__":
     MUTATIONS[os.environ["TEST_MUTANT"]]()
     core._RECONNECT_SECONDS = (0.05, 0.05)
-    Order.carry_out = stay  # type: ignore[assignment,method-assign]
+    LaunchSpec.execute = stay  # type: ignore[assignment,method-assign]
     main()

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from celeriac.exceptions import OperationalError, OutcomeRefused
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.worker.core.process import EXIT_UNAVAILABLE
 from tests.chaos.check import Story
 from tests.chaos.faults import FREEZES, KILLS, OUTAGES, REFUSALS, Fault, Kind
@@ -22,7 +22,7 @@ from tests.chaos.refuser import Refuser
 from tests.chaos.witness import Witness
 from tests.worker import ledger
 from tests.worker.ledger import Record, wait_until
-from tests.worker.processes import Worker, freeze
+from tests.worker.process import Worker, freeze
 from tests.worker.scene import Scene
 from tools.servers.redis import RedisServer
 
@@ -128,7 +128,7 @@ class Chaos:
             kept = self._scene.app.store.run(c.DeadLetters(c.DEAD_LETTER_LIMIT))
             back = [each for each in kept if each.cause == c.Cause.REFUSED and each.error != OutcomeRefused.__name__]
             if back:
-                revivals = tuple(c.Revival(each.id, each.raw, each.queue, each.priority) for each in back)
+                revivals = tuple(c.ReplayItem(each.id, each.raw, each.queue, each.priority) for each in back)
                 self._scene.app.store.run(c.Replay(revivals))
         return self._load.done()
 
@@ -136,7 +136,7 @@ class Chaos:
         """The numbers of the tasks that are kept as dead letters, which are dropped."""
         store, kept = self._scene.app.store, set()
         while letters := store.run(c.DeadLetters()):
-            store.run(c.DropDead(tuple(letter.id for letter in letters)))
+            store.run(c.DeleteDeadLetters(tuple(letter.id for letter in letters)))
             kept |= {int(letter.id.partition("#")[0].rpartition("-")[2]) for letter in letters}
         return kept
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.chaos.check import Story, violations
 from tests.chaos.faults import KILLS
 from tests.chaos.faults import Kind as FaultKind

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import RedisStore, verbs
 from celeriac.stores.redis.address import parse
 from celeriac.stores.redis.link import pack_all

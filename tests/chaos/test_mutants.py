@@ -14,14 +14,14 @@ import pytest
 
 from celeriac.message import document
 from celeriac.result import AsyncResult
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.chaos.check import Story, violations
 from tests.chaos.faults import Fault, Kind
 from tests.chaos.load import task_id
 from tests.chaos.witness import RedisWitness
 from tests.worker import ledger
 from tests.worker.ledger import wait_until
-from tests.worker.processes import Worker, freeze
+from tests.worker.process import Worker, freeze
 from tests.worker.scene import Scene
 from tools.servers.redis import RedisServer
 

@@ -12,7 +12,7 @@ from typing import Protocol
 import hiredis
 import redis
 
-from celeriac.store.contract import is_final
+from celeriac.stores.contract import is_final
 from celeriac.stores.redis.layout import RESULT_PREFIX
 from tools.servers.redis import RedisServer
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from celeriac import Celeriac
-from celeriac.sending.sender import Call
-from celeriac.store import contract as c
+from celeriac.calls.sender import Call
+from celeriac.stores import contract as c
 from celeriac.stores.open import absolute_url
 from celeriac.testing.conformance.hand import Hand
 from tests.cli.project import Project

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from celeriac.calls.sender import Call
 from celeriac.message import edit
-from celeriac.sending.sender import Call
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import Hand
 from tests.cli.project import Project
 from tests.cli.store import app_of, bury

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import pytest
 
-from celeriac.sending.sender import Call
-from celeriac.store import contract as c
+from celeriac.calls.sender import Call
+from celeriac.stores import contract as c
 from tests.cli.project import Project
 from tests.cli.store import app_of, served
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from celeriac.sending.sender import Call
+from celeriac.calls.sender import Call
 from tests.cli.store import app_of, bury, served
 
 pytestmark = pytest.mark.slow

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import click
 import pytest
 
+from celeriac.calls.sender import Call
 from celeriac.cli.later import _INSTEAD as LATER
 from celeriac.cli.main import cli
-from celeriac.sending.sender import Call
 from tests.cli.project import Project
 from tests.cli.store import app_of, bury, served
 

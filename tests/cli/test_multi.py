@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from celeriac.ids import hostname
-from celeriac.worker.pidfile import Pidfile, lives
+from celeriac.worker.system.pidfile import Pidfile, lives
 from tests.cli.project import Project
 from tests.guard import Guard
 from tests.worker.ledger import wait_until

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from celeriac.calls.sender import Call
 from celeriac.cli.progress import progress
-from celeriac.sending.sender import Call
 from tests.cli.store import app_of, bury, served
 from tests.cli.terminal import Terminal
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from celeriac.ids import hostname
-from celeriac.worker.pidfile import lives
+from celeriac.worker.system.pidfile import lives
 from tests.cli.project import Project
 from tests.guard import Guard
 from tests.worker.ledger import wait_until
@@ -139,7 +139,7 @@ def test_that_a_user_may_not_run_this_python_is_said_where_it_was_started(idle_p
 def test_a_worker_becomes_somebody_else_for_good(user, group):
     program = (
         "import os, sys\nfrom celeriac.exceptions import ImproperlyConfigured\n"
-        "from celeriac.worker.daemon import become\n"
+        "from celeriac.worker.system.daemon import become\n"
         "become(sys.argv[1], sys.argv[2] or None)\n"
         "print(os.getresuid(), os.getresgid()[0])\n"
         "try:\n    become('root', None)\nexcept ImproperlyConfigured as error:\n    print(error)\n"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from celeriac import Celeriac
-from celeriac.control.log import Audit, read_log
+from celeriac.observe.log import Audit, read_log
 from tests.compat.celery_side import Place, celeriac_worker, celery_worker
 from tests.worker.ledger import wait_until
 

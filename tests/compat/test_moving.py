@@ -11,8 +11,8 @@ import pytest
 import redis
 
 from celeriac import ids
-from celeriac.sending.sender import Call
-from celeriac.store import contract as c
+from celeriac.calls.sender import Call
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import Hand
 from tests.compat.celery_side import celeriac_command, celeriac_worker, celery_worker
 from tests.compat.test_time import wait_until
@@ -142,7 +142,7 @@ def test_what_had_begun_and_may_run_only_once_is_a_dead_letter(ours, place, serv
     lost = Hand(ours.store, "lost")
     result = ours.tasks["add"].delay(1)
     [claim] = lost.claim(1, "celery")
-    lost.start(c.Begin(claim.id, once=True))
+    lost.start(c.StartItem(claim.id, once=True))
     # A worker on this machine whose process is gone.
     record = json.loads(server.hget("celeriac:workers", "lost"))
     server.hset("celeriac:workers", "lost", json.dumps({**record, **_gone()}))

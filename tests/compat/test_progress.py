@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from celeriac.progress import Progress
+from celeriac.calls.progress import Progress
 from tests.compat.celery_side import celeriac_worker, celery_worker
 from tests.worker.ledger import wait_until
 

@@ -9,7 +9,7 @@ import pytest
 from celeriac import Celeriac
 from celeriac.exceptions import ContentDisallowed, NotRegistered
 from celeriac.ids import new_id
-from celeriac.worker.inprocess import InProcessWorker
+from celeriac.worker.processes.inprocess import InProcessWorker
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import redis
 
 from celeriac.exceptions import TaskRevokedError
 from celeriac.message import task as wire
-from celeriac.store.contract import Stats
+from celeriac.stores.contract import Stats
 from tests.compat.celery_side import Raised
 from tests.compat.conftest import client_at
 from tests.peek import waiting

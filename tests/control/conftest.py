@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from celeriac import Celeriac
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 
 
 @pytest.fixture

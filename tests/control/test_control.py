@@ -8,7 +8,7 @@ import pytest
 
 from celeriac import Celeriac
 from celeriac.exceptions import ImproperlyConfigured, TaskRevokedError
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from celeriac import Celeriac
+from celeriac.calls.sender import Call
 from celeriac.control.dead import Matching
 from celeriac.exceptions import MalformedMessage, Reject
 from celeriac.message import edit
 from celeriac.message import task as wire
-from celeriac.sending.sender import Call
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import Hand, put
-from celeriac.worker.inprocess import InProcessWorker
+from celeriac.worker.processes.inprocess import InProcessWorker
 from tests.worker.ledger import wait_until
 
 

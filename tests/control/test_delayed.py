@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from celeriac import Celeriac
+from celeriac.calls.sender import Call
 from celeriac.message import task as wire
-from celeriac.sending.sender import Call
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 
 MANY = 200_000
 HOUR = 3_600_000

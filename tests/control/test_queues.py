@@ -10,8 +10,8 @@ import pytest
 
 from celeriac.exceptions import TimeoutError
 from celeriac.ids import new_id
-from celeriac.store import contract as c
-from celeriac.worker.inprocess import InProcessWorker
+from celeriac.stores import contract as c
+from celeriac.worker.processes.inprocess import InProcessWorker
 
 SECONDS = 20
 

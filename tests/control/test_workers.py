@@ -12,7 +12,7 @@ from celeriac import Celeriac
 from celeriac.control.workers import look_who_serves, nobody_serves
 from celeriac.exceptions import TimeoutError
 from celeriac.result import waiting
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 
 
 def serve(app: Celeriac, *queues: str, worker: str = "w1@vm/e1") -> c.Lease:

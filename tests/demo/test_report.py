@@ -18,7 +18,7 @@ MODULES = [
 def test_totals_and_tops_have_the_largest_first_and_names_decide_between_equals():
     report = summarise(MODULES)
     assert (report.modules, report.lines, report.tokens, report.functions, report.unreadable) == (4, 71, 600, 3, 1)
-    assert report.most_complex == ((7, "a:g"), (7, "b:f"), (3, "a:f"))
+    assert report.max_complex == ((7, "a:g"), (7, "b:f"), (3, "a:f"))
     assert report.longest == ((30, "b"), (30, "c"), (10, "a"), (1, "d"))
     assert report.most_imported == ((3, "sys"), (1, "os"), (1, "re"))
 

@@ -10,7 +10,7 @@ import pytest
 from celeriac import Celeriac
 from celeriac.config import TABLE
 from celeriac.exceptions import ImproperlyConfigured, InvalidOption, SettingWarning
-from celeriac.store import contract
+from celeriac.stores import contract
 from celeriac.stores.redis.store import RedisStore
 from celeriac.stores.sqlite.store import SQLiteStore
 from celeriac.worker.core import pace
@@ -26,8 +26,8 @@ def page(name: str) -> str:
     ("name", "text", "value", "stated"),
     [
         ("leases.md", "every quarter of `worker_lease` (10 seconds)", TABLE["worker_lease"].default, 10),
-        ("leases.md", "A beat every 2.5 seconds on Redis", RedisStore("redis://localhost").beat_seconds, 2.5),
-        ("leases.md", "every half second on SQLite", SQLiteStore.beat_seconds, 0.5),
+        ("leases.md", "A beat every 2.5 seconds on Redis", RedisStore("redis://localhost").heartbeat_seconds, 2.5),
+        ("leases.md", "every half second on SQLite", SQLiteStore.heartbeat_seconds, 0.5),
         ("ordering.md", "up to 64 short tasks at once", pace.FRAME_TASKS, 64),
         ("ordering.md", "longer than 20 milliseconds", pace.STUCK_SECONDS, 0.020),
         ("migration.md", "it tries for two seconds", TABLE["task_publish_deadline"].default, 2),

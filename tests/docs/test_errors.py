@@ -13,7 +13,7 @@ from celeriac import exceptions
 from celeriac.exceptions import CeleriacError
 from celeriac.worker.child.forms.greenlets import GeventMissing
 from celeriac.worker.handback import WorkersLive
-from celeriac.worker.pidfile import PidfileInUse
+from celeriac.worker.system.pidfile import PidfileInUse
 
 PAGE = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
 

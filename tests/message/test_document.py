@@ -8,7 +8,7 @@ import pytest
 
 from celeriac import states
 from celeriac.message import document
-from celeriac.store.contract import is_final
+from celeriac.stores.contract import is_final
 
 NOW = 1_795_231_005.25
 

@@ -63,10 +63,10 @@ def test_a_bomb_is_refused_before_it_is_unpacked(method):
     try:
         with pytest.raises(MessageTooLarge, match="bytes packed"):
             wire.read_body(bomb, SMALL)
-        most = tracemalloc.get_traced_memory()[1]
+        maximum = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert most < 20_000_000
+    assert maximum < 20_000_000
 
 
 @pytest.mark.parametrize("method", METHODS)

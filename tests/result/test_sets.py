@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from celeriac.apps import set_current_app
+from celeriac.calls.apps import set_current_app
 from celeriac.exceptions import TimeoutError
 from celeriac.result import AsyncResult, EagerResult, GroupResult, ResultSet, agather, result_from_tuple
 from tests.result.writer import Writer, failed, succeeded

@@ -14,7 +14,7 @@ from celeriac import Celeriac, gather
 from celeriac.exceptions import MaxRetriesExceededError, RemoteError, TaskRevokedError, TimeoutError, WorkerLostError
 from celeriac.message import document, values
 from celeriac.result import allow_join_result
-from celeriac.worker.inprocess import InProcessWorker
+from celeriac.worker.processes.inprocess import InProcessWorker
 from tests.result.writer import Writer, failed, succeeded
 
 

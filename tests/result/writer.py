@@ -6,7 +6,7 @@ import time
 
 from celeriac import Celeriac
 from celeriac.message import document, values
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 
 
 class Writer:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from celeriac.exceptions import OperationalError
-from celeriac.store import contract as c
-from celeriac.worker.core.ledger import Held
+from celeriac.stores import contract as c
+from celeriac.worker.core.claim_table import HeldClaim
 from celeriac.worker.core.pace import STUCK_SECONDS
 from celeriac.worker.core.port import Quota
 from celeriac.worker.lane.lane import SPAN
@@ -33,11 +33,11 @@ class SimulatedPort:
 
     def __init__(self) -> None:
         self.quota = Quota()
-        self.out: dict[int, Held] = {}
-        self.entries: deque[tuple[int, Held]] = deque()
+        self.out: dict[int, HeldClaim] = {}
+        self.entries: deque[tuple[int, HeldClaim]] = deque()
         self.begun: set[int] = set()
         self.outcomes: list[tuple[int, float, c.Outcome]] = []
-        self.coming: list[Held] = []
+        self.coming: list[HeldClaim] = []
         self.since = 0.0
         self.valid_until = 0.0
         self._next = 1
@@ -60,14 +60,14 @@ class SimulatedPort:
         """Whether to give it nothing now."""
         return bool(self.since) and (self.since == self._stuck_at or now - self.since > STUCK_SECONDS)
 
-    def hand_over(self, items: list[Held]) -> None:
+    def hand_over(self, items: list[HeldClaim]) -> None:
         """Give the child these messages."""
         for held in items:
             self.out[self._next] = held
             self.entries.append((self._next, held))
             self._next += 1
 
-    def take_back(self) -> list[Held]:
+    def take_back(self) -> list[HeldClaim]:
         """Everything that has not begun."""
         if self.entries:
             self._stuck_at = self.since
@@ -77,11 +77,11 @@ class SimulatedPort:
         self.entries.clear()
         return back
 
-    def begun_items(self) -> list[Held]:
+    def begun_items(self) -> list[HeldClaim]:
         """After the child's death and a last `collect`: what it had begun and not ended."""
         return [held for number, held in self.out.items() if number in self.begun]
 
-    def collect(self) -> list[tuple[Held, float, c.Outcome]]:
+    def collect(self) -> list[tuple[HeldClaim, float, c.Outcome]]:
         """All outcomes since the last time."""
         arrivals = [(self.out.pop(number), seconds, outcome) for number, seconds, outcome in self.outcomes]
         self.outcomes.clear()
@@ -131,7 +131,7 @@ class SimulatedChild:
         else:
             self.process.after(spec.seconds, self._end, number, held)
 
-    async def _advance(self, number: int, held: Held) -> None:
+    async def _advance(self, number: int, held: HeldClaim) -> None:
         """Read a chord's values over a connection of the child's own, however often that takes."""
         chord = held.raw.decode()
         request = c.ReadSlots(chord, self._world.workload.chord_sizes[chord])
@@ -147,10 +147,10 @@ class SimulatedChild:
             raise Violation("chord early", f"the advance of {chord} found {values}")
         self._put(number, held, self._world.workload.advance(chord, self._world.wall()))
 
-    def _end(self, number: int, held: Held) -> None:
+    def _end(self, number: int, held: HeldClaim) -> None:
         self._put(number, held, self._world.workload.end(held.queue, held.raw, self._world.wall()))
 
-    def _put(self, number: int, held: Held, outcome: c.Outcome) -> None:
+    def _put(self, number: int, held: HeldClaim, outcome: c.Outcome) -> None:
         port = self.sync
         port.outcomes.append((number, self._world.loop.now - port.since, outcome))
         port.since = 0.0

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from celeriac.store import contract as c
-from celeriac.worker.core import distribute, fate
-from celeriac.worker.core.crew import Child
+from celeriac.stores import contract as c
+from celeriac.worker.core import distribute, recovery
+from celeriac.worker.core.claim_table import ClaimTable, Failure, HeldClaim
 from celeriac.worker.core.distribute import Shares
-from celeriac.worker.core.ledger import Failure, Held, Ledger
 from celeriac.worker.core.pace import STUCK_SECONDS, Pace
+from celeriac.worker.core.supervisor import Child
 from tests.simulation.child import WAKE_SECONDS, SimulatedChild, SimulatedPort
 from tests.simulation.loop import Process
 
@@ -31,12 +31,14 @@ _CRASH_LIMIT = 3
 class SimulatedDispatcher:
     """Gives the children of one worker what is ready, and takes in what they have done."""
 
-    def __init__(self, world: World, process: Process, ledger: Ledger, slots: int, news: Callable[[], None]) -> None:
+    def __init__(
+        self, world: World, process: Process, claim_table: ClaimTable, slots: int, news: Callable[[], None]
+    ) -> None:
         self.stopping = False
-        self.marking: list[tuple[SimulatedPort, list[Held]]] = []
+        self.marking: list[tuple[SimulatedPort, list[HeldClaim]]] = []
         self._world = world
         self._process = process
-        self._ledger = ledger
+        self._claim_table = claim_table
         self._pace = Pace()
         self._news = news
         self._lease = ""
@@ -54,45 +56,45 @@ class SimulatedDispatcher:
     def _alive(self) -> list[SimulatedChild]:
         return [child for child in self.children.values() if child.alive]
 
-    def _crew(self) -> list[Child]:
+    def _supervisor(self) -> list[Child]:
         return cast("list[Child]", list(self.children.values()))
 
     # -- handing out ------------------------------------------------------------
 
     def has_idle_child(self) -> bool:
         """Whether a child has nothing before it."""
-        return distribute.any_idle(self._crew(), _SHARES, self._world.loop.now)
+        return distribute.any_idle(self._supervisor(), _SHARES, self._world.loop.now)
 
     def wanted(self) -> int:
         """How many messages the children could use now."""
         if self.stopping:
             return 0
-        return distribute.wanted(self._crew(), self._ledger, self._pace, _SHARES, self._world.loop.now)
+        return distribute.wanted(self._supervisor(), self._claim_table, self._pace, _SHARES, self._world.loop.now)
 
     def hand_out(self) -> None:
         """Give the children what is ready."""
-        ledger = self._ledger
-        if not ledger.ready:
+        claim_table = self._claim_table
+        if not claim_table.ready:
             return
         if self.stopping:
-            ledger.give_back_ready()
+            claim_table.give_back_ready()
             self._news()
             return
-        for real, items in distribute.plan(self._crew(), ledger, self._pace, _SHARES, self._world.loop.now):
+        for real, items in distribute.plan(self._supervisor(), claim_table, self._pace, _SHARES, self._world.loop.now):
             port = cast("SimulatedPort", cast("object", real))
             if any(held.needs_start for held in items):
-                ledger.start(items)
+                claim_table.start(items)
                 port.coming += items
                 self.marking.append((port, items))
                 self._news()
             else:
                 self._hand_over(port, items)
-        if ledger.ready:
+        if claim_table.ready:
             self._tick_soon()
 
-    def _hand_over(self, port: SimulatedPort, items: list[Held]) -> None:
+    def _hand_over(self, port: SimulatedPort, items: list[HeldClaim]) -> None:
         for held in items:
-            self._ledger.hand_out(held)
+            self._claim_table.hand_out(held)
         port.hand_over(items)
         for child in self._alive():
             if child.sync is port:
@@ -112,18 +114,18 @@ class SimulatedDispatcher:
             del port.coming[: len(items)]
             frame = [held for held in items if self._is_to_run(held, lost)]
             if self.stopping:
-                self._ledger.give_back(frame)
+                self._claim_table.give_back(frame)
                 self._news()
             elif port not in ports:
-                self._ledger.take_back(frame)
+                self._claim_table.take_back(frame)
                 self._tick_soon()
             elif frame:
                 self._hand_over(port, frame)
 
-    def _is_to_run(self, held: Held, lost: tuple[str, ...]) -> bool:
+    def _is_to_run(self, held: HeldClaim, lost: tuple[str, ...]) -> bool:
         if held.claim in lost:
-            self._ledger.starting.pop(held.claim, None)
-        if held.claim not in self._ledger.starting:
+            self._claim_table.starting.pop(held.claim, None)
+        if held.claim not in self._claim_table.starting:
             return False
         held.needs_start = False
         return True
@@ -132,7 +134,7 @@ class SimulatedDispatcher:
         """The store could not be asked; they wait like all others."""
         for port, items in reversed(self.marking):
             del port.coming[: len(items)]
-            self._ledger.take_back([held for held in items if held.claim in self._ledger.starting])
+            self._claim_table.take_back([held for held in items if held.claim in self._claim_table.starting])
         self.marking.clear()
 
     # -- taking in --------------------------------------------------------------
@@ -150,9 +152,9 @@ class SimulatedDispatcher:
         for held, seconds, outcome in port.collect():
             self._pace.observe(held.name, seconds)
             if outcome.slot is None and not outcome.successors and outcome.result is not None:
-                self._ledger.end_with_document(held, outcome.result)
+                self._claim_table.end_with_document(held, outcome.result)
             else:
-                self._ledger.end(held, outcome)
+                self._claim_table.end(held, outcome)
 
     def _tick(self) -> None:
         self._ticking = False
@@ -161,25 +163,25 @@ class SimulatedDispatcher:
         for child in self._alive():
             port = child.sync
             if len(port.out) > 1 and port.stuck(now):
-                self._ledger.take_back(port.take_back())
+                self._claim_table.take_back(port.take_back())
             waits = waits or len(port.out) > 1
         self.hand_out()
         self._release_what_waits(now)
-        if self._ledger.ended or self.wanted():
+        if self._claim_table.ended or self.wanted():
             self._news()
         if waits:
             self._tick_soon()
 
     def _release_what_waits(self, now: float) -> None:
-        ledger = self._ledger
-        if not ledger.ready or any(not child.sync.stuck(now) for child in self.children.values()):
+        claim_table = self._claim_table
+        if not claim_table.ready or any(not child.sync.stuck(now) for child in self.children.values()):
             self._starved_since = 0.0
         elif not self._starved_since:
             self._starved_since = now
         elif now - self._starved_since >= _STARVED_SECONDS:
             self._starved_since = 0.0
-            ledger.give_back(ledger.ready)
-            ledger.ready.clear()
+            claim_table.give_back(claim_table.ready)
+            claim_table.ready.clear()
             self._news()
 
     # -- the lives of children ----------------------------------------------------
@@ -193,7 +195,7 @@ class SimulatedDispatcher:
     def take_everything_back(self) -> None:
         """Leave the children only what they have begun."""
         for child in self._alive():
-            self._ledger.take_back(child.sync.take_back())
+            self._claim_table.take_back(child.sync.take_back())
 
     def stop(self) -> None:
         """What has not begun goes back to the store; what has begun ends."""
@@ -207,7 +209,7 @@ class SimulatedDispatcher:
         child.alive = False
         self._collect_port(child.sync)
         begun = child.sync.begun_items()
-        self._ledger.take_back([held for held in child.sync.out.values() if held not in begun])
+        self._claim_table.take_back([held for held in child.sync.out.values() if held not in begun])
         for held in begun:
             self._charge(held)
         self.children[slot] = self._new_child(slot)
@@ -215,14 +217,14 @@ class SimulatedDispatcher:
         self.hand_out()
         self._news()
 
-    def _charge(self, held: Held) -> None:
+    def _charge(self, held: HeldClaim) -> None:
         limit = 1 << 30 if held.queue == c.ADVANCE_QUEUE else _CRASH_LIMIT
-        decided = fate.child_died(held, "killed", held.crashes + 1, limit, self._world.wall())
-        if isinstance(decided, fate.Again):
-            self._ledger.give_back([held], decided.raw)
+        decided = recovery.child_died(held, "killed", held.crashes + 1, limit, self._world.wall())
+        if isinstance(decided, recovery.Redeliver):
+            self._claim_table.give_back([held], decided.raw)
         elif isinstance(decided, Failure):
             claim = c.Claim(held.claim, held.queue, held.raw, held.priority)
-            self._ledger.end(held, self.verdict(claim, fate.end(held, decided, self._world.wall())))
+            self._claim_table.end(held, self.verdict(claim, recovery.end(held, decided, self._world.wall())))
 
     def verdict(self, claim: c.Claim, outcome: c.Outcome) -> c.Outcome:
         """A member of a chord that failed without a word of its own fills its slot all the same."""

@@ -19,7 +19,7 @@ PAUSES = tuple(share * LEASE_SECONDS for share in (0.5, 1.2, 3.0))
 OUTAGE_SECONDS = 2 * LEASE_SECONDS
 LAST_FAULT_AT = 120.0
 
-_REQUESTS = ("Finish", "Finish", "Finish", "Release", "Start", "Reap", "Beat", "Reconcile", "OpenLease")
+_REQUESTS = ("Finish", "Finish", "Finish", "Release", "Start", "Reap", "Heartbeat", "Reconcile", "OpenLease")
 
 
 @dataclass(frozen=True)

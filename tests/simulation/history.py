@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.memory.state import OpenedLease, State
 from tests.simulation.loop import Loop
 from tests.simulation.workload import Spec, Workload, unit_of
@@ -68,9 +68,9 @@ class Tenancy:
     worker: str
     epoch: str
     health: Health
-    last_beat: float
+    last_heartbeat: float
     steady_since: float | None = None
-    beat_sent: float = -1.0
+    heartbeat_sent: float = -1.0
     parts: int = 0
     """How often a part of its claims was reaped; the next part waits for the next look."""
 
@@ -169,9 +169,9 @@ class History:
     def _claims_under(self, tenancy: Tenancy) -> list[str]:
         return [claim for claim in self._held if claim.startswith(f"{tenancy.epoch}:")]
 
-    def _Beat(self, request: c.Beat, reply: c.Beaten) -> None:
+    def _Heartbeat(self, request: c.Heartbeat, reply: c.HeartbeatReply) -> None:
         tenancy = self.tenancies[request.lease.worker]
-        tenancy.last_beat = self.loop.now
+        tenancy.last_heartbeat = self.loop.now
         if tenancy.steady_since is None and self.loop.now >= tenancy.health.disturbed:
             tenancy.steady_since = self.loop.now
         self._check_recovery(tenancy)
@@ -180,7 +180,7 @@ class History:
         if steady.steady_since is None or steady.health.dead:
             return
         for tenancy in self.tenancies.values():
-            silent = self.loop.now - max(tenancy.last_beat, steady.steady_since)
+            silent = self.loop.now - max(tenancy.last_heartbeat, steady.steady_since)
             if tenancy.health.dead and silent > RECOVERY_SECONDS + tenancy.parts * BEAT_SECONDS:
                 text = f"{steady.worker} has watched the dead {tenancy.worker} for {silent:.1f} s"
                 raise Violation("late recovery", text)
@@ -244,13 +244,13 @@ class History:
         if len(filled) < size:
             raise Violation("chord early", f"the body of {chord} was enqueued with members {sorted(filled)} of {size}")
 
-    def _Release(self, request: c.Release, reply: c.Lost) -> None:
+    def _Release(self, request: c.Release, reply: c.LostClaims) -> None:
         self._gone(request.lease.worker, "released", [item.claim for item in request.returns], reply)
 
-    def _Defer(self, request: c.Defer, reply: c.Lost) -> None:
+    def _Defer(self, request: c.Defer, reply: c.LostClaims) -> None:
         self._gone(request.lease.worker, "deferred", [item.claim for item in request.deferrals], reply)
 
-    def _gone(self, worker: str, what: str, claims: list[str], reply: c.Lost) -> None:
+    def _gone(self, worker: str, what: str, claims: list[str], reply: c.LostClaims) -> None:
         for claim in claims:
             if claim not in reply.lost:
                 self.note(worker, what, claim, self._held.get(claim, "?"))
@@ -276,8 +276,8 @@ class History:
 
     def _check_reaping(self, reaper: str, victim: Tenancy) -> None:
         wanted = victim.worker not in self.abandoned and not victim.health.dead
-        if wanted and victim.health.disturbed < victim.last_beat:
-            silent = self.loop.now - victim.last_beat
+        if wanted and victim.health.disturbed < victim.last_heartbeat:
+            silent = self.loop.now - victim.last_heartbeat
             text = f"{reaper} reaped {victim.worker}, which lives, is in contact, and beat {silent:.1f} s ago"
             raise Violation("false reap", text)
 
@@ -347,10 +347,10 @@ class History:
 
     # -- what children do -------------------------------------------------------
 
-    def beat_answered(self, worker: str, sent: float) -> None:
+    def heartbeat_answered(self, worker: str, sent: float) -> None:
         """A worker knows that what it sent then has kept its lease."""
         if worker in self.tenancies:
-            self.tenancies[worker].beat_sent = sent
+            self.tenancies[worker].heartbeat_sent = sent
 
     def began(self, worker: str, lease: str, child: int, claim: str, name: str) -> None:
         """User code sees a task."""
@@ -364,8 +364,10 @@ class History:
         recovery = self.loop.now - self._died.pop(name, self.loop.now)
         self.figures.longest_recovery = max(self.figures.longest_recovery, recovery)
         tenancy = self.tenancies[lease]
-        if self.loop.now - tenancy.beat_sent > VALID_SECONDS:
-            raise Violation("begins too late", f"{worker} begins {name}, last beat sent at {tenancy.beat_sent:.2f}")
+        if self.loop.now - tenancy.heartbeat_sent > VALID_SECONDS:
+            raise Violation(
+                "begins too late", f"{worker} begins {name}, last beat sent at {tenancy.heartbeat_sent:.2f}"
+            )
         unit.runs.append(Run(worker, child, claim, self.loop.now))
 
     def _check_repeat(self, unit: Unit, name: str) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from celeriac.store import contract as c
-from celeriac.store.lease import Watch
+from celeriac.stores import contract as c
+from celeriac.stores.contract.watch import Watch
 from celeriac.stores.memory.state import State
-from celeriac.worker.core.ledger import Held
+from celeriac.worker.core.claim_table import HeldClaim
 from tests.simulation.dispatcher import SimulatedDispatcher
 from tests.simulation.history import LEASE_SECONDS
 from tests.simulation.session import Session
@@ -98,9 +98,9 @@ class ForgetsWhatStarts(SimulatedWorker):
     """Compares notes without the claims that are about to be marked as started."""
 
     async def compare(self, session: Session) -> None:
-        known = tuple(claim for claim in self.ledger.known() if claim not in self.ledger.starting)
+        known = tuple(claim for claim in self.claim_table.known() if claim not in self.claim_table.starting)
         reply = await session.call(c.Reconcile(self.lease, known))
-        unknown = self.ledger.reconcile(reply)
+        unknown = self.claim_table.reconcile(reply)
         self.dispatcher.take_everything_back()
         self._take_in(unknown)
 
@@ -123,10 +123,10 @@ class Stamped(State):
         super()._OpenLease(request, now)
         self._stamp(request.lease, now)
 
-    def _Beat(self, request: c.Beat, now: int) -> c.Beaten:
+    def _Heartbeat(self, request: c.Heartbeat, now: int) -> c.HeartbeatReply:
         self._open(request.lease)
         self._stamp(request.lease, now)
-        return super()._Beat(request, now)
+        return super()._Heartbeat(request, now)
 
     def _stamp(self, lease: c.Lease, now: int) -> None:
         held = self.leases[lease.worker]
@@ -202,7 +202,7 @@ class NoSelfFence(SimulatedWorker):
 class StartsWithoutMark(SimulatedWorker):
     """Hands tasks that run once to children without marking them in the store first."""
 
-    def admitted(self, held: Held) -> Held:
+    def admitted(self, held: HeldClaim) -> HeldClaim:
         held.needs_start = False
         return held
 

@@ -13,7 +13,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from celeriac.exceptions import OperationalError
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.simulation.loop import Future, Process
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from celeriac.exceptions import LeaseLost, OperationalError
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.memory.state import State
 from tests.simulation.history import History
 from tests.simulation.loop import Future, Loop

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.simulation.history import BEAT_SECONDS
 from tests.simulation.loop import Future, Process
 from tests.simulation.network import Connection, Network

@@ -12,10 +12,10 @@ from random import Random
 import msgspec
 
 from celeriac import states
+from celeriac.calls.sender import Call, encode
 from celeriac.clock import utc_datetime
 from celeriac.message import document
-from celeriac.sending.sender import Call, encode
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.worker.lane.frame import TaskSpec
 
 QUEUES = ("first", "second")

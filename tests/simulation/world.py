@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from random import Random
 
 from celeriac.exceptions import OperationalError
-from celeriac.store import contract as c
-from celeriac.store.lease import Watch
+from celeriac.stores import contract as c
+from celeriac.stores.contract.watch import Watch
 from celeriac.stores.memory.state import State
 from tests.simulation import faults
 from tests.simulation.history import RECOVERY_SECONDS, History, Violation
@@ -104,7 +104,7 @@ class World:
         self.history.worker_died(worker.name)
         for other in self.living():
             if other.host == worker.host:
-                other.process.after(0.001, other.beat_now.set)
+                other.process.after(0.001, other.heartbeat_now.set)
         self.loop.at(self.random.uniform(0.5, 8.0), self.start_worker)
 
     def crash_child(self, worker: SimulatedWorker, slot: int) -> None:

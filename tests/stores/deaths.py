@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite import SQLiteStore
 from celeriac.stores.sqlite.lockfile import open_lock_file
 
@@ -15,5 +15,5 @@ def free_lock(store: c.Store, lease: c.Lease) -> None:
     lock.close()
 
 
-def stop_beating(store: c.Store, lease: c.Lease) -> None:
+def stop_heartbeat(store: c.Store, lease: c.Lease) -> None:
     """Where beats are counted: nothing, for nobody beats unless the test says so."""

@@ -80,8 +80,8 @@ def test_a_serializer_of_an_add_on_writes_arguments_and_results(run, broker, tmp
     for name in ("upside", "back"):
         said = run(f"""
             from celeriac import Celeriac
-            from celeriac.store.contract import ReadResults
-            from celeriac.worker.inprocess import InProcessWorker
+            from celeriac.stores.contract import ReadResults
+            from celeriac.worker.processes.inprocess import InProcessWorker
 
             app = Celeriac("t", broker={url!r}, task_serializer={name!r}, result_serializer={name!r},
                 accept_content=[{name!r}], task_unknown_timeout=0)

@@ -13,12 +13,13 @@ import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
+from celeriac.stores.contract.store import R
 from celeriac.stores.memory import MemoryStore
 from celeriac.stores.redis import RedisStore
 from celeriac.stores.sqlite import SQLiteStore
 from celeriac.testing.comparison import compare
-from tests.stores.deaths import free_lock, stop_beating
+from tests.stores.deaths import free_lock, stop_heartbeat
 
 STEPS = st.integers(min_value=1, max_value=120)
 SOURCES = st.randoms(use_true_random=False)
@@ -35,7 +36,7 @@ pytestmark = pytest.mark.timeout(400)
 @SMALL
 @given(source=SOURCES, steps=STEPS)
 def test_memory(source: random.Random, steps: int) -> None:
-    compare(MemoryStore(), source, steps, stop_beating)
+    compare(MemoryStore(), source, steps, stop_heartbeat)
 
 
 @SMALL
@@ -50,7 +51,7 @@ def test_sqlite(source: random.Random, steps: int) -> None:
 def test_redis(new_redis_url: Callable[[], str], source: random.Random, steps: int) -> None:
     store = RedisStore(new_redis_url())
     try:
-        compare(store, source, steps, stop_beating)
+        compare(store, source, steps, stop_heartbeat)
     finally:
         store.close()
 
@@ -66,7 +67,7 @@ def test_long_histories_on_sqlite() -> None:
 def test_long_histories_on_redis(new_redis_url: Callable[[], str]) -> None:
     for seed in SEEDS:
         with contextlib.closing(RedisStore(new_redis_url())) as store:
-            compare(store, random.Random(seed), 120, stop_beating)
+            compare(store, random.Random(seed), 120, stop_heartbeat)
 
 
 @pytest.mark.slow
@@ -74,7 +75,7 @@ def test_long_histories_on_redis_where_all_keys_have_a_prefix(new_redis_url: Cal
     for seed in SEEDS[:20]:
         queues, results = new_redis_url(), new_redis_url()
         with contextlib.closing(RedisStore(queues, results, key_prefix="{our} *:", results_prefix="res")) as store:
-            compare(store, random.Random(seed), 120, stop_beating)
+            compare(store, random.Random(seed), 120, stop_heartbeat)
         for url, beginning in ((queues, b"{our} *:"), (results, b"res_celery-task")):
             with redis.Redis.from_url(url) as server:
                 assert all(key.startswith(beginning) for key in server.keys("*"))
@@ -82,13 +83,13 @@ def test_long_histories_on_redis_where_all_keys_have_a_prefix(new_redis_url: Cal
 
 def test_a_difference_is_found() -> None:
     with pytest.raises(AssertionError, match=r"expected (.*)\nbut got  (?!\1\n).*\nafter\n"):
-        compare(_Forgetful(), random.Random(1), 300, stop_beating)
+        compare(_Forgetful(), random.Random(1), 300, stop_heartbeat)
 
 
 class _Forgetful(MemoryStore):
     """A store that loses its results whenever a claim is released."""
 
-    def run(self, request: c.Request[c.R], *, deadline: float | None = None) -> c.R:
+    def run(self, request: c.Request[R], *, deadline: float | None = None) -> R:
         if isinstance(request, c.Release):
             self.state.results.clear()
         return super().run(request)

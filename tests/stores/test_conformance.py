@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.memory import MemoryStore
 from celeriac.stores.redis import RedisStore
 from celeriac.stores.sqlite import SQLiteStore

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 import redis
 
-from celeriac.store import contract as c
-from celeriac.store.letters import fingerprint
+from celeriac.stores import contract as c
+from celeriac.stores.contract.dead_letters import fingerprint
 from celeriac.stores.memory import MemoryStore
 from celeriac.stores.redis import RedisStore
 from celeriac.stores.sqlite import SQLiteStore
@@ -90,7 +90,7 @@ def test_letters_of_the_first_version_on_redis(redis_url):
     store = RedisStore(redis_url, dead_seconds=100 * 365 * 86400)
     letter = c.DeadLetter("old", "q", b"the\nmessage", "ValueError: too bad", when=1.7e9, number=1_700_000_000_000)
     assert store.run(c.DeadLetters()) == (letter,)
-    assert store.run(c.Replay((c.Revival("old", letter.raw, "q"),))) == ("old",)
+    assert store.run(c.Replay((c.ReplayItem("old", letter.raw, "q"),))) == ("old",)
     assert [stats for stats in store.run(c.Stats()) if stats.dead] == []
     store.close()
 
@@ -124,7 +124,7 @@ def test_a_file_of_the_second_version_is_brought_up_to_date(tmp_path):
         database.execute("PRAGMA user_version = 2")
         database.commit()
     store = SQLiteStore(path)
-    assert store.run(c.Locate("held")).held == (c.Holding("w", "e:1", "q", 0, b"held"),)
+    assert store.run(c.Locate("held")).held == (c.HeldMessage("w", "e:1", "q", 0, b"held"),)
     store.run(c.Pause(("q",)))
     assert store.run(c.Stats(("q",))) == (c.QueueStats("q", claimed=1, paused=True),)
     store.run(c.SaveGroup("g", b"document"))
@@ -163,6 +163,6 @@ def test_failed_tasks_are_kept_under_a_prefix_and_go_when_none_has_failed_for_lo
     kept = [b"shop:celeriac:failed", b"shop:celeriac:failed:counts", b"shop:celeriac:failed:letters"]
     assert sorted(server.keys("*failed*")) == kept
     assert all(0 < server.pttl(key) <= 50_000 for key in kept)
-    assert store.run(c.Replay((c.Revival("a", b"x", "q"),), failed=True)) == ("a",)
+    assert store.run(c.Replay((c.ReplayItem("a", b"x", "q"),), failed=True)) == ("a",)
     server.close()
     store.close()

@@ -13,7 +13,7 @@ import pytest
 from celeriac import Celeriac
 from celeriac.exceptions import SoftTimeLimitExceeded
 from celeriac.exceptions import TimeoutError as NoResult
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.interrupting import PACKAGE, Interrupt, Step, interrupt
 
 pytestmark = [pytest.mark.filterwarnings("ignore::ResourceWarning"), pytest.mark.timeout(180)]

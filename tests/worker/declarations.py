@@ -6,7 +6,7 @@ import time
 from itertools import product
 from typing import Any
 
-from celeriac.context import current
+from celeriac.calls.context import current
 from tests.worker.tasks import app, end, start
 
 

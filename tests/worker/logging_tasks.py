@@ -12,8 +12,8 @@ import threading
 from typing import Any
 
 from celeriac import Celeriac, Task
-from celeriac.log import get_task_logger
-from tests.worker.processes import freeze
+from celeriac.observe.loggers import get_task_logger
+from tests.worker.process import freeze
 
 app = Celeriac("tests", broker=os.environ["TEST_BROKER"], **json.loads(os.environ.get("LOG_SETTINGS", "{}")))
 app.conf.worker_lease = float(os.environ.get("TEST_LEASE", "10"))

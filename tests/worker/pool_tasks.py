@@ -7,7 +7,7 @@ import os
 import signal
 import time
 
-from celeriac.context import current
+from celeriac.calls.context import current
 from tests.worker.tasks import app, end, start
 
 app.conf.task_publish_deadline = 5.0

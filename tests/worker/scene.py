@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from celeriac import Celeriac
+from celeriac.calls.sender import Call
 from celeriac.result import AsyncResult
-from celeriac.sending.sender import Call
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.worker.ledger import Ledger, wait_until
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 
 
 class Scene:
@@ -53,7 +53,7 @@ class Scene:
         me = c.Lease("onlooker", os.urandom(4).hex())
         self.app.store.run(c.OpenLease(me, c.WorkerRecord()))
         try:
-            peers = self.app.store.run(c.Beat(me)).peers
+            peers = self.app.store.run(c.Heartbeat(me)).peers
         finally:
             self.app.store.run(c.CloseLease(me))
         return {peer.worker for peer in peers} - {me.worker}

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from celeriac import Celeriac
-from celeriac.context import current
+from celeriac.calls.context import current
 from celeriac.worker.child.door import Door
 from tests.worker.ledger import Kind, Ledger
 

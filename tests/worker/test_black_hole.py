@@ -14,7 +14,7 @@ import pytest
 
 from celeriac.result import gather
 from tests.worker.ledger import wait_until
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 from tests.worker.scene import Scene
 from tests.worker.wire import Way, Wire
 from tools.servers.redis import RedisServer

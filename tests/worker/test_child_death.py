@@ -10,9 +10,9 @@ import pytest
 
 from celeriac.exceptions import OperationalError, WorkerLostError
 from celeriac.result import gather
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.worker.ledger import Ledger, Record, wait_until
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 from tests.worker.scene import Scene, open_gate
 
 pytestmark = pytest.mark.slow

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from celeriac.exceptions import WorkerLostError
-from celeriac.store import contract as c
-from celeriac.worker.stopping import ECHO_SECONDS
+from celeriac.stores import contract as c
+from celeriac.worker.system.stopping import ECHO_SECONDS
 from tests.worker.ledger import wait_until
-from tests.worker.processes import Worker, freeze, wait_gone, watch
+from tests.worker.process import Worker, freeze, wait_gone, watch
 from tests.worker.scene import Scene, open_gate
 from tools.servers.redis import RedisServer
 

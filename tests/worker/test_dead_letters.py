@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.worker.ledger import wait_until
 
 pytestmark = pytest.mark.slow

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from celeriac.calls.sender import Call
 from celeriac.exceptions import TaskRevokedError
-from celeriac.sending.sender import Call
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.worker.scene import Scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]

@@ -13,9 +13,9 @@ import pytest
 
 from celeriac.exceptions import WorkerLostError
 from celeriac.result import AsyncResult
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.worker.ledger import wait_until
-from tests.worker.processes import Worker, freeze
+from tests.worker.process import Worker, freeze
 from tests.worker.scene import Scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from celeriac.clock import SYSTEM_CLOCK
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import RedisStore
 from celeriac.testing.conformance.hand import Hand, all_raws, put
 from celeriac.worker.handback import HandedBack, WorkersLive, hand_back

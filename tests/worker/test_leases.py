@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from celeriac.result import gather
-from tests.worker.processes import Worker, freeze, is_alive
+from tests.worker.process import Worker, freeze, is_alive
 from tests.worker.scene import Scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]

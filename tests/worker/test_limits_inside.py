@@ -7,7 +7,7 @@ import time
 import pytest
 
 from celeriac.result import gather
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite import SQLiteStore
 from tests.worker.scene import Scene
 

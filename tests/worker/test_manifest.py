@@ -18,7 +18,7 @@ from celeriac.worker.lane.frame import (
     receive_news,
     send_news,
 )
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 
 MANY = 50_000
 APP = f"""

@@ -10,9 +10,9 @@ import pytest
 
 from celeriac.exceptions import WorkerLostError
 from celeriac.result import gather
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.worker.core.pace import FRAME_TASKS
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 from tests.worker.scene import Scene
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 
 from celeriac import Celeriac
 from celeriac.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing import start_worker
 
 

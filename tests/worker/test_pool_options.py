@@ -7,9 +7,9 @@ import os
 import pytest
 
 from celeriac.exceptions import ImproperlyConfigured
-from celeriac.worker.cores import usable_cores
 from celeriac.worker.options import Given, Kind, Pool
 from celeriac.worker.pools import before_import, completed, kind_named, late_kind, parse_pool
+from celeriac.worker.system.cores import usable_cores
 
 CORES = os.cpu_count() or 1
 SIDE = {"name": "side", "queues": ["slow"], "kind": "threads", "concurrency": 8, "time_limit": 60}
@@ -68,7 +68,7 @@ def test_the_command_line_replaces_a_pool_of_the_same_name():
         (Given(), {"worker_pool": "solo"}, "--pool solo"),
         (Given(), {"worker_pool": "green"}, "there are prefork, threads, asyncio, gevent, solo"),
         (Given(Kind.SOLO), {"worker_pools": [SIDE]}, "no other process"),
-        (Given(Kind.SOLO, most_tasks=5), {}, "no child that could be replaced"),
+        (Given(Kind.SOLO, max_tasks=5), {}, "no child that could be replaced"),
         (Given(Kind.GEVENT), {"worker_pools": [SIDE]}, "gevent patches the whole worker"),
         (Given(time_limit=1.0, soft_time_limit=2.0), {}, "soft time limit"),
         (Given(), {"worker_concurrency": 1000}, "at most 512"),
@@ -82,7 +82,7 @@ def test_contradictions_are_refused_with_the_reason(given, settings, reason):
 @pytest.mark.parametrize("name", ["worker_max_tasks_per_child", "worker_max_memory_per_child", "worker_concurrency"])
 def test_what_settings_say_of_children_is_not_for_a_solo_worker(name):
     (pool,) = completed(Given(Kind.SOLO), {name: 1000})
-    assert (pool.concurrency, pool.most_tasks, pool.most_memory) == (1, 0, 0)
+    assert (pool.concurrency, pool.max_tasks, pool.max_memory) == (1, 0, 0)
 
 
 def test_settings_may_ask_for_one_child_a_core():

@@ -13,7 +13,7 @@ import pytest
 from celeriac.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from celeriac.result import AsyncResult, gather
 from tests.worker.ledger import wait_until
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 from tests.worker.scene import Scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(90)]

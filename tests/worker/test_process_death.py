@@ -11,7 +11,7 @@ import pytest
 
 from celeriac.result import gather
 from tests.worker.ledger import wait_until
-from tests.worker.processes import Worker, freeze, wait_gone, watch
+from tests.worker.process import Worker, freeze, wait_gone, watch
 from tests.worker.scene import Scene, open_gate
 
 pytestmark = pytest.mark.slow

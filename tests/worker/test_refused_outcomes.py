@@ -11,7 +11,7 @@ import redis
 
 from celeriac.exceptions import OutcomeRefused
 from celeriac.result import gather
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.worker.ledger import wait_until
 from tests.worker.scene import Scene
 from tools.servers.redis import RedisServer

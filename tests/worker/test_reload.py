@@ -16,7 +16,7 @@ import pytest
 from celeriac.result import gather
 from tests.guard import Guard
 from tests.worker.ledger import wait_until
-from tests.worker.processes import ROOT, START_SECONDS, Worker, is_alive
+from tests.worker.process import ROOT, START_SECONDS, Worker, is_alive
 from tests.worker.scene import Scene, open_gate
 
 pytestmark = pytest.mark.slow

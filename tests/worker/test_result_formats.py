@@ -11,7 +11,7 @@ import pytest
 from celeriac.exceptions import WorkerLostError
 from celeriac.message import serializers
 from celeriac.message.final import PACKED, kind_of, state_of
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.worker.ledger import wait_until
 from tests.worker.scene import Scene
 

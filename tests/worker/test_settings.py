@@ -12,7 +12,7 @@ import pytest
 
 from celeriac.exceptions import TimeLimitExceeded, WorkerLostError
 from tests.worker.ledger import Kind, wait_until
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 from tests.worker.scene import Scene
 
 pytestmark = pytest.mark.slow
@@ -86,14 +86,14 @@ def test_how_much_is_claimed_and_handed_over_at_once(stage, setting):
     wait_until(lambda: len(stage.ledger.ends()) == 200, 20, "end of all tasks")
     frames = {record.extra for record in stage.ledger.read() if record.kind == Kind.FRAME}
     # What was claimed alone may wait for a child, and meet what is claimed next.
-    most = {"worker_frame_bytes": 1, "worker_claim_bytes": 2}
-    assert (max(frames) <= most.get(setting, 2)) == (setting != "none")
+    maximum = {"worker_frame_bytes": 1, "worker_claim_bytes": 2}
+    assert (max(frames) <= maximum.get(setting, 2)) == (setting != "none")
 
 
 def test_children_are_spawned_if_the_settings_say_so(stage):
     worker = start(stage, worker_pool_start_method="spawn")
     (child,) = worker.children
-    assert b"celeriac.worker.spawned" in Path(f"/proc/{child}/cmdline").read_bytes()
+    assert b"celeriac.worker.processes.spawned" in Path(f"/proc/{child}/cmdline").read_bytes()
 
 
 def test_the_oldest_dead_letters_fall_out(stage):
@@ -122,8 +122,8 @@ def test_how_many_coroutines_run_side_by_side(stage, width):
     stage.send_many("slow_async", [(number, 0.05) for number in range(12)])
     start(stage, worker_async_concurrency=width)
     wait_until(lambda: len(stage.ledger.ends()) == 12, 20, "end of all tasks")
-    running, most = 0, 0
+    running, maximum = 0, 0
     for record in stage.ledger.read():
         running += (record.kind == Kind.START) - (record.kind == Kind.END)
-        most = max(most, running)
-    assert most == width
+        maximum = max(maximum, running)
+    assert maximum == width

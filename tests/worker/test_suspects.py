@@ -6,7 +6,7 @@ import pytest
 
 from celeriac.exceptions import WorkerLostError
 from celeriac.result import gather
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.worker.ledger import wait_until
 from tests.worker.scene import Scene
 

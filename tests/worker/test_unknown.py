@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from celeriac import Celeriac
+from celeriac.calls.sender import Call
 from celeriac.exceptions import NotRegistered
 from celeriac.message import task as wire
 from celeriac.message.envelope import write_envelope
 from celeriac.result import gather
-from celeriac.sending.sender import Call
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing import start_worker
 from celeriac.worker.core import intake
-from celeriac.worker.core.ledger import Held
+from celeriac.worker.core.claim_table import HeldClaim
 from celeriac.worker.lane.frame import TaskSpec
 from tests.worker.ledger import wait_until
 from tests.worker.scene import Scene
@@ -84,7 +84,7 @@ def test_a_dead_letter_of_an_unknown_task_is_parked_anew_when_it_is_replayed():
 def test_a_parked_task_runs_where_it_is_known():
     raw = parked(message("here"), NOW).raw
     assert raw is not None
-    assert isinstance(intake.sort(claim(raw), {"here": TaskSpec()}, NOW + 1), Held)
+    assert isinstance(intake.sort(claim(raw), {"here": TaskSpec()}, NOW + 1), HeldClaim)
 
 
 def test_a_clock_that_goes_back_parks_for_another_while():

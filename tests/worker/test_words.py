@@ -9,10 +9,10 @@ import time
 import pytest
 
 from celeriac import Celeriac
+from celeriac.calls.progress import Progress
 from celeriac.exceptions import Ignore, ResultTooLarge
-from celeriac.progress import Progress
-from celeriac.store import contract as c
-from celeriac.worker.inprocess import InProcessWorker
+from celeriac.stores import contract as c
+from celeriac.worker.processes.inprocess import InProcessWorker
 from tests.worker.ledger import wait_until
 from tests.worker.scene import Scene, open_gate
 
@@ -123,5 +123,5 @@ def test_who_has_lost_the_lease_changes_nothing(app):
     (claim,) = app.store.run(c.Finish(lease, queues=("q",), count=1, first=1)).claims
     final = b'{"status":"SUCCESS","result":1}'
     app.store.run(c.Finish(lease, (c.Outcome(claim.id, "t1", final),), first=5))
-    lost = app.store.run(c.Start(lease, (c.Begin(claim.id, "t1", b'{"status":"PROGRESS"}'),))).lost
+    lost = app.store.run(c.Start(lease, (c.StartItem(claim.id, "t1", b'{"status":"PROGRESS"}'),))).lost
     assert (lost, app.store.run(c.ReadResults(("t1",)))) == ((claim.id,), (final,))

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
+from celeriac.calls.arguments import checker
 from celeriac.cli import forms
 from celeriac.cli.completing import queue_names, task_names
 from celeriac.cli.loading import load_app
-from celeriac.sending.arguments import checker
 
 
 @click.command()

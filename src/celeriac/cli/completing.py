@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from celeriac.cli.loading import load_app
-from celeriac.store.contract import Stats
+from celeriac.stores.contract import Stats
 
 SECONDS = 2.0
 """After so long nothing is completed: who presses a key waits."""

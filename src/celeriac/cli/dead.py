@@ -16,7 +16,7 @@ from celeriac.cli.progress import progress
 from celeriac.control.dead import Dead, Matching
 from celeriac.exceptions import MalformedMessage
 from celeriac.message import edit, values
-from celeriac.store.contract import Cause, DeadLetter
+from celeriac.stores.contract import Cause, DeadLetter
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -8,7 +8,7 @@ from shlex import quote
 import click
 
 from celeriac.cli import forms
-from celeriac.starters import FRAMEWORKS, STORES, WORKER, render
+from celeriac.cli.templates import FRAMEWORKS, STORES, WORKER, render
 
 
 @click.command()

@@ -9,7 +9,7 @@ from typing import Any, TextIO, TypeVar
 import click
 
 from celeriac.cli import forms
-from celeriac.control.log import Audit, Record, read_log
+from celeriac.observe.log import Audit, Record, read_log
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -16,7 +16,7 @@ import click
 from celeriac.cli.global_options import QUIET
 from celeriac.cli.loading import EXIT_FAILED
 from celeriac.cli.nodes import Line, Node
-from celeriac.worker.pidfile import Pidfile, lives
+from celeriac.worker.system.pidfile import Pidfile, lives
 
 _LOOK_SECONDS = 0.1
 _FOR_US = {"--nosplash", "--quiet", "-q", "--verbose", "--no-color"}

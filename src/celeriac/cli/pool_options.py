@@ -98,8 +98,8 @@ def _read(
             excluded=name_list(exclude_queues or ""),
             time_limit=numbers["time_limit"],
             soft_time_limit=numbers["soft_time_limit"],
-            most_tasks=numbers["max_tasks_per_child"],
-            most_memory=numbers["max_memory_per_child"],
+            max_tasks=numbers["max_tasks_per_child"],
+            max_memory=numbers["max_memory_per_child"],
             more=tuple(map(parse_pool, more)),
         )
         before_import(given)
@@ -110,7 +110,7 @@ def _read(
 
 def _concurrency(text: str | None) -> int | None:
     if text == "auto":
-        from celeriac.worker.cores import usable_cores
+        from celeriac.worker.system.cores import usable_cores
 
         return usable_cores()
     if text is not None and not text.isdecimal():
@@ -122,22 +122,22 @@ def _scale(text: str | None) -> Scale | None:
     if text is None:
         return None
     from celeriac.worker.options import Scale
-    from celeriac.worker.pools import MOST_CHILDREN
+    from celeriac.worker.pools import MAX_CHILDREN
 
     numbers = [part.strip() for part in text.split(",")]
     if len(numbers) > 2 or not all(number.isdecimal() for number in numbers):
         raise click.BadParameter(f"{text!r} is not MOST,LEAST", param_hint="--autoscale")
-    *_, least, most = [1, *sorted(map(int, numbers))]
-    if not 0 < most <= MOST_CHILDREN:
-        raise click.BadParameter(f"a pool has 1 to {MOST_CHILDREN} children, not {most}", param_hint="--autoscale")
+    *_, minimum, maximum = [1, *sorted(map(int, numbers))]
+    if not 0 < maximum <= MAX_CHILDREN:
+        raise click.BadParameter(f"a pool has 1 to {MAX_CHILDREN} children, not {maximum}", param_hint="--autoscale")
     # Celery's variable for the same.
-    return Scale(max(1, least), most, float(os.environ.get("AUTOSCALE_KEEPALIVE") or 30.0))
+    return Scale(max(1, minimum), maximum, float(os.environ.get("AUTOSCALE_KEEPALIVE") or 30.0))
 
 
 def _first_size(scale: Scale, concurrency: int | None, pool: str | None) -> int:
     if pool not in (None, "prefork", "processes"):
         raise click.UsageError(f"--autoscale is for prefork: a pool of {pool} keeps its size")
-    return min(max(concurrency or scale.least, scale.least), scale.most)
+    return min(max(concurrency or scale.minimum, scale.minimum), scale.maximum)
 
 
 def name_list(text: str) -> tuple[str, ...]:

@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
+from celeriac.calls.routing import Queues
 from celeriac.cli import forms
 from celeriac.cli.completing import queue_names
 from celeriac.cli.loading import load_app
 from celeriac.cli.progress import progress
 from celeriac.control.workers import celery_may_serve
-from celeriac.sending.routing import Queues
 
 _COUNTS = ("ready", "delayed", "claimed", "dead", "failed", "workers")
 

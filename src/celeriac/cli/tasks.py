@@ -8,9 +8,9 @@ import click
 
 from celeriac.cli import forms
 from celeriac.cli.loading import EXIT_FAILED, app_name, load_app
-from celeriac.control.explain import explain
 from celeriac.control.workers import progress_of
 from celeriac.exceptions import TimeoutError
+from celeriac.observe.explain import explain
 
 
 @click.command()

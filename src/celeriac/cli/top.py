@@ -22,9 +22,9 @@ from celeriac.cli.screen.frame import frame, whole
 from celeriac.cli.screen.terminal import Terminal
 from celeriac.cli.screen.view import Act, View, Wish, press
 from celeriac.config.secrets import censored_text
-from celeriac.control.overview import Overview, look
-from celeriac.control.trend import Trend
 from celeriac.exceptions import CeleriacError
+from celeriac.observe.overview import Overview, look
+from celeriac.observe.trend import Trend
 
 _PIPE_COLUMNS = 200
 _PEEKED = 10

@@ -56,9 +56,9 @@ def worker(
     **daemon: Any,
 ) -> None:
     """Run tasks until told to stop (SIGTERM or Ctrl-C)."""
-    from celeriac.worker.descriptors import open_standard
     from celeriac.worker.options import WorkerOptions
     from celeriac.worker.pools import before_import
+    from celeriac.worker.system.descriptors import open_standard
 
     open_standard()
     level = loglevel.upper()
@@ -101,10 +101,10 @@ def _run(
 ) -> NoReturn:
     """Become what is asked for, and then the launcher of the worker."""
     from celeriac.exceptions import ImproperlyConfigured
-    from celeriac.worker.daemon import Detached, become, mask
-    from celeriac.worker.order import Order
-    from celeriac.worker.pidfile import Pidfile
-    from celeriac.worker.stopping import HEARD_SIGNALS
+    from celeriac.worker.launch_spec import LaunchSpec
+    from celeriac.worker.system.daemon import Detached, become, mask
+    from celeriac.worker.system.pidfile import Pidfile
+    from celeriac.worker.system.stopping import HEARD_SIGNALS
 
     try:
         if umask is not None:
@@ -117,7 +117,7 @@ def _run(
         print(f"celeriac: {uid or gid} may not run {sys.executable}: install Python where they may", file=sys.stderr)
         sys.exit(EXIT_FAILED)
     if options.log_file is not None:
-        from celeriac.worker.log.scribe import Log
+        from celeriac.worker.log.log_thread import Log
 
         # What keeps it from being written is said while there is somebody to hear it.
         Log(options.log_file)
@@ -134,12 +134,12 @@ def _run(
     with held or contextlib.nullcontext():
         if detached is not None:
             detached.ready()
-        Order(options, path, sys.path).carry_out()
+        LaunchSpec(options, path, sys.path).execute()
 
 
 def _try(context: click.Context, options: WorkerOptions) -> None:
     """Say what keeps the worker from starting while there is somebody to hear it; ends the command then."""
-    from celeriac.worker.daemon import aside
+    from celeriac.worker.system.daemon import aside
 
     if options.log_file is None:
         note(context, "the log goes nowhere: say --logfile")

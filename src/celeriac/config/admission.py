@@ -159,10 +159,10 @@ def _check(row: Setting, value: Any) -> None:
     if not _is_of(row.kind, value):
         wrong = _kinds(row)
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        if row.least is not None and not value >= row.least:
-            wrong = f"at least {row.least:g}"
-        elif row.most is not None and not value <= row.most:
-            wrong = f"at most {row.most:g}"
+        if row.minimum is not None and not value >= row.minimum:
+            wrong = f"at least {row.minimum:g}"
+        elif row.maximum is not None and not value <= row.maximum:
+            wrong = f"at most {row.maximum:g}"
     elif row.choices and isinstance(value, str) and value not in row.choices:
         wrong = _kinds(row)
     elif row.name == "timezone" and isinstance(value, str):

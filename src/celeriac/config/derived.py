@@ -54,13 +54,13 @@ def _derive_deadline(values: dict[str, Any], given: Collection[str]) -> None:
 
 def _pauses(policy: Mapping[str, Any]) -> float:
     """The pauses of Celery's policy, added up; a day where it knows no end."""
-    most = policy.get("max_retries", 3)
+    maximum = policy.get("max_retries", 3)
     start, step, longest = (
         float(policy.get(name) or 0.0) for name in ("interval_start", "interval_step", "interval_max")
     )
-    if most is None or most > _ENOUGH_RETRIES:
+    if maximum is None or maximum > _ENOUGH_RETRIES:
         return _LONG_DEADLINE
-    return min(_LONG_DEADLINE, sum(min(start + step * count, longest) for count in range(int(most))))
+    return min(_LONG_DEADLINE, sum(min(start + step * count, longest) for count in range(int(maximum))))
 
 
 def check(values: Mapping[str, Any]) -> None:

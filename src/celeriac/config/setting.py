@@ -40,8 +40,8 @@ class Setting(NamedTuple):
     standing: Standing = Standing.HONOURED
     note: str = ""
     only: tuple[Any, ...] = ()
-    least: float | None = None
-    most: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
     choices: tuple[str, ...] = ()
     secret: bool = False
     celery: bool = True

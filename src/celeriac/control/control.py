@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from celeriac.control.revoke import revoke
-from celeriac.store.contract import Store
+from celeriac.stores.contract import Store
 
 
 class Control:

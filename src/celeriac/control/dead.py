@@ -11,7 +11,16 @@ from msgspec import Struct
 from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.message import edit
 from celeriac.message import task as wire
-from celeriac.store.contract import Cause, DeadLetter, DeadLetters, DropDead, ReadDead, Replay, Revival, Store
+from celeriac.stores.contract import (
+    Cause,
+    DeadLetter,
+    DeadLetters,
+    DeleteDeadLetters,
+    ReadDead,
+    Replay,
+    ReplayItem,
+    Store,
+)
 
 _PAGE = 200
 
@@ -133,7 +142,7 @@ class Dead:
         queue: str | None,
     ) -> int:
         revivals = (
-            Revival(
+            ReplayItem(
                 letter.id,
                 edit.with_arguments(edit.begin_anew(letter.raw), args, kwargs),
                 queue or letter.queue,
@@ -146,12 +155,15 @@ class Dead:
 
     def drop(self, id: str) -> bool:
         """Delete a letter; whether it was there."""
-        return bool(self._store().run(DropDead((id,), self._failed)))
+        return bool(self._store().run(DeleteDeadLetters((id,), self._failed)))
 
     def drop_all(self, matching: Matching = EVERY, progress: Callable[[int], None] | None = None) -> int:
         """Delete all letters that match; how many that were. `progress` is called with the count so far."""
         found = _some(self.iterate(matching))
-        drops = (len(self._store().run(DropDead(tuple(letter.id for letter in some), self._failed))) for some in found)
+        drops = (
+            len(self._store().run(DeleteDeadLetters(tuple(letter.id for letter in some), self._failed)))
+            for some in found
+        )
         return _count(drops, progress)
 
 

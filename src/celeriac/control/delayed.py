@@ -13,8 +13,8 @@ from celeriac.clock import SYSTEM_CLOCK, Clock, utc_datetime
 from celeriac.exceptions import MalformedMessage
 from celeriac.message import document, edit
 from celeriac.message import task as wire
-from celeriac.store import contract as c
-from celeriac.store.delays import find_delayed
+from celeriac.stores import contract as c
+from celeriac.stores.contract.delayed import find_delayed
 
 _PAGE = 500
 

@@ -10,7 +10,7 @@ from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.control.workers import look_who_serves
 from celeriac.exceptions import MalformedMessage
 from celeriac.message import task as wire
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 
 _PURGED = 10_000
 """Messages dropped in one request."""

@@ -9,7 +9,7 @@ from signal import Signals
 from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.message import document
-from celeriac.store.contract import Revocation, Revoke, Store
+from celeriac.stores.contract import Revocation, Revoke, Store
 
 _AT_ONCE = 500
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from celeriac import states
+from celeriac.calls.progress import from_meta
 from celeriac.exceptions import MalformedMessage, OperationalError
 from celeriac.message import document
 from celeriac.message import task as wire
-from celeriac.progress import from_meta
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 
 RUNS = 64
 """Of so many tasks of each worker the names are shown."""
@@ -54,16 +54,16 @@ class WorkerView(Struct, frozen=True):
     runs: tuple[Run, ...]
     done: int
     taken: dict[str, int]
-    tasks: dict[str, c.TaskTally] = {}
+    tasks: dict[str, c.TaskCounters] = {}
     rate: float | None = None
 
 
 def look_at_workers(store: c.Store) -> tuple[WorkerView, ...]:
     """All workers under a lease, and what they run."""
-    return tuple(_worker(sight, store.lease_seconds) for sight in store.run(c.Survey(RUNS)))
+    return tuple(_worker(sight, store.lease_seconds) for sight in store.run(c.ListWorkers(RUNS)))
 
 
-def _worker(sight: c.WorkerSight, lease_seconds: float) -> WorkerView:
+def _worker(sight: c.WorkerInfo, lease_seconds: float) -> WorkerView:
     peer, record = sight.peer, sight.peer.record
     quiet = sight.quiet / 1000 if peer.dead is None and sight.quiet >= 0 else None
     return WorkerView(
@@ -83,7 +83,7 @@ def _worker(sight: c.WorkerSight, lease_seconds: float) -> WorkerView:
     )
 
 
-def _runs(holdings: Iterable[c.Holding]) -> Iterable[Run]:
+def _runs(holdings: Iterable[c.HeldMessage]) -> Iterable[Run]:
     for holding in holdings:
         since = holding.since / 1000 if holding.since else None
         try:
@@ -133,7 +133,7 @@ class Served(Struct, frozen=True):
 
 def look_who_serves(store: c.Store, deadline: float | None = None) -> Served:
     """Who serves which queues. Raises `OperationalError`."""
-    views = [_worker(sight, store.lease_seconds) for sight in store.run(c.Survey(0), deadline=deadline)]
+    views = [_worker(sight, store.lease_seconds) for sight in store.run(c.ListWorkers(0), deadline=deadline)]
     living = tuple((view.name, view.queues) for view in views if view.alive)
     queues: dict[str, tuple[str, ...]] = {}
     for name, served in living:

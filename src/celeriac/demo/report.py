@@ -20,7 +20,7 @@ class Report(Struct, frozen=True):
     tokens: int
     functions: int
     unreadable: int
-    most_complex: tuple[tuple[int, str], ...]
+    max_complex: tuple[tuple[int, str], ...]
     longest: tuple[tuple[int, str], ...]
     most_imported: tuple[tuple[int, str], ...]
 
@@ -36,7 +36,7 @@ def summarise(figures: Iterable[ModuleFigures]) -> Report:
         tokens=sum(module.tokens for module in modules),
         functions=len(functions),
         unreadable=sum(bool(module.error) for module in modules),
-        most_complex=_top(functions),
+        max_complex=_top(functions),
         longest=_top((module.lines, module.module) for module in modules),
         most_imported=_top((count, name) for name, count in imported.items()),
     )
@@ -55,7 +55,7 @@ def describe(report: Report) -> str:
     if report.unreadable:
         lines.append(f"{report.unreadable:,} of them cannot be read as Python")
     for title, pairs in (
-        ("most complex functions", report.most_complex),
+        ("most complex functions", report.max_complex),
         ("longest modules, in lines", report.longest),
         ("most imported, by modules", report.most_imported),
     ):

@@ -16,7 +16,7 @@ from celeriac.demo.progress import Progress
 from celeriac.demo.report import describe, differing, summarise
 from celeriac.demo.worker import Worker
 from celeriac.result import gather
-from celeriac.store.contract import Stats
+from celeriac.stores.contract import Stats
 
 _LOOK_SECONDS = 0.05
 
@@ -49,8 +49,8 @@ class Demo:
     def _arguments(self) -> list[tuple[str, str, str | None]]:
         """One call a module; that of a module in the middle waits to be killed."""
         calm = [source.module for source in self._sources if not planned_failures(source.module)]
-        doomed = calm[len(calm) // 2] if calm else None
-        return [(s.module, str(s.path), str(self._meet) if s.module == doomed else None) for s in self._sources]
+        draining = calm[len(calm) // 2] if calm else None
+        return [(s.module, str(s.path), str(self._meet) if s.module == draining else None) for s in self._sources]
 
     def _follow(self, worker: Worker, started: float) -> None:
         """Show how far it is until nothing is left, and kill a child when one is ready for it."""

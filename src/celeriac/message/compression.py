@@ -22,34 +22,34 @@ _LZMA_MEMORY = 1 << 27
 _ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
 
-def _unpack_zlib(data: bytes, most: int) -> tuple[bytes, bool]:
+def _unpack_zlib(data: bytes, maximum: int) -> tuple[bytes, bool]:
     unpacker = zlib.decompressobj(_ZLIB_OR_GZIP)
-    return unpacker.decompress(data, most), unpacker.eof
+    return unpacker.decompress(data, maximum), unpacker.eof
 
 
-def _unpack_bzip2(data: bytes, most: int) -> tuple[bytes, bool]:
-    return _drain(_load("bz2").BZ2Decompressor(), data, most)
+def _unpack_bzip2(data: bytes, maximum: int) -> tuple[bytes, bool]:
+    return _drain(_load("bz2").BZ2Decompressor(), data, maximum)
 
 
-def _unpack_lzma(data: bytes, most: int) -> tuple[bytes, bool]:
-    return _drain(_load("lzma").LZMADecompressor(memlimit=_LZMA_MEMORY), data, most)
+def _unpack_lzma(data: bytes, maximum: int) -> tuple[bytes, bool]:
+    return _drain(_load("lzma").LZMADecompressor(memlimit=_LZMA_MEMORY), data, maximum)
 
 
-def _unpack_zstd(data: bytes, most: int) -> tuple[bytes, bool]:
-    return _drain(_load(*_ZSTD).ZstdDecompressor(), data, most)
+def _unpack_zstd(data: bytes, maximum: int) -> tuple[bytes, bool]:
+    return _drain(_load(*_ZSTD).ZstdDecompressor(), data, maximum)
 
 
-def _unpack_brotli(data: bytes, most: int) -> tuple[bytes, bool]:
+def _unpack_brotli(data: bytes, maximum: int) -> tuple[bytes, bool]:
     unpacker = _load("brotli").Decompressor()
-    text: bytes = unpacker.process(data, output_buffer_limit=most)
+    text: bytes = unpacker.process(data, output_buffer_limit=maximum)
     return text, unpacker.is_finished()
 
 
-def _drain(unpacker: Any, data: bytes, most: int) -> tuple[bytes, bool]:
+def _drain(unpacker: Any, data: bytes, maximum: int) -> tuple[bytes, bool]:
     """Decompressors that give what they have, up to a length."""
-    parts, size = [unpacker.decompress(data, most)], 0
-    while parts[-1] and not unpacker.eof and (size := size + len(parts[-1])) < most:
-        parts.append(unpacker.decompress(b"", most - size))
+    parts, size = [unpacker.decompress(data, maximum)], 0
+    while parts[-1] and not unpacker.eof and (size := size + len(parts[-1])) < maximum:
+        parts.append(unpacker.decompress(b"", maximum - size))
     return b"".join(parts), unpacker.eof
 
 
@@ -94,20 +94,20 @@ def pack(data: bytes, method: str) -> tuple[bytes, str]:
         raise InvalidOption(f"compression cannot be {method!r} here: {error}") from error
 
 
-def unpack(data: bytes, method: str, most: int) -> bytes:
+def unpack(data: bytes, method: str, maximum: int) -> bytes:
     """The body as it was, at most so many bytes of it; raises `MalformedMessage` or `MessageTooLarge`."""
     unpacker = _UNPACKERS.get(method)
     if unpacker is None:
         raise MalformedMessage(f"cannot unpack compression {method[:100]!r}")
     try:
         # One byte more tells what is too long from what fits exactly.
-        text, complete = unpacker(data, most + 1)
+        text, complete = unpacker(data, maximum + 1)
     except (MalformedMessage, *FROM_OUTSIDE):
         raise
     except Exception as error:  # each library has errors of its own, brotli not even a class that one can name
         raise MalformedMessage(f"cannot unpack the body: {error}") from error
-    if len(text) > most:
-        raise too_large(f"the body, {len(data)} bytes packed,", len(text), "bytes or more", "this worker", most)
+    if len(text) > maximum:
+        raise too_large(f"the body, {len(data)} bytes packed,", len(text), "bytes or more", "this worker", maximum)
     if not complete:
         raise MalformedMessage("cannot unpack the body: it is cut off")
     return text

@@ -87,14 +87,14 @@ def _text_of(error: BaseException) -> tuple[str, ...]:
     return ()
 
 
-def _safe(value: Any, most: int) -> tuple[Any, int]:
+def _safe(value: Any, maximum: int) -> tuple[Any, int]:
     """The value and its length as JSON."""
     try:
         size = len(values.encode(value))
-        if size <= most:
+        if size <= maximum:
             return value, size
         if type(value) is str:
-            return f"{value[: most // 8]}... ({len(value)} characters)", size
+            return f"{value[: maximum // 8]}... ({len(value)} characters)", size
     except Exception:
         pass
     text = values.short_repr(value)

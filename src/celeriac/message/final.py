@@ -80,10 +80,10 @@ def kind_of(document: bytes) -> str | None:
     return None
 
 
-def unpacked(document: bytes, most: int) -> bytes:
+def unpacked(document: bytes, maximum: int) -> bytes:
     """A compressed document as it was; raises `MalformedMessage`, or `MessageTooLarge` for one longer than that."""
     method, _, body = document[len(PACKED) :].partition(b"\0")
-    return compression.unpack(body, method.decode(errors="replace"), most)
+    return compression.unpack(body, method.decode(errors="replace"), maximum)
 
 
 def recognize(state: Callable[[bytes], str]) -> None:

@@ -36,7 +36,7 @@ class Format(Struct, frozen=True):
     serializer: Serializer | None = None
     compression: str | None = None
     accept: frozenset[str | None] = ONLY_JSON
-    most_bytes: int = 1 << 26
+    max_bytes: int = 1 << 26
 
     @classmethod
     def of(cls, settings: Named) -> Format:
@@ -106,7 +106,7 @@ class Format(Struct, frozen=True):
     def load(self, data: bytes) -> Any:
         """The same for anything that is kept with results."""
         try:
-            return self._load(unpacked(data, self.most_bytes) if data.startswith(PACKED) else data)
+            return self._load(unpacked(data, self.max_bytes) if data.startswith(PACKED) else data)
         except ContentDisallowed:
             raise
         except MalformedMessage as error:

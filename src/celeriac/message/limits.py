@@ -48,16 +48,16 @@ class Limits(Struct, frozen=True):
 USUAL = Limits()
 
 
-def check_message(raw: bytes, most: int) -> None:
+def check_message(raw: bytes, maximum: int) -> None:
     """Raise `MessageTooLarge` for a message longer than that."""
-    if len(raw) > most:
-        raise too_large("the message", len(raw), "bytes", "message_max_bytes", most)
+    if len(raw) > maximum:
+        raise too_large("the message", len(raw), "bytes", "message_max_bytes", maximum)
 
 
-def check_result(data: bytes, most: int) -> bytes:
+def check_result(data: bytes, maximum: int) -> bytes:
     """The result as bytes; raises `ResultTooLarge`."""
-    if len(data) > most:
-        raise ResultTooLarge(f"the result has {len(data)} bytes, result_max_bytes allows {most}")
+    if len(data) > maximum:
+        raise ResultTooLarge(f"the result has {len(data)} bytes, result_max_bytes allows {maximum}")
     return data
 
 
@@ -101,6 +101,6 @@ def depth_of(bare: bytes) -> int:
     return max(accumulate(memoryview(steps).cast("b")), default=0)
 
 
-def too_large(what: str, size: int, unit: str, setting: str, most: int) -> MessageTooLarge:
+def too_large(what: str, size: int, unit: str, setting: str, maximum: int) -> MessageTooLarge:
     """The error for something beyond a limit."""
-    return MessageTooLarge(f"{what} has {size} {unit}, {setting} allows {most}")
+    return MessageTooLarge(f"{what} has {size} {unit}, {setting} allows {maximum}")

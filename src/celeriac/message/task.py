@@ -161,24 +161,24 @@ def write_body(args: Any, kwargs: Any, embed: dict[str, Any] | None = None) -> b
     return b"[%b,%b,%b]" % (values.encode(args), values.encode(kwargs) if kwargs else b"{}", tail)
 
 
-def read_headers(raw: bytes, most: Limits = _ANY) -> CoreHeaders:
+def read_headers(raw: bytes, maximum: Limits = _ANY) -> CoreHeaders:
     """The headers the core needs; raises `MalformedMessage` when these bytes are no task message.
 
     A message is measured once, by `most`, when it comes in; whoever reads it later takes it as it is.
     """
-    limits.check_message(raw, most.message_max_bytes)
+    limits.check_message(raw, maximum.message_max_bytes)
     try:
         envelope = _read_core(raw)
     except _UNREADABLE:
-        return _read_headers_slowly(raw, most)
-    if len(raw) > most.message_max_header_bytes:
-        _check_size(len(raw) - len(memoryview(envelope.body)), most)
+        return _read_headers_slowly(raw, maximum)
+    if len(raw) > maximum.message_max_header_bytes:
+        _check_size(len(raw) - len(memoryview(envelope.body)), maximum)
     return envelope.headers
 
 
-def _read_headers_slowly(raw: bytes, most: Limits) -> CoreHeaders:
+def _read_headers_slowly(raw: bytes, maximum: Limits) -> CoreHeaders:
     message = _convert(raw, _SlowEnvelope)
-    _check_size(len(raw) - len(message.body) if isinstance(message.body, str) else len(raw), most)
+    _check_size(len(raw) - len(message.body) if isinstance(message.body, str) else len(raw), maximum)
     headers = message.headers
     try:
         # Surrogates alone are no text: no store could keep them as a key.
@@ -189,10 +189,10 @@ def _read_headers_slowly(raw: bytes, most: Limits) -> CoreHeaders:
     return headers
 
 
-def _check_size(size: int, most: Limits) -> None:
-    if size > most.message_max_header_bytes:
+def _check_size(size: int, maximum: Limits) -> None:
+    if size > maximum.message_max_header_bytes:
         name = "message_max_header_bytes"
-        raise limits.too_large("the message without its body", size, "bytes", name, most.message_max_header_bytes)
+        raise limits.too_large("the message without its body", size, "bytes", name, maximum.message_max_header_bytes)
 
 
 def _convert(raw: bytes, kind: type[T]) -> T:
@@ -270,7 +270,7 @@ def read_task(raw: bytes) -> TaskMessage:
 
 
 def read_body(
-    message: TaskMessage, most: Limits = USUAL, accept: frozenset[str | None] = serializers.ONLY_JSON
+    message: TaskMessage, maximum: Limits = USUAL, accept: frozenset[str | None] = serializers.ONLY_JSON
 ) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
     """`args, kwargs, embed` of a message; raises `MalformedMessage`.
 
@@ -280,12 +280,12 @@ def read_body(
     if kind not in accept:
         raise serializers.disallowed(kind)
     try:
-        text = _unpack(message, most)
+        text = _unpack(message, maximum)
         if kind is None or kind == serializers.JSON:
-            limits.check_text(text, most)
+            limits.check_text(text, maximum)
             args, kwargs, embed = values.decode(text)
         else:
-            limits.check_size(text, most)
+            limits.check_size(text, maximum)
             args, kwargs, embed = serializers.read(text, kind)
             args = list(args) if isinstance(args, tuple) else args
     except MalformedMessage:
@@ -297,14 +297,14 @@ def read_body(
     return args, kwargs, embed
 
 
-def _unpack(message: TaskMessage, most: Limits) -> bytes:
+def _unpack(message: TaskMessage, maximum: Limits) -> bytes:
     """The body as its serializer wrote it."""
     if message.properties.body_encoding == "base64":
         data = base64.b64decode(message.body, validate=True)
     else:
         data = message.body.encode("utf-8", "surrogatepass")
     method = message.headers.compression
-    return data if method is None else compression.unpack(data, method, most.unpacked(len(data)))
+    return data if method is None else compression.unpack(data, method, maximum.unpacked(len(data)))
 
 
 def rewrite(raw: bytes, **headers: Any) -> bytes:

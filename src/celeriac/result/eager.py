@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from celeriac import states
 from celeriac.message import document
 from celeriac.result.single import AsyncResult
-from celeriac.store.contract import Store
+from celeriac.stores.contract import Store
 
 R_co = TypeVar("R_co", covariant=True)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from celeriac.context import current
+from celeriac.calls.context import current
 
 _NEVER = (
     "Never call result.get() within a task! A task that waits for another keeps its place in the worker, and when "

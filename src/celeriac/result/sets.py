@@ -7,13 +7,13 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from celeriac import states
-from celeriac.apps import get_current_app
+from celeriac.calls.apps import get_current_app
 from celeriac.control.revoke import revoke
 from celeriac.exceptions import TimeoutError
 from celeriac.message import document
 from celeriac.result.joining import assert_will_not_block
 from celeriac.result.single import App, AsyncResult, ResultBase
-from celeriac.store.contract import DropGroup, Forget, ReadGroup, ReadResults, SaveGroup, Store
+from celeriac.stores.contract import DropGroup, Forget, ReadGroup, ReadResults, SaveGroup, Store
 
 R_co = TypeVar("R_co", covariant=True)
 

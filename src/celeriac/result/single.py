@@ -6,16 +6,16 @@ from collections.abc import Callable, Collection, Generator, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from celeriac import states
-from celeriac.apps import get_current_app
+from celeriac.calls.apps import get_current_app
+from celeriac.calls.progress import Progress, from_meta
 from celeriac.exceptions import IncompleteStream, TimeoutError
 from celeriac.message import document
-from celeriac.progress import Progress, from_meta
 from celeriac.result import waiting
 from celeriac.result.joining import assert_will_not_block
-from celeriac.store.contract import Forget, ReadResults, Store
+from celeriac.stores.contract import Forget, ReadResults, Store
 
 if TYPE_CHECKING:
-    from celeriac.control.explain import Explanation
+    from celeriac.observe.explain import Explanation
     from celeriac.result.graph import DependencyGraph
 
 R_co = TypeVar("R_co", covariant=True)
@@ -278,7 +278,7 @@ class AsyncResult(ResultBase, Generic[R_co]):
 
         For people: it asks the store several times, and looks through queues. See `explain.explain`.
         """
-        from celeriac.control.explain import explain
+        from celeriac.observe.explain import explain
 
         return explain(self._store(), self.id)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from celeriac.result.sets import GroupResult
 from celeriac.result.single import App, AsyncResult
-from celeriac.store.contract import Store
+from celeriac.stores.contract import Store
 
 
 def result_from_tuple(written: Any, app: App | None = None, *, store: Callable[[], Store] | None = None) -> Any:

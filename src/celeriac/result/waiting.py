@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from celeriac.exceptions import OperationalError, Refused, TimeoutError
 from celeriac.interrupts import FROM_OUTSIDE
 from celeriac.message import document
-from celeriac.store.contract import ReadResults, Store
+from celeriac.stores.contract import ReadResults, Store
 
 PATIENCE_SECONDS = 5.0
 """After how long without a result, and without a timeout, somebody is asked whether a worker is there."""

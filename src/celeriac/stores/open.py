@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from celeriac.config.rows.broker import DEFAULT_URL
 from celeriac.exceptions import ImproperlyConfigured
 from celeriac.message.format import Format
-from celeriac.store.contract import DEAD_LETTER_LIMIT, DEAD_LETTER_SECONDS, FAILED_LIMIT, FAILED_SECONDS, Store
+from celeriac.stores.contract import (
+    DEAD_LETTER_LIMIT,
+    DEAD_LETTER_SECONDS,
+    FAILED_LIMIT,
+    FAILED_SECONDS,
+    Store,
+)
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

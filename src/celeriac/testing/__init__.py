@@ -4,6 +4,6 @@
 needs pytest.
 """
 
-from celeriac.worker.inprocess import InProcessWorker as start_worker
+from celeriac.worker.processes.inprocess import InProcessWorker as start_worker
 
 __all__ = ["start_worker"]

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from celeriac.exceptions import LeaseLost
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.memory.state import State
 
 _WORKERS = ("w1", "w2", "w3")
@@ -92,7 +92,7 @@ class Comparison:
             self._both(c.ReadSlots(chord, _CHORD_SIZE))
         last = c.Lease("last", "last")
         self._both(c.OpenLease(last, c.WorkerRecord()))
-        self._both(c.Beat(last))
+        self._both(c.Heartbeat(last))
         for lease in self._leases:
             self._both(c.Reconcile(lease, tuple(self._gone)))
         for lease in self._leases:
@@ -198,7 +198,7 @@ class Comparison:
     def _start(self) -> None:
         lease = self._some_lease()
         begins = (
-            c.Begin(claim, self._random.choice(_TASKS), self._some_raw(), self._random.choice((False, True)))
+            c.StartItem(claim, self._random.choice(_TASKS), self._some_raw(), self._random.choice((False, True)))
             for claim in self._some_claims(lease)
         )
         self._both(c.Start(lease, tuple(begins)))
@@ -237,12 +237,12 @@ class Comparison:
         if draw(2):
             self._both(c.Replay(tuple(self._revival(id) for id in ids), failed))
         else:
-            self._both(c.DropDead(tuple(ids), failed))
+            self._both(c.DeleteDeadLetters(tuple(ids), failed))
         self._both(c.DeadLetters(limit=draw(1, 20), failed=failed))
 
-    def _revival(self, id: str) -> c.Revival:
+    def _revival(self, id: str) -> c.ReplayItem:
         choice = self._random.choice
-        return c.Revival(id, b"%d" % next(self._numbers), choice(_QUEUES), choice(_PRIORITIES), choice(_TASKS))
+        return c.ReplayItem(id, b"%d" % next(self._numbers), choice(_QUEUES), choice(_PRIORITIES), choice(_TASKS))
 
     def _open(self) -> None:
         if self._leases and self._random.randrange(2):
@@ -266,7 +266,7 @@ class Comparison:
         if reaper.worker == dead.worker or not (self._is_open(reaper) and self._is_open(dead)):
             return
         self._die(self._store, dead)
-        look = c.Beat(reaper)
+        look = c.Heartbeat(reaper)
         expected, actual = self._model.apply(look, _now()), self._store.run(look)
         first, limit = self._reserve(1024), self._random.choice((2, 1024, 1024))
         requests = (c.Reap(reaper, _find(reply, dead), first, limit) for reply in (expected, actual))
@@ -277,9 +277,9 @@ class Comparison:
         self._both(c.ReadResults(tuple(self._random.choices(_TASKS, k=3))))
         self._both(c.ReadSlots(choice(_CHORDS), _CHORD_SIZE))
         self._both(c.Stats(_QUEUES))
-        self._both(c.Beat(self._some_lease()))
-        self._both(c.Beat(self._some_lease(), c.Tally(next(self._numbers), {choice(_QUEUES): 1})))
-        self._both(c.Survey(1000))
+        self._both(c.Heartbeat(self._some_lease()))
+        self._both(c.Heartbeat(self._some_lease(), c.WorkerCounters(next(self._numbers), {choice(_QUEUES): 1})))
+        self._both(c.ListWorkers(1000))
         if not self._random.randrange(4):
             self._both(c.Forget((choice(_TASKS),)))
 
@@ -310,7 +310,7 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _find(reply: c.Beaten, lease: c.Lease) -> c.Peer:
+def _find(reply: c.HeartbeatReply, lease: c.Lease) -> c.Peer:
     return next(peer for peer in reply.peers if (peer.worker, peer.epoch) == (lease.worker, lease.epoch))
 
 
@@ -321,7 +321,7 @@ def _outcome(perform: Callable[[], Any]) -> Any:
         return LeaseLost
 
 
-def _held(sight: c.WorkerSight) -> list[tuple[str, str, bytes]]:
+def _held(sight: c.WorkerInfo) -> list[tuple[str, str, bytes]]:
     return sorted((each.claim, each.queue, each.raw) for each in sight.holdings)
 
 
@@ -334,7 +334,7 @@ def _comparable(request: c.Request[Any], reply: Any) -> Any:
             return lost, claims, next_due >= 0, revision
         case c.Promoted(promoted, next_due):
             return promoted, next_due >= 0
-        case c.Beaten(peers, next_due, revision):
+        case c.HeartbeatReply(peers, next_due, revision):
             return sorted((peer.worker, peer.epoch, peer.record.host) for peer in peers), next_due >= 0, revision
         case c.Shared(task, _, document):
             return task, document
@@ -350,7 +350,7 @@ def _comparable(request: c.Request[Any], reply: Any) -> Any:
             return sorted((m.id, m.queue, m.raw, m.priority) for m in messages), bool(after)
         case c.Located(ready, held, revoked, unseen):
             return ready, sorted((each.worker, each.claim, each.queue, each.raw) for each in held), revoked, unseen
-        case (c.WorkerSight(), *_):
+        case (c.WorkerInfo(), *_):
             return [
                 (each.peer.worker, each.peer.epoch, each.tally, each.quiet >= 0, each.held, _held(each))
                 for each in reply

@@ -1,5 +1,5 @@
 """`celery.utils.log` under our name; what is in it lives in `celeriac.log`."""
 
-from celeriac.log import get_task_logger
+from celeriac.observe.loggers import get_task_logger
 
 __all__ = ["get_task_logger"]

@@ -12,15 +12,15 @@ import contextlib
 import signal
 import sys
 
-from celeriac.worker.launcher import launch
-from celeriac.worker.order import Order
-from celeriac.worker.pidfile import Pidfile
+from celeriac.worker.launch_spec import LaunchSpec
 from celeriac.worker.pools import with_kind
+from celeriac.worker.processes.launcher import launch
+from celeriac.worker.system.pidfile import Pidfile
 
 
 def main() -> int:
     """Be a worker to its end; the exit code."""
-    order = Order.received()
+    order = LaunchSpec.received()
     sys.path[:] = order.path
     with contextlib.nullcontext() if order.pidfile is None else Pidfile(order.pidfile):
         end = launch(order.options)
@@ -28,7 +28,7 @@ def main() -> int:
             return end
         # Only the launcher waits for it; a worker that is one process passes on to others what it has blocked.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-        return Order(with_kind(order.options, end), order.pidfile, order.path).carry_out()
+        return LaunchSpec(with_kind(order.options, end), order.pidfile, order.path).execute()
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from celeriac.app import Task
 from celeriac.config import Settings
-from celeriac.task import Task
 from celeriac.worker.lane.frame import TaskSpec
 
 
@@ -21,7 +21,7 @@ def specify(task: Task[..., Any], conf: Settings) -> TaskSpec:
         repeats=late is not False
         and _first(task._told("reject_on_worker_lost"), conf.task_reject_on_worker_lost) is not False,
         retry_lost=float(task.default_retry_delay) if lost else -1.0,
-        most_retries=-1 if task.max_retries is None else task.max_retries,
+        max_retries=-1 if task.max_retries is None else task.max_retries,
         keeps_timeouts=keeps_timeouts(task, conf),
         hooks=not task.hooks.isdisjoint(("on_failure", "after_return")),
     )

@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from celeriac.app import Celeriac
+from celeriac.app.discovery import close_djangos_connections, set_up_django
 from celeriac.config.secrets import censored_text
-from celeriac.discovery import close_djangos_connections, set_up_django
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured, SettingWarning, with_code
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__))

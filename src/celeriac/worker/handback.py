@@ -13,9 +13,9 @@ from celeriac.clock import Clock
 from celeriac.exceptions import CeleriacError, LeaseLost, MalformedMessage
 from celeriac.message import edit
 from celeriac.message import task as wire
-from celeriac.store import contract as c
-from celeriac.store.lease import Watch
-from celeriac.worker.core import fate, intake
+from celeriac.stores import contract as c
+from celeriac.stores.contract.watch import Watch
+from celeriac.worker.core import intake, recovery
 from celeriac.worker.core.reaping import is_gone, is_here
 from celeriac.worker.lane.outcome import formatted
 
@@ -57,7 +57,7 @@ def hand_back(
     store.run(c.OpenLease(lease, c.WorkerRecord()))
     try:
         claims, failed = _take_over(store, lease, clock, pause)
-        landed = kombu.unland()
+        landed = kombu.drain_handoff()
         delayed = _release_delayed(store, clock, progress)
     finally:
         with contextlib.suppress(LeaseLost):  # it holds nothing any more, and moving many messages takes long
@@ -72,7 +72,7 @@ def _take_over(store: c.Store, lease: c.Lease, clock: Clock, pause: Callable[[fl
     returned = failed = 0
     number = 1
     while True:
-        peers = [peer for peer in store.run(c.Beat(lease)).peers if peer.worker != lease.worker]
+        peers = [peer for peer in store.run(c.Heartbeat(lease)).peers if peer.worker != lease.worker]
         if not peers:
             return returned, failed
         alive = [peer.worker for peer in peers if first.setdefault(peer.worker, peer.beat) != peer.beat or _lives(peer)]
@@ -83,7 +83,7 @@ def _take_over(store: c.Store, lease: c.Lease, clock: Clock, pause: Callable[[fl
                 number += _PAGE
                 outcomes = _give_back(store, lease, claims, clock.now())
                 returned, failed = returned + len(claims) - outcomes, failed + outcomes
-        pause(store.beat_seconds / 4)
+        pause(store.heartbeat_seconds / 4)
 
 
 def _lives(peer: c.Peer) -> bool:
@@ -111,7 +111,9 @@ def _failed(claim: c.Claim, now: float) -> c.Outcome | None:
         held = intake.hold(claim, wire.read_headers(claim.raw), {})
     except MalformedMessage:
         return None
-    return c.Outcome(claim.id, held.task_id, (end := fate.end(held, fate.lost(held), now)).result, dead=end.dead)
+    return c.Outcome(
+        claim.id, held.task_id, (end := recovery.end(held, recovery.lost(held), now)).result, dead=end.dead
+    )
 
 
 def _release_delayed(store: c.Store, clock: Clock, progress: Callable[[int], None] | None) -> int:

@@ -25,7 +25,7 @@ class Kind(StrEnum):
 class Pool(Struct, frozen=True):
     """One pool. `concurrency` counts children (prefork), threads, coroutines or greenlets; limits are in seconds.
 
-    `most_tasks` and `most_memory` (KiB of resident memory, looked at after each task) are what a child may
+    `max_tasks` and `max_memory` (KiB of resident memory, looked at after each task) are what a child may
     have done and grown to before another takes its place; 0 means no end.
     """
 
@@ -33,8 +33,8 @@ class Pool(Struct, frozen=True):
     kind: Kind = Kind.PREFORK
     concurrency: int = 1
     queues: tuple[str, ...] = ()
-    most_tasks: int = 0
-    most_memory: int = 0
+    max_tasks: int = 0
+    max_memory: int = 0
     time_limit: float = 0.0
     soft_time_limit: float = 0.0
 
@@ -70,8 +70,8 @@ class Given(Struct, frozen=True):
     queues: tuple[str, ...] | None = None
     time_limit: float | None = None
     soft_time_limit: float | None = None
-    most_tasks: int | None = None
-    most_memory: int | None = None
+    max_tasks: int | None = None
+    max_memory: int | None = None
     more: tuple[Pool, ...] = ()
     excluded: tuple[str, ...] = ()
 
@@ -79,8 +79,8 @@ class Given(Struct, frozen=True):
 class Scale(Struct, frozen=True):
     """The least and the most children that a pool may have, and for how many seconds it keeps what it needs no more."""
 
-    least: int
-    most: int
+    minimum: int
+    maximum: int
     keep_seconds: float = 30.0
 
 
@@ -128,7 +128,7 @@ class WorkerOptions(Struct, frozen=True):
         return sum(pool.children for pool in self.pools)
 
     @property
-    def most_children(self) -> int:
+    def max_children(self) -> int:
         """How many children it keeps when the load is at its highest."""
-        grown = 0 if self.scale is None else max(0, self.scale.most - self.pools[0].children)
+        grown = 0 if self.scale is None else max(0, self.scale.maximum - self.pools[0].children)
         return self.children + grown

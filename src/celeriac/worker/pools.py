@@ -14,12 +14,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from celeriac.calls.routing import served
 from celeriac.exceptions import ImproperlyConfigured
-from celeriac.sending.routing import served
-from celeriac.worker.cores import usable_cores
 from celeriac.worker.options import Given, Kind, Pool, WorkerOptions
+from celeriac.worker.system.cores import usable_cores
 
-MOST_CHILDREN = 512
+MAX_CHILDREN = 512
 
 _OTHER_NAMES = {"processes": Kind.PREFORK, "async": Kind.ASYNCIO, "thread": Kind.THREADS}
 _CLASSES = {f"celery.concurrency.{name}:taskpool": name for name in ("prefork", "solo", "thread", "gevent", "eventlet")}
@@ -61,7 +61,7 @@ def kind_named(name: str) -> Kind:
 def parse_pool(text: str) -> Pool:
     """A pool from `NAME:KIND:CONCURRENCY:QUEUE[,QUEUE]`."""
     parts = text.split(":", 3)
-    if len(parts) < 4 or not parts[0] or not parts[2].isdigit() or not 0 < int(parts[2]) <= MOST_CHILDREN:
+    if len(parts) < 4 or not parts[0] or not parts[2].isdigit() or not 0 < int(parts[2]) <= MAX_CHILDREN:
         raise ImproperlyConfigured(f"a pool is NAME:KIND:CONCURRENCY:QUEUE[,QUEUE], not {text!r}")
     queues = tuple(queue.strip() for queue in parts[3].split(",") if queue.strip())
     return Pool(parts[0], kind_named(parts[1]), int(parts[2]), queues)
@@ -123,8 +123,8 @@ def _first(given: Given, settings: Mapping[str, Any], queues: tuple[str, ...]) -
         kind=kind,
         concurrency=1 if kind is Kind.SOLO else given.concurrency or _size(kind, settings),
         queues=queues,
-        most_tasks=_either(given.most_tasks, children.get("worker_max_tasks_per_child")),
-        most_memory=_either(given.most_memory, children.get("worker_max_memory_per_child")),
+        max_tasks=_either(given.max_tasks, children.get("worker_max_tasks_per_child")),
+        max_memory=_either(given.max_memory, children.get("worker_max_memory_per_child")),
         time_limit=_either(given.time_limit, settings.get("task_time_limit")),
         soft_time_limit=_either(given.soft_time_limit, settings.get("task_soft_time_limit")),
     )
@@ -187,10 +187,10 @@ def _check_alone(pool: Pool) -> None:
         raise ImproperlyConfigured(f"the pool {pool.name!r} serves no queue")
     if 0 < pool.time_limit < pool.soft_time_limit:
         raise ImproperlyConfigured(f"pool {pool.name!r}: the soft time limit must not be longer than the time limit")
-    if pool.kind is Kind.SOLO and (pool.most_tasks or pool.most_memory):
+    if pool.kind is Kind.SOLO and (pool.max_tasks or pool.max_memory):
         raise ImproperlyConfigured("a solo worker has no child that could be replaced: no most tasks, no most memory")
-    if pool.kind is Kind.PREFORK and pool.concurrency > MOST_CHILDREN:
-        raise ImproperlyConfigured(f"a pool has at most {MOST_CHILDREN} children, not {pool.concurrency}")
+    if pool.kind is Kind.PREFORK and pool.concurrency > MAX_CHILDREN:
+        raise ImproperlyConfigured(f"a pool has at most {MAX_CHILDREN} children, not {pool.concurrency}")
 
 
 def _check_together(pools: Iterable[Pool]) -> None:

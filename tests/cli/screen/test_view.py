@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from celeriac.cli.screen.frame import fit, frame, share, whole
 from celeriac.cli.screen.view import Act, Style, View, Wish, press
-from celeriac.control.overview import LetterView, Overview, QueueView, Run, TaskView, WorkerView
+from celeriac.observe.overview import LetterView, Overview, QueueView, Run, TaskView, WorkerView
 
 KEYS = [
     "q",
@@ -38,7 +38,7 @@ def run(id: str) -> Run:
 
 def view(workers: int = 2, queues: int = 2, letters: int = 1) -> View:
     """Each worker has one slot and two tasks."""
-    crew = tuple(
+    supervisor = tuple(
         WorkerView(
             f"w{n}", f"w{n}/e", True, 0.5, "here", 7, 900.0, 1, ("celery",), 2, (run(f"a{n}"), run(f"b{n}")), n, {}
         )
@@ -47,7 +47,7 @@ def view(workers: int = 2, queues: int = 2, letters: int = 1) -> View:
     lines = tuple(QueueView(f"q{n}", 10 - n, 0, 0, 0, n == 1, 5.0, rate_in=1.0, rate_out=2.0) for n in range(queues))
     dead = tuple(LetterView(f"d{n}", 950.0, "crashed", "SIGKILL", "shop.pay", "celery", "why") for n in range(letters))
     tasks = tuple(TaskView(f"shop.t{n}", 10 * n, n, {}, 0.00123, 75.0, 5.0, float(n)) for n in range(2))
-    return View("title", Overview(1000.0, 0.0, crew, tasks, lines, dead))
+    return View("title", Overview(1000.0, 0.0, supervisor, tasks, lines, dead))
 
 
 def texts(shown: View, width: int = 160, height: int = 40) -> list[str]:

@@ -48,7 +48,7 @@ class Library:
         if name == "celery":
             self._empty_celerys_memory()
         else:
-            importlib.import_module("celeriac.apps")._shared.clear()
+            importlib.import_module("celeriac.calls.apps")._shared.clear()
 
     def Celery(self, main: str | None = "proj", **settings: Any) -> Any:
         """An app whose queues and results are in memory."""
@@ -118,7 +118,7 @@ class Library:
                 for channel in transport.channels:
                     channel.queues = {}
             return
-        inprocess = importlib.import_module("celeriac.worker.inprocess")
+        inprocess = importlib.import_module("celeriac.worker.processes.inprocess")
         with inprocess.InProcessWorker(app) as worker:
             yield worker
 
@@ -159,7 +159,7 @@ class Library:
         return [] if found is None else list(found.queue)
 
     def _in_our_store(self, app: Any, queue: str) -> list[Any]:
-        peek = importlib.import_module("celeriac.store.contract")
+        peek = importlib.import_module("celeriac.stores.contract")
         waiting = app.store.run(peek.Peek(queue, 1000))
         delayed = sorted(app.delayed.list(queue=queue), key=lambda each: each.due)
         return [json.loads(each.raw) for each in (*waiting, *delayed)]

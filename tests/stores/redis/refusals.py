@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import hiredis
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import RedisStore, verbs
 from celeriac.stores.redis.address import parse
 from celeriac.stores.redis.link import BlockingLink, check, needs_script, pack_all

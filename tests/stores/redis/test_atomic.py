@@ -11,11 +11,11 @@ from typing import cast
 
 import pytest
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import layout, verbs
 from celeriac.stores.redis.scripts import names, script
 from celeriac.testing.comparison import compare
-from tests.stores.deaths import stop_beating
+from tests.stores.deaths import stop_heartbeat
 from tests.stores.redis.refusals import Denied, Filled, Misused, Refusing, Tried
 from tools.servers.redis import RedisServer
 
@@ -62,7 +62,7 @@ def _histories(kind: type[Tried], new_url: Callable[[], str], seeds: Iterable[in
     for seed in seeds:
         store = kind(new_url(), new_url() if seed % 2 else None)
         try:
-            compare(cast(c.Store, store), random.Random(seed), STEPS, stop_beating)
+            compare(cast(c.Store, store), random.Random(seed), STEPS, stop_heartbeat)
             _try_the_rest(store)
             points += store.points
         finally:
@@ -94,9 +94,9 @@ def _try_the_rest(store: Tried) -> None:
     for command in (
         [b"HSET", b"unacked", b"t1", b"entry 1", b"t2", b"entry 2"],
         [b"ZADD", b"unacked_index", b"1", b"t1", b"2", b"t2"],
-        [b"LPUSH", layout.landing_key(b"q1"), b"a", b"b"],
+        [b"LPUSH", layout.handoff_key(b"q1"), b"a", b"b"],
     ):
         store.ask(command)
     adopt = [b"0", b"t1", b"q1", b"entry 1", b"t2", b"q1\x06\x163", b"entry 2", b"gone", b"q1", b"entry 3"]
     store.try_out(script("adopt").call([b"unacked", b"unacked_index"], adopt))
-    store.try_out(script("unland").call([layout.QUEUES], []))
+    store.try_out(script("drain_handoff").call([layout.QUEUES], []))

@@ -18,7 +18,7 @@ from celeriac import Celeriac
 from celeriac.exceptions import OperationalError, TimeoutError
 from celeriac.ids import new_id
 from celeriac.message import document
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.worker.ledger import wait_until
 from tools.servers.port import free_port
 from tools.servers.redis import RedisServer

@@ -14,9 +14,9 @@ import redis
 
 from celeriac import Celeriac
 from celeriac.exceptions import StoreFull
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import RedisStore
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 from tools.servers.redis import RedisServer
 
 LEASE, PEER = c.Lease("w", "e"), c.Lease("peer", "p")
@@ -83,17 +83,17 @@ def test_all_that_workers_ask_is_done(store: RedisStore, redis_server: RedisServ
     store.run(c.Finish(PEER, queues=("q",), count=2, first=1))
     fill(redis_server)
     store.run(c.OpenLease(LEASE, RECORD))
-    beaten = store.run(c.Beat(LEASE, c.Tally(3, {"q": 1})))
-    (peer,) = (peer for peer in beaten.peers if peer.worker == "peer")
+    answer = store.run(c.Heartbeat(LEASE, c.WorkerCounters(3, {"q": 1})))
+    (peer,) = (peer for peer in answer.peers if peer.worker == "peer")
     assert store.run(c.Promote(9)).count == 1
     reaped = store.run(c.Reap(LEASE, peer, 1)).claims
     assert [claim.raw for claim in reaped] == [b"0", b"1"]
     claims = reaped + store.run(c.Finish(LEASE, queues=("q",), count=4, first=10)).claims
     assert len(claims) == 6
-    begins = tuple(c.Begin(claim.id, f"t{claim.id}", b"started", once=True) for claim in claims)
-    assert store.run(c.Start(LEASE, begins)) == c.Lost()
-    assert store.run(c.Release(LEASE, (c.Return(claims[0].id),))) == c.Lost()
-    assert store.run(c.Defer(LEASE, (c.Deferral(claims[1].id, "deferred", 1 << 50),))) == c.Lost()
+    begins = tuple(c.StartItem(claim.id, f"t{claim.id}", b"started", once=True) for claim in claims)
+    assert store.run(c.Start(LEASE, begins)) == c.LostClaims()
+    assert store.run(c.Release(LEASE, (c.Return(claims[0].id),))) == c.LostClaims()
+    assert store.run(c.Defer(LEASE, (c.Deferral(claims[1].id, "deferred", 1 << 50),))) == c.LostClaims()
     outcomes = (
         c.Outcome(claims[2].id, "t1", b"done", (c.Message("next", "q", b"next"), c.Message("l", "q", b"l", 0, HOUR))),
         c.Outcome(claims[3].id, "t2", b"done", slot=c.Slot("chord", 0, 1, b"value")),
@@ -105,7 +105,7 @@ def test_all_that_workers_ask_is_done(store: RedisStore, redis_server: RedisServ
     assert store.run(c.ReadResults(("t1", "t2", "t3"))) == (b"done",) * 3
     store.run(c.Revoke((c.Revocation("m7", b"revoked"),)))
     store.run(c.Pause(("q",)))
-    assert len(store.run(c.Replay((c.Revival("m", b"m", "q"),)))) == 1
+    assert len(store.run(c.Replay((c.ReplayItem("m", b"m", "q"),)))) == 1
     store.run(c.CloseLease(LEASE))
     # Eight and one delayed came, three have ended; two followed, and one letter came back.
     (stats,) = store.run(c.Stats(("q",)))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import redis
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import RedisStore
 
 LEASE, OTHER = c.Lease("w", "e"), c.Lease("other", "o")
@@ -28,7 +28,7 @@ def _claim(store: RedisStore, count: int) -> tuple[str, ...]:
     store.run(c.Enqueue(tuple(c.Message(f"m{number}", "q", b"%d" % number) for number in range(count))))
     claims = store.run(c.Finish(LEASE, queues=("q",), count=count, first=1)).claims
     ids = tuple(claim.id for claim in claims)
-    assert store.run(c.Start(LEASE, tuple(c.Begin(id, once=True) for id in ids))) == c.Lost()
+    assert store.run(c.Start(LEASE, tuple(c.StartItem(id, once=True) for id in ids))) == c.LostClaims()
     return ids
 
 
@@ -76,5 +76,5 @@ def test_marks_of_a_version_that_wrote_them_into_the_claim_are_read(store: Redis
     (known,) = store.run(c.Reconcile(LEASE, ())).unknown
     assert known.started
     # Such a one is marked once more without harm.
-    store.run(c.Start(LEASE, (c.Begin(claim.id, once=True),)))
+    store.run(c.Start(LEASE, (c.StartItem(claim.id, once=True),)))
     assert _reap(store) == {b"raw": True}

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from celeriac.exceptions import OperationalError
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import RedisStore
 from tools.servers.redis import RedisServer
 
@@ -101,7 +101,7 @@ def test_a_successor_that_has_no_list_is_set_aside_and_its_neighbours_stand(stor
     assert (letter.id, letter.queue, letter.priority, letter.raw) == ("next", "sessions", 3, bad.raw)
     assert (letter.cause, letter.task) == (c.Cause.REFUSED, "shop.pay")
     assert "no list: sessions" in letter.reason
-    revival = c.Revival("next", bad.raw, "sessions", 3)
+    revival = c.ReplayItem("next", bad.raw, "sessions", 3)
     with pytest.raises(OperationalError, match="no list: sessions"):
         store.run(c.Replay((revival,)))
     server.delete("sessions\x06\x163")
@@ -128,7 +128,7 @@ def test_what_a_worker_gives_back_to_no_list_is_set_aside(store: RedisStore, ser
     if way == "close":
         store.run(c.CloseLease(LEASE))
     elif way == "release":
-        assert store.run(c.Release(LEASE, tuple(c.Return(claim.id) for claim in claims))) == c.Lost()
+        assert store.run(c.Release(LEASE, tuple(c.Return(claim.id) for claim in claims))) == c.LostClaims()
     else:
         store.run(c.OpenLease(c.Lease(LEASE.worker, "e2"), c.WorkerRecord()))
     assert server.lrange("orders", 0, -1) == [b"good"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import redis
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import RedisStore
 from celeriac.testing.conformance.hand import HOUR, Hand, document, put
 
@@ -51,6 +51,6 @@ def test_the_result_of_a_replay_is_forgotten_there(store, results):
     [claim] = hand.claim()
     hand.finish(c.Outcome(claim.id, "t1", document("FAILURE"), dead=c.DeadLetter("t1", "q", b"a", "why")))
     assert results.exists(KEY)
-    store.run(c.Replay((c.Revival("t1", b"a", "q", task="t1"),)))
+    store.run(c.Replay((c.ReplayItem("t1", b"a", "q", task="t1"),)))
     assert not results.exists(KEY)
     assert len(hand.claim()) == 1

@@ -15,10 +15,10 @@ import redis
 
 from celeriac import Celeriac
 from celeriac.exceptions import NotPermitted, TimeoutError
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import RedisStore
 from celeriac.stores.redis.scripts import names, read, script
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 from tools.servers.redis import RedisServer
 
 APP = """

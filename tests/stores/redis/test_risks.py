@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import RedisStore
 from tests.worker.ledger import wait_until
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 from tools.servers.redis import RedisServer
 
 POLICIES = [
@@ -28,8 +28,8 @@ def test_what_evicts_is_told(redis_server: RedisServer, rules: tuple[str, ...]):
         admin.execute_command("ACL", "SETUSER", "app", "on", "nopass", "~*", "&*", "+@all", *rules)
         url = f"redis://app:x@127.0.0.1:{redis_server.port}/0"
         with contextlib.closing(RedisStore(url)) as store:
-            for policy, most, words in POLICIES:
-                admin.config_set("maxmemory", most)
+            for policy, maximum, words in POLICIES:
+                admin.config_set("maxmemory", maximum)
                 admin.config_set("maxmemory-policy", policy)
                 told = store.risks()
                 assert len(told) == bool(words)

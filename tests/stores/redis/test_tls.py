@@ -13,9 +13,9 @@ import trustme
 
 from celeriac import Celeriac
 from celeriac.exceptions import ImproperlyConfigured, OperationalError
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis.address import parse
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 from tools.servers.port import free_port
 from tools.servers.redis import RedisServer
 

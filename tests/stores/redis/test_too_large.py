@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from celeriac.exceptions import OperationalError, RequestTooLarge
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import RedisStore
 from tools.servers.redis import RedisServer
 

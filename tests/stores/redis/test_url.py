@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from celeriac import Celeriac
 from celeriac.exceptions import ImproperlyConfigured, SettingWarning
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import RedisStore
 from celeriac.stores.redis.address import parse
 from celeriac.stores.redis.url import split

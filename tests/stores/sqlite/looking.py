@@ -7,7 +7,7 @@ import struct
 from contextlib import closing
 from pathlib import Path
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite import SQLiteStore
 
 

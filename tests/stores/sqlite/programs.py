@@ -17,7 +17,7 @@ from pathlib import Path
 
 from celeriac.exceptions import OperationalError
 from celeriac.ids import new_epoch, new_id
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite import SQLiteStore
 from celeriac.stores.sqlite.lockfile import open_lock_file
 
@@ -158,7 +158,7 @@ def look(path: str, worker: str) -> None:
     store.run(c.OpenLease(lease, c.WorkerRecord()))
     say("ready")
     for _ in sys.stdin:
-        say(*(peer.worker for peer in store.run(c.Beat(lease)).peers if peer.dead))
+        say(*(peer.worker for peer in store.run(c.Heartbeat(lease)).peers if peer.dead))
 
 
 def lock(path: str) -> None:
@@ -224,7 +224,7 @@ def crowd(path: str) -> None:
     leases = [c.Lease(f"lease{number}", new_epoch()) for number in range(3)]
     for store, lease in zip((one, one, other), leases, strict=True):
         store.run(c.OpenLease(lease, c.WorkerRecord()))
-    dead = [peer.worker for peer in other.run(c.Beat(leases[2])).peers if peer.dead]
+    dead = [peer.worker for peer in other.run(c.Heartbeat(leases[2])).peers if peer.dead]
     say("opened", *dead)
     sys.stdin.readline()
     one.run(c.CloseLease(leases[0]))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite import SQLiteStore
 
 

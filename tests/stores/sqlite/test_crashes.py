@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite import SQLiteStore
 from tests.stores.sqlite.looking import is_sound, ready
 from tests.stores.sqlite.programs import program
@@ -52,7 +52,7 @@ def test_workers_killed_in_the_middle_lose_nothing_and_repeat_nothing_they_finis
             finished += [worker.line() for _ in range(50)]
             worker.kill()
             finished += worker.lines()
-        [peer] = [peer for peer in store.run(c.Beat(reaper)).peers if peer.dead]
+        [peer] = [peer for peer in store.run(c.Heartbeat(reaper)).peers if peer.dead]
         claims = store.run(c.Reap(reaper, peer, first)).claims
         first += len(claims)
         store.run(c.Release(reaper, tuple(c.Return(claim.id) for claim in claims)))

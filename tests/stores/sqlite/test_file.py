@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from celeriac.exceptions import ImproperlyConfigured, LeaseLost
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite import SQLiteStore
 from celeriac.stores.sqlite.connection import VERSION
 from celeriac.stores.sqlite.filesystem import network_filesystem
@@ -132,7 +132,7 @@ def test_a_file_deleted_under_a_store_is_made_anew(tmp_store_path: Path) -> None
     assert other.run(c.Enqueue((c.Message("m1", "q", b"new"),))) == c.Enqueued((True,))
     assert store.run(c.Enqueue((c.Message("m2", "q", b"newer"),))) == c.Enqueued((True,))
     with pytest.raises(LeaseLost):
-        store.run(c.Beat(lease))
+        store.run(c.Heartbeat(lease))
     assert other.run(c.Stats(("q",))) == (c.QueueStats("q", ready=2),)
     store.close()
     other.close()

@@ -15,7 +15,7 @@ from functools import partial
 import pytest
 
 from celeriac.exceptions import LeaseLost, OperationalError
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite import SQLiteStore
 from tests.interrupting import PACKAGE, Interrupt, Step, interrupt
 from tests.stores.sqlite.programs import Program, program

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from celeriac.exceptions import LeaseLost, OperationalError
-from celeriac.store import contract as c
-from celeriac.store.lease import Watch
+from celeriac.stores import contract as c
+from celeriac.stores.contract.watch import Watch
 from celeriac.stores.sqlite import SQLiteStore
 from tests.stores.sqlite.programs import program
 
@@ -27,7 +27,7 @@ def store(tmp_store_path: Path) -> Iterator[SQLiteStore]:
 
 
 def look(store: SQLiteStore, worker: str) -> c.Peer:
-    return next(peer for peer in store.run(c.Beat(ME)).peers if peer.worker == worker)
+    return next(peer for peer in store.run(c.Heartbeat(ME)).peers if peer.worker == worker)
 
 
 def test_a_worker_is_dead_when_its_process_is_though_a_child_of_it_lives(store: SQLiteStore) -> None:
@@ -73,7 +73,7 @@ def test_the_observer_is_not_trusted_but_the_lock(store: SQLiteStore) -> None:
         os.kill(int(holder.line()), signal.SIGKILL)
         holder.kill()
         store.run(c.Reap(ME, seen_alive, 1))
-        assert [peer.worker for peer in store.run(c.Beat(ME)).peers] == ["me"]
+        assert [peer.worker for peer in store.run(c.Heartbeat(ME)).peers] == ["me"]
 
 
 def test_leases_of_one_process_do_not_free_each_other(store: SQLiteStore) -> None:
@@ -89,7 +89,7 @@ def test_leases_of_one_process_do_not_free_each_other(store: SQLiteStore) -> Non
         crowd.go()
         assert crowd.line() == "closed"
         assert dead() == []
-        assert {peer.worker for peer in store.run(c.Beat(ME)).peers} == {"me", "observer", "lease1", "lease2"}
+        assert {peer.worker for peer in store.run(c.Heartbeat(ME)).peers} == {"me", "observer", "lease1", "lease2"}
         crowd.kill()
         assert sorted(dead()) == ["lease1", "lease2"]
 
@@ -100,7 +100,7 @@ def test_looking_at_others_does_not_free_ones_own_lease(store: SQLiteStore) -> N
         other = SQLiteStore(store.path)
         for _ in range(3):
             assert look(store, "observer").dead is False
-            assert other.run(c.Beat(ME)).peers
+            assert other.run(c.Heartbeat(ME)).peers
         other.close()
         observer.go()
         assert observer.line() == ""
@@ -131,7 +131,7 @@ def test_a_worker_lives_though_its_lock_file_is_gone(store: SQLiteStore, how: st
         assert holder.line() == ""
         assert look(newcomer, "holder").dead is False
         assert newcomer.run(c.Reap(lease, unknown, 1)) == c.Reaped()
-        assert {peer.worker for peer in newcomer.run(c.Beat(lease)).peers} == {"me", "holder", "newcomer"}
+        assert {peer.worker for peer in newcomer.run(c.Heartbeat(lease)).peers} == {"me", "holder", "newcomer"}
         holder.kill()
         assert look(newcomer, "holder").dead is True
         newcomer.close()
@@ -147,14 +147,14 @@ def test_whoever_died_before_the_lock_file_went_is_given_a_whole_lease(store: SQ
         watch = Watch(store.lease_seconds, store.lease_seconds)
         assert [watch.look(now, (unknown,), "me") for now in (0.0, 9.9, 10.0)] == [[], [], [unknown]]
         store.run(c.Reap(ME, unknown, 1))
-        assert [peer.worker for peer in store.run(c.Beat(ME)).peers] == ["me"]
+        assert [peer.worker for peer in store.run(c.Heartbeat(ME)).peers] == ["me"]
 
 
 def test_a_lock_file_that_goes_again_and_again_leaves_nothing_open(store: SQLiteStore) -> None:
     def files() -> int:
         return len(os.listdir("/proc/self/fd"))
 
-    store.run(c.Beat(ME))
+    store.run(c.Heartbeat(ME))
     before = files()
     for _ in range(20):
         Path(f"{store.path}-lock").unlink()
@@ -169,7 +169,7 @@ def test_a_folder_that_is_moved_away_and_back_changes_nothing(tmp_path: Path) ->
     store.run(c.OpenLease(ME, c.WorkerRecord()))
     folder.rename(elsewhere)
     with pytest.raises(OperationalError, match="there is no folder"):
-        store.run(c.Beat(ME))
+        store.run(c.Heartbeat(ME))
     moved = SQLiteStore(elsewhere / "tasks.db")
     moved.run(c.OpenLease(c.Lease("other", "o"), c.WorkerRecord()))
     with program("look", moved.path, "observer") as observer:

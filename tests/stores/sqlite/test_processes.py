@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from celeriac.exceptions import OperationalError
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite import SQLiteStore
 from tests.stores.sqlite.looking import count_commits, is_sound, ready
 from tests.stores.sqlite.programs import program

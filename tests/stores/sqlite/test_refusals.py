@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from celeriac.exceptions import EnqueueUncertain, OperationalError
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite import SQLiteStore, requests
 from celeriac.stores.sqlite.leases import Arrive
 from celeriac.stores.sqlite.requests import only_reads

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite import SQLiteStore
 from tests.stores.sqlite.looking import count_rows
 

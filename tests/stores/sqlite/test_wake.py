@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite import SQLiteStore
 from tests.stores.sqlite.programs import program
 from tests.worker.ledger import wait_until
@@ -57,7 +57,7 @@ def test_a_message_whose_bell_was_lost_is_found_within_a_beat(tmp_store_path: Pa
         store.close()
         return took
 
-    assert asyncio.run(main()) < 5 * SQLiteStore.beat_seconds
+    assert asyncio.run(main()) < 5 * SQLiteStore.heartbeat_seconds
 
 
 def test_an_idle_worker_waits_without_being_woken(tmp_store_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_an_idle_worker_waits_without_being_woken(tmp_store_path: Path) -> None:
         await is_tidy()
         await take_what_rings(session)
         waiting = asyncio.create_task(session.wait(("q",), 1))
-        done, _ = await asyncio.wait((waiting,), timeout=3 * store.beat_seconds)
+        done, _ = await asyncio.wait((waiting,), timeout=3 * store.heartbeat_seconds)
         assert not done
         await session.stop_waiting()
         await waiting
@@ -117,7 +117,7 @@ def test_a_path_may_be_longer_than_the_name_of_a_socket(tmp_path: Path) -> None:
             message = c.Message(f"m{number}", "q", b"%d" % number)
             await asyncio.to_thread(store.run, c.Enqueue((message,)))
             assert await waiting == message.raw
-        assert time.monotonic() - began < 20 * store.beat_seconds / 2
+        assert time.monotonic() - began < 20 * store.heartbeat_seconds / 2
         assert len(_bells(path)) == 2
         await session.close()
         store.close()

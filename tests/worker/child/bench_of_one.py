@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 from celeriac import Celeriac
+from celeriac.app import Task
+from celeriac.calls.sender import Call
 from celeriac.message import document
 from celeriac.message.document import Document
-from celeriac.sending.sender import Call
-from celeriac.store.contract import Outcome
-from celeriac.task import Task
+from celeriac.stores.contract import Outcome
 from celeriac.worker.child.executor import AsyncGuard, Executor, Guard
 from celeriac.worker.child.limits import UNLIMITED, Limits
 from celeriac.worker.lane.outcome import DOCUMENT, Judged, decode_report

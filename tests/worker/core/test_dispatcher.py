@@ -10,13 +10,13 @@ from collections.abc import Iterator
 import pytest
 
 from celeriac.clock import SYSTEM_CLOCK
-from celeriac.store.contract import Reconciled
+from celeriac.stores.contract import Reconciled
 from celeriac.worker.child.door import Door
-from celeriac.worker.core.crew import Child
+from celeriac.worker.core.claim_table import HeldClaim
 from celeriac.worker.core.dispatcher import Dispatcher
 from celeriac.worker.core.distribute import Shares
-from celeriac.worker.core.ledger import Held
 from celeriac.worker.core.port import Port, monotonic
+from celeriac.worker.core.supervisor import Child
 from celeriac.worker.core.tally import Tasks
 from celeriac.worker.lane.lane import allocate
 from celeriac.worker.options import Pool
@@ -61,7 +61,7 @@ def begin(door: Door) -> list[bytes]:
 def test_what_is_missing_at_the_store_is_begun_by_no_child(dispatcher: tuple[Dispatcher, Door]) -> None:
     one, door = dispatcher
     for name in ("mine", "another's"):
-        one.admit(Held(name, "q", 0, name.encode(), name, "task"))
+        one.admit(HeldClaim(name, "q", 0, name.encode(), name, "task"))
     one.hand_out()
     assert door.wait_for_frames()
     one.reconcile(Reconciled((), ("another's",)))
@@ -73,7 +73,7 @@ def test_what_is_missing_at_the_store_is_begun_by_no_child(dispatcher: tuple[Dis
 
 def test_what_the_store_holds_stays_with_the_children(dispatcher: tuple[Dispatcher, Door]) -> None:
     one, door = dispatcher
-    one.admit(Held("mine", "q", 0, b"mine", "mine", "task"))
+    one.admit(HeldClaim("mine", "q", 0, b"mine", "mine", "task"))
     one.hand_out()
     one.reconcile(Reconciled((), ("ended long ago",)))
     assert door.wait_for_frames()

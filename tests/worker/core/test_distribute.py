@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from celeriac.worker.core import distribute
-from celeriac.worker.core.crew import Child
+from celeriac.worker.core.claim_table import ClaimTable, HeldClaim
 from celeriac.worker.core.distribute import Plan, Shares
-from celeriac.worker.core.ledger import Held, Ledger
 from celeriac.worker.core.pace import BACKLOG_SECONDS, FRAME_SECONDS, FRAME_TASKS, STUCK_SECONDS, Pace
 from celeriac.worker.core.port import Port
+from celeriac.worker.core.supervisor import Child
 from celeriac.worker.lane.lane import SPAN, allocate
 
 SHARES = Shares(frame_bytes=1 << 18, has_sync=True, has_async=True)
@@ -45,7 +45,7 @@ class Queue:
     """What is ready, made as it is needed."""
 
     def __init__(self) -> None:
-        self.ledger = Ledger()
+        self.claim_table = ClaimTable()
         self.pace = Pace()
         self._numbers = itertools.count()
 
@@ -55,15 +55,15 @@ class Queue:
         self.pace.names[name] = seconds
         for _ in range(count):
             number = str(next(self._numbers))
-            self.ledger.add(Held(number, queue, 0, b"x" * size, number, name, **fields))
+            self.claim_table.add(HeldClaim(number, queue, 0, b"x" * size, number, name, **fields))
 
     def plan(self, *children: Child, shares: Shares = SHARES) -> Plan:
         """Who gets what now."""
-        return distribute.plan(children, self.ledger, self.pace, shares, NOW)
+        return distribute.plan(children, self.claim_table, self.pace, shares, NOW)
 
     def wanted(self, *children: Child, shares: Shares = SHARES) -> int:
         """How many more to claim now."""
-        return distribute.wanted(children, self.ledger, self.pace, shares, NOW)
+        return distribute.wanted(children, self.claim_table, self.pace, shares, NOW)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def run_in(port: Port, since: float) -> None:
 def test_frame_holds_no_more_than_so_many_tasks(queue: Queue, new_child: NewChild) -> None:
     queue.add(3 * FRAME_TASKS)
     assert sizes(queue.plan(new_child())) == [FRAME_TASKS, FRAME_TASKS]
-    assert len(queue.ledger.ready) == FRAME_TASKS
+    assert len(queue.claim_table.ready) == FRAME_TASKS
 
 
 def test_frame_holds_no_more_than_so_much_work(queue: Queue, new_child: NewChild) -> None:
@@ -144,7 +144,7 @@ def test_children_share_what_there_is(queue: Queue, new_child: NewChild) -> None
 def test_idle_child_comes_first(queue: Queue, new_child: NewChild) -> None:
     busy, idle = new_child(), new_child()
     queue.add(2)
-    busy.sync.hand_over([queue.ledger.ready.popleft()])
+    busy.sync.hand_over([queue.claim_table.ready.popleft()])
     [(port, _)] = queue.plan(busy, idle)
     assert port is idle.sync
 
@@ -152,7 +152,7 @@ def test_idle_child_comes_first(queue: Queue, new_child: NewChild) -> None:
 def test_child_with_a_full_backlog_gets_nothing(queue: Queue, new_child: NewChild) -> None:
     child = new_child()
     queue.add(1, 1.1 * BACKLOG_SECONDS)
-    child.sync.hand_over([queue.ledger.ready.popleft()])
+    child.sync.hand_over([queue.claim_table.ready.popleft()])
     queue.add(1)
     assert queue.plan(child) == []
 
@@ -169,7 +169,7 @@ def test_child_at_a_long_task_gets_nothing_until_it_has_ended(queue: Queue, new_
 def test_child_that_was_relieved_gets_nothing_while_the_same_task_runs(queue: Queue, new_child: NewChild) -> None:
     child = new_child()
     queue.add(2)
-    child.sync.hand_over([queue.ledger.ready.popleft(), queue.ledger.ready.popleft()])
+    child.sync.hand_over([queue.claim_table.ready.popleft(), queue.claim_table.ready.popleft()])
     assert child.sync.lane.tokens.acquire(False)  # the child begins the first
     run_in(child.sync, NOW - STUCK_SECONDS / 2)
     assert [held.claim for held in child.sync.take_back()] == ["1"]
@@ -202,7 +202,7 @@ def test_tasks_that_need_a_start_travel_in_frames_like_all_others(queue: Queue, 
 
 def test_what_is_to_be_marked_first_counts_as_given(queue: Queue, new_child: NewChild) -> None:
     child = new_child()
-    child.sync.coming = [Held(str(number), "q", 0, b"", "x", "t") for number in range(2 * FRAME_TASKS)]
+    child.sync.coming = [HeldClaim(str(number), "q", 0, b"", "x", "t") for number in range(2 * FRAME_TASKS)]
     queue.add(3)
     assert queue.plan(child) == []
     assert not child.idle
@@ -227,7 +227,7 @@ def test_coroutines_that_need_a_start_take_places_as_they_come(queue: Queue, new
     child = new_child()
     [(port, items)] = queue.plan(child)
     assert (port, len(items)) == (child.asynchronous, 3)
-    port.coming = items + [Held(str(number), "q", 0, b"", "x", "t", asynchronous=True) for number in range(97)]
+    port.coming = items + [HeldClaim(str(number), "q", 0, b"", "x", "t", asynchronous=True) for number in range(97)]
     queue.add(1, asynchronous=True)
     assert queue.plan(child) == []
 
@@ -245,12 +245,12 @@ def test_kinds_do_not_stand_in_each_others_way(queue: Queue, new_child: NewChild
 def test_coroutine_that_runs_for_hours_does_not_stop_those_beside_it(queue: Queue, new_child: NewChild) -> None:
     port = new_child().asynchronous
     queue.add(1, asynchronous=True)
-    port.hand_over([queue.ledger.ready_async.popleft()])
+    port.hand_over([queue.claim_table.ready_async.popleft()])
     (long,) = port.out
     for _ in range(SPAN):
         assert port.room() > 1, "the child's event loop gets nothing any more"
         queue.add(3, asynchronous=True)
-        port.hand_over([queue.ledger.ready_async.popleft() for _ in range(3)])
+        port.hand_over([queue.claim_table.ready_async.popleft() for _ in range(3)])
         numbers = [port.out.popitem()[0] for _ in range(3)]
         assert long % SPAN not in {number % SPAN for number in numbers}, "it shares a flag with another"
 
@@ -278,7 +278,7 @@ def test_child_is_idle_until_it_has_something(queue: Queue, new_child: NewChild)
     child = new_child()
     assert distribute.any_idle([child], SYNC_ONLY, NOW)
     queue.add(1)
-    child.sync.hand_over([queue.ledger.ready.popleft()])
+    child.sync.hand_over([queue.claim_table.ready.popleft()])
     assert not distribute.any_idle([child], SYNC_ONLY, NOW)
     assert distribute.any_idle([child], SHARES, NOW)
     assert not distribute.any_idle([], SHARES, NOW)

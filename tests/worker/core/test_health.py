@@ -22,7 +22,7 @@ import pytest
 from celeriac.worker.core import runtime_directory
 from celeriac.worker.core.health import Health, HealthServer, judge
 from tests.worker.ledger import wait_until
-from tests.worker.processes import ROOT, Worker
+from tests.worker.process import ROOT, Worker
 from tests.worker.scene import Scene, open_gate
 from tools.servers.port import free_port
 from tools.servers.redis import RedisServer

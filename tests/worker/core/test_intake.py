@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 
 from celeriac.message import task as wire
 from celeriac.message.envelope import write_envelope
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.worker.core import intake
-from celeriac.worker.core.ledger import Held
+from celeriac.worker.core.claim_table import HeldClaim
 from celeriac.worker.lane.frame import TaskSpec
 
 NOW = 1_800_000_000.0
 
 
-def sorted_at(raw: bytes, now: float) -> Held | c.Deferral | c.Outcome:
+def sorted_at(raw: bytes, now: float) -> HeldClaim | c.Deferral | c.Outcome:
     return intake.sort(c.Claim("e:1", "celery", raw), {"t": TaskSpec()}, now)
 
 
@@ -33,11 +33,11 @@ def test_an_eta_is_waited_for_once() -> None:
     assert isinstance(item, c.Deferral)
     assert item.due == (NOW + 60) * 1000
     assert item.raw is not None
-    assert isinstance(sorted_at(item.raw, NOW), Held)
+    assert isinstance(sorted_at(item.raw, NOW), HeldClaim)
 
 
 def test_an_eta_that_has_come_is_not_waited_for() -> None:
-    assert isinstance(sorted_at(message(at(NOW - 1)), NOW), Held)
+    assert isinstance(sorted_at(message(at(NOW - 1)), NOW), HeldClaim)
 
 
 def test_a_retry_by_a_worker_of_celery_is_waited_for_though_it_has_the_headers_of_a_message_that_was_held() -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from celeriac import ids
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.worker.core import reaping
 
 # -- neighbours -----------------------------------------------------------------------

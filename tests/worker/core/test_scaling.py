@@ -44,9 +44,9 @@ def test_a_size_beyond_the_bounds_is_brought_within():
     st.integers(0, 8),
     st.lists(st.tuples(st.integers(0, 20), st.floats(0, 10)), min_size=1, max_size=30),
 )
-def test_it_never_leaves_its_bounds(least, more, steps):
-    scaler, now, size = Scaler(Scale(least, least + more, 5.0), 0.0), 0.0, least
+def test_it_never_leaves_its_bounds(minimum, more, steps):
+    scaler, now, size = Scaler(Scale(minimum, minimum + more, 5.0), 0.0), 0.0, minimum
     for busy, pause in steps:
         now += pause
         size = scaler.size(size, min(busy, size), now)
-        assert least <= size <= least + more
+        assert minimum <= size <= minimum + more

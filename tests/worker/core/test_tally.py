@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from celeriac.message import document
-from celeriac.store.runtimes import quantile
+from celeriac.stores.contract.runtimes import quantile
 from celeriac.worker.core.tally import Tasks
 
 SUCCESS = document.write("id", "SUCCESS", b"1", 0.0)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from celeriac import Celeriac
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.worker.core.unserved import look_around, warning
 
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from celeriac.calls.sender import Call
 from celeriac.exceptions import SettingWarning
 from celeriac.result import gather
-from celeriac.sending.sender import Call
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.worker.ledger import wait_until
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 from tests.worker.scene import Scene
 
 pytestmark = pytest.mark.slow

@@ -8,8 +8,8 @@ import logging
 import pytest
 
 from celeriac.config import TABLE
-from celeriac.log import TASK, get_task_logger
-from celeriac.worker.log.setup import AboutTask, Layout, PenHandler, about
+from celeriac.observe.loggers import TASK, get_task_logger
+from celeriac.worker.log.setup import AboutTask, Layout, LogWriterHandler, about
 
 DEFAULTS = {name: row.default for name, row in TABLE.items()}
 LINES: list[AboutTask] = [
@@ -95,7 +95,7 @@ class Memory:
 
 def test_what_was_lost_is_counted_and_told_first():
     memory = Memory(1)
-    handler = PenHandler(memory, layout("%(message)s"))
+    handler = LogWriterHandler(memory, layout("%(message)s"))
     for number in range(4):
         handler.handle(record("any", str(number)))
     handler.emit_many(LINES, 1.5)
@@ -108,7 +108,7 @@ def test_what_was_lost_is_counted_and_told_first():
 
 def test_a_format_that_fits_no_record_harms_nobody():
     memory = Memory(9)
-    handler = PenHandler(memory, layout("%(absent)s %(message)s"))
+    handler = LogWriterHandler(memory, layout("%(absent)s %(message)s"))
     handler.handle(record("any", "one"))
     handler.emit_many(LINES, 1.5)
     assert memory.text.count(b"cannot be formatted") == 2

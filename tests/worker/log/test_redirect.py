@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from celeriac.context import Context, current
+from celeriac.calls.context import Context, current
 from celeriac.message.task import Headers, TaskMessage
 from celeriac.worker.log.redirect import Redirected
 

@@ -10,7 +10,7 @@ from celeriac.cli.forms import time_text
 from celeriac.cli.screen.view import HEADS, TABLES, Row, Style, View, chosen_row, order_of, rows
 
 _HELP = "q quit  tab table  arrows choose  s sort  enter explain  p pause  k revoke"
-_OTHERS_LEAST = 3
+_OTHERS_MINIMUM = 3
 
 
 class Line(NamedTuple):
@@ -88,9 +88,9 @@ def share(wanted: dict[str, int], focus: str, room: int) -> dict[str, int]:
     """How many lines each table gets: the others a few, the one in focus what it wants, the others the rest."""
     others = [table for table in wanted if table != focus]
     given = dict.fromkeys(wanted, 0)
-    for tables, most in ((others, _OTHERS_LEAST), ([focus], room), (others, room)):
+    for tables, maximum in ((others, _OTHERS_MINIMUM), ([focus], room), (others, room)):
         for table in tables:
-            more = min(min(wanted[table], most) - given[table], room - sum(given.values()))
+            more = min(min(wanted[table], maximum) - given[table], room - sum(given.values()))
             given[table] += max(0, more)
     return given
 

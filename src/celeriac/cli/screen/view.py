@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from celeriac.cli.forms import length_text, time_text
-from celeriac.control.overview import LetterView, Overview, QueueView, Run, TaskView, WorkerView
+from celeriac.observe.overview import LetterView, Overview, QueueView, Run, TaskView, WorkerView
 
 TABLES = ("workers", "queues", "tasks", "dead")
 

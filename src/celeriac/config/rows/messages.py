@@ -54,7 +54,7 @@ ROWS = (
         67108864,
         "The longest message, as it lies in the queue.",
         unit="bytes",
-        least=1024,
+        minimum=1024,
         celery=False,
     ),
     Setting(
@@ -63,34 +63,45 @@ ROWS = (
         1048576,
         "The longest message without its body.",
         unit="bytes",
-        least=1024,
+        minimum=1024,
         celery=False,
     ),
     Setting(
-        "message_max_body_bytes", WHOLE, 67108864, "The longest body, unpacked.", unit="bytes", least=1, celery=False
+        "message_max_body_bytes", WHOLE, 67108864, "The longest body, unpacked.", unit="bytes", minimum=1, celery=False
     ),
     Setting(
         "message_max_ratio",
         WHOLE,
         100,
         "How many times its length a body of more than 32 MiB may unpack to.",
-        least=1,
+        minimum=1,
         celery=False,
     ),
-    Setting("message_max_items", WHOLE, 10000000, "The most values in a body.", least=1, celery=False),
-    Setting("message_max_depth", WHOLE, 1000, "How deep the values of a body may nest.", least=1, celery=False),
+    Setting("message_max_items", WHOLE, 10000000, "The most values in a body.", minimum=1, celery=False),
+    Setting("message_max_depth", WHOLE, 1000, "How deep the values of a body may nest.", minimum=1, celery=False),
     Setting(
-        "dead_letter_limit", WHOLE, 10000, "How many dead letters are kept; the oldest fall out.", least=1, celery=False
+        "dead_letter_limit",
+        WHOLE,
+        10000,
+        "How many dead letters are kept; the oldest fall out.",
+        minimum=1,
+        celery=False,
     ),
     Setting(
-        "dead_letter_expires", NUMBER, 2592000, "How long a dead letter is kept.", unit="seconds", least=0, celery=False
+        "dead_letter_expires",
+        NUMBER,
+        2592000,
+        "How long a dead letter is kept.",
+        unit="seconds",
+        minimum=0,
+        celery=False,
     ),
     Setting(
         "failed_limit",
         WHOLE,
         10000,
         "How many failed tasks are kept to be run again; the oldest fall out, 0 keeps none.",
-        least=0,
+        minimum=0,
         celery=False,
     ),
     Setting(
@@ -99,7 +110,7 @@ ROWS = (
         None,
         "How long a failed task is kept to be run again; None, as long as results are.",
         unit="seconds",
-        least=0,
+        minimum=0,
         celery=False,
     ),
     Setting(
@@ -108,7 +119,7 @@ ROWS = (
         65536,
         "The largest message of a failed task that is kept.",
         unit="bytes",
-        least=0,
+        minimum=0,
         celery=False,
     ),
     refused(

@@ -42,7 +42,7 @@ ROWS = (
         "How long a result is kept; 0 or None, for ever.",
         unit="seconds",
         old=("CELERY_TASK_RESULT_EXPIRES", "CELERY_RESULT_EXPIRES"),
-        least=0,
+        minimum=0,
     ),
     Setting(
         "result_max_bytes",
@@ -50,7 +50,7 @@ ROWS = (
         67108864,
         "The longest result, as it is written.",
         unit="bytes",
-        least=1,
+        minimum=1,
         celery=False,
     ),
     Setting(

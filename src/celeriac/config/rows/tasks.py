@@ -43,8 +43,8 @@ ROWS = (
         None,
         "The priority of tasks that name none; 0 is served first.",
         old=("CELERY_DEFAULT_PRIORITY",),
-        least=0,
-        most=255,
+        minimum=0,
+        maximum=255,
     ),
     Setting(
         "task_inherit_parent_priority",
@@ -103,7 +103,7 @@ ROWS = (
         "After how long a task is ended, where it names no limit of its own.",
         unit="seconds",
         old=("CELERYD_TASK_TIME_LIMIT",),
-        least=0,
+        minimum=0,
     ),
     Setting(
         "task_soft_time_limit",
@@ -112,7 +112,7 @@ ROWS = (
         "After how long SoftTimeLimitExceeded is raised in it.",
         unit="seconds",
         old=("CELERYD_TASK_SOFT_TIME_LIMIT",),
-        least=0,
+        minimum=0,
     ),
     Setting(
         "task_track_started",
@@ -127,7 +127,7 @@ ROWS = (
         2.0,
         "How long a call tries to enqueue before it raises.",
         unit="seconds",
-        least=0.01,
+        minimum=0.01,
         celery=False,
     ),
     mapped(
@@ -152,7 +152,7 @@ ROWS = (
         300,
         "How long a task that no worker here knows waits for one that does, before it fails with NotRegistered.",
         unit="seconds",
-        least=0,
+        minimum=0,
         celery=False,
     ),
     Setting(
@@ -241,8 +241,8 @@ ROWS = (
         "each message as durably as they keep anything.",
         old=("CELERY_DEFAULT_DELIVERY_MODE",),
         only=(2, "persistent"),
-        least=1,
-        most=2,
+        minimum=1,
+        maximum=2,
         choices=("transient", "persistent"),
     ),
     later(

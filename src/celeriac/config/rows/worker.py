@@ -46,7 +46,7 @@ ROWS = (
         "Children, threads, coroutines or greenlets of a worker; unset, one a core (coroutines and greenlets: 100); "
         "`auto`, one for each core that the worker may use.",
         old=("CELERYD_CONCURRENCY",),
-        least=0,
+        minimum=0,
         choices=("auto",),
     ),
     Setting(
@@ -54,7 +54,7 @@ ROWS = (
         WHOLE,
         100,
         "Tasks with `async def` that one child runs side by side.",
-        least=1,
+        minimum=1,
         celery=False,
     ),
     Setting(
@@ -63,7 +63,7 @@ ROWS = (
         None,
         "How many tasks a child runs before another takes its place.",
         old=("CELERYD_MAX_TASKS_PER_CHILD",),
-        least=0,
+        minimum=0,
     ),
     Setting(
         "worker_max_memory_per_child",
@@ -72,7 +72,7 @@ ROWS = (
         "How large a child may be after a task before another takes its place.",
         unit="KiB",
         old=("CELERYD_MAX_MEMORY_PER_CHILD",),
-        least=0,
+        minimum=0,
     ),
     Setting(
         "worker_pool_start_method",
@@ -88,7 +88,7 @@ ROWS = (
         10.0,
         "Silence after which a worker counts as dead, on Redis.",
         unit="seconds",
-        least=0.1,
+        minimum=0.1,
         celery=False,
     ),
     Setting(
@@ -98,7 +98,7 @@ ROWS = (
         "How long running tasks may go on after SIGTERM before they are given back and cut off; unset, for "
         "ever. The environment variable CELERIAC_GRACE goes before it.",
         unit="seconds",
-        least=0,
+        minimum=0,
         celery=False,
     ),
     Setting(
@@ -108,7 +108,7 @@ ROWS = (
         "How long running tasks may go on after a signal that means a cold stop.",
         unit="seconds",
         old=("CELERYD_SOFT_SHUTDOWN_TIMEOUT",),
-        least=0,
+        minimum=0,
     ),
     Setting(
         "worker_stall_timeout",
@@ -117,7 +117,7 @@ ROWS = (
         "After how long with free children, waiting messages and nothing claimed a worker builds its session "
         "with the store anew; 0 means never.",
         unit="seconds",
-        least=0,
+        minimum=0,
         celery=False,
     ),
     Setting(
@@ -132,7 +132,7 @@ ROWS = (
         WHOLE,
         3,
         "Deaths of a child in the same task before it becomes a dead letter.",
-        least=1,
+        minimum=1,
         celery=False,
     ),
     Setting(
@@ -140,7 +140,7 @@ ROWS = (
         WHOLE,
         10,
         "Deaths of workers that held the same task before it becomes a dead letter; they need not have run it.",
-        least=1,
+        minimum=1,
         celery=False,
     ),
     Setting(
@@ -149,7 +149,7 @@ ROWS = (
         1048576,
         "Claim no further message after so much in one step.",
         unit="bytes",
-        least=1,
+        minimum=1,
         celery=False,
     ),
     Setting(
@@ -158,7 +158,7 @@ ROWS = (
         262144,
         "Hand a child no further message after so much at once.",
         unit="bytes",
-        least=1,
+        minimum=1,
         celery=False,
     ),
     idle(

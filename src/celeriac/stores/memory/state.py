@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, TypeVar, cast
 import msgspec
 
 from celeriac.exceptions import LeaseLost
-from celeriac.store import contract as c
-from celeriac.store.delays import is_attempt
-from celeriac.store.peers import is_reaped
+from celeriac.stores import contract as c
+from celeriac.stores.contract.delayed import is_attempt
+from celeriac.stores.contract.workers import is_reaped
 
 R = TypeVar("R")
 
@@ -33,7 +33,7 @@ class OpenedLease:
     claims: dict[str, c.Claim] = field(default_factory=dict)
     since: dict[str, int] = field(default_factory=dict)
     """When each was claimed; tidied at a beat."""
-    tally: c.Tally = field(default_factory=c.Tally)
+    tally: c.WorkerCounters = field(default_factory=c.WorkerCounters)
     heard: int = 0
 
 
@@ -227,7 +227,7 @@ class State:
     def _next_due(self, now: int) -> int:
         return max(0, self.delayed[0][0] - now) if self.delayed else -1
 
-    def _Start(self, request: c.Start, now: int) -> c.Lost:
+    def _Start(self, request: c.Start, now: int) -> c.LostClaims:
         lease, lost = self._open(request.lease), []
         for begin in request.begins:
             claim = lease.claims.get(begin.claim)
@@ -238,9 +238,9 @@ class State:
             lease.claims[claim.id] = c.Claim(claim.id, claim.queue, claim.raw, claim.priority, started)
             if begin.result is not None:
                 self.results[begin.task] = begin.result
-        return c.Lost(tuple(lost))
+        return c.LostClaims(tuple(lost))
 
-    def _Release(self, request: c.Release, now: int) -> c.Lost:
+    def _Release(self, request: c.Release, now: int) -> c.LostClaims:
         lease, lost = self._open(request.lease), []
         for item in reversed(request.returns):
             claim = lease.claims.pop(item.claim, None)
@@ -249,9 +249,9 @@ class State:
             else:
                 raw = claim.raw if item.raw is None else item.raw
                 self.queues[claim.queue][claim.priority].appendleft(raw)
-        return c.Lost(tuple(reversed(lost)))
+        return c.LostClaims(tuple(reversed(lost)))
 
-    def _Defer(self, request: c.Defer, now: int) -> c.Lost:
+    def _Defer(self, request: c.Defer, now: int) -> c.LostClaims:
         lease, lost = self._open(request.lease), []
         for item in request.deferrals:
             claim = lease.claims.pop(item.claim, None)
@@ -260,7 +260,7 @@ class State:
             else:
                 raw = claim.raw if item.raw is None else item.raw
                 self._delay(c.Message(item.id, claim.queue, raw, claim.priority), item.due)
-        return c.Lost(tuple(lost))
+        return c.LostClaims(tuple(lost))
 
     def _Promote(self, request: c.Promote, now: int) -> c.Promoted:
         due = [entry for entry in self.delayed[: request.limit] if entry[0] <= now]
@@ -270,26 +270,26 @@ class State:
             self.queues[message.queue][message.priority].append(message.raw)
         return c.Promoted(len(due), self._next_due(now))
 
-    def _Beat(self, request: c.Beat, now: int) -> c.Beaten:
+    def _Heartbeat(self, request: c.Heartbeat, now: int) -> c.HeartbeatReply:
         own = self._open(request.lease)
         own.beat += 1
         if request.tally is not None:
             own.tally, own.heard = request.tally, now
         own.since = {id: since for id, since in own.since.items() if id in own.claims}
         peers = [_peer(worker, held) for worker, held in self.leases.items()]
-        return c.Beaten(tuple(sorted(peers, key=lambda peer: peer.worker)), self._next_due(now), self.revision)
+        return c.HeartbeatReply(tuple(sorted(peers, key=lambda peer: peer.worker)), self._next_due(now), self.revision)
 
-    def _Survey(self, request: c.Survey, now: int) -> tuple[c.WorkerSight, ...]:
+    def _ListWorkers(self, request: c.ListWorkers, now: int) -> tuple[c.WorkerInfo, ...]:
         room, sights = request.max_bytes, []
         for worker, held in sorted(self.leases.items()):
             holdings = []
             for claim in sorted(held.claims.values(), key=claim_number)[: request.limit]:
                 raw = claim.raw if room > 0 else b""
                 room -= len(raw)
-                holdings.append(c.Holding(worker, claim.id, claim.queue, held.since.get(claim.id, 0), raw))
+                holdings.append(c.HeldMessage(worker, claim.id, claim.queue, held.since.get(claim.id, 0), raw))
             peer = _peer(worker, held)
             sights.append(
-                c.WorkerSight(
+                c.WorkerInfo(
                     peer, held.tally, now - held.heard if held.heard else -1, len(held.claims), tuple(holdings)
                 )
             )
@@ -416,9 +416,9 @@ class State:
                 unseen.append(queue)
             for ahead, message in enumerate(line[: request.depth]):
                 if word in message.raw:
-                    ready.append(c.Sighting(queue, ahead, message.raw))
+                    ready.append(c.QueuedMatch(queue, ahead, message.raw))
         held = [
-            c.Holding(worker, claim.id, claim.queue, lease.since.get(claim.id, 0), claim.raw)
+            c.HeldMessage(worker, claim.id, claim.queue, lease.since.get(claim.id, 0), claim.raw)
             for worker, lease in sorted(self.leases.items())
             for claim in lease.claims.values()
             if word in claim.raw
@@ -462,7 +462,7 @@ class State:
                 replayed.append(item.id)
         return tuple(replayed)
 
-    def _DropDead(self, request: c.DropDead, now: int) -> tuple[str, ...]:
+    def _DeleteDeadLetters(self, request: c.DeleteDeadLetters, now: int) -> tuple[str, ...]:
         kept = self._letters(request.failed, now)
         return tuple(id for id in request.ids if kept.pop(id, None) is not None)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from celeriac.message.format import PLAIN, Format
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.memory.state import State
 
 R = TypeVar("R")
@@ -24,7 +24,7 @@ class MemoryStore:
     """A store that lives and dies with this process."""
 
     lease_seconds = 10.0
-    beat_seconds = 0.5
+    heartbeat_seconds = 0.5
     expiring = False
     shared = False
     format: Format = PLAIN
@@ -67,10 +67,10 @@ class MemoryStore:
         return self.run(request)
 
     def wait_results(
-        self, tasks: tuple[str, ...], timeout: float | None, least: int | None = None
+        self, tasks: tuple[str, ...], timeout: float | None, minimum: int | None = None
     ) -> tuple[bytes | None, ...]:
         """Wait on the condition that every change notifies."""
-        missing = 0 if least is None else max(0, len(set(tasks)) - least)
+        missing = 0 if minimum is None else max(0, len(set(tasks)) - minimum)
 
         def enough() -> bool:
             return len({task for task in tasks if self._final(task) is None}) <= missing
@@ -142,7 +142,7 @@ class MemorySession:
         """Perform a request."""
         return self._store.run(request)
 
-    async def wait(self, queues: tuple[str, ...], count: int) -> c.Handed | None:
+    async def wait(self, queues: tuple[str, ...], count: int) -> c.WaitReply | None:
         """Return at the next change of the store, or at once if there was one since the last wait."""
         await self._awake.wait()
         self._awake.clear()

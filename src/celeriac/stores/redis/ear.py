@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from celeriac.store.contract import is_final
+from celeriac.stores.contract import is_final
 from celeriac.stores.redis.link import CONNECT_SECONDS, LinkLost, check
 from celeriac.stores.redis.loop_link import AsyncLink
 from celeriac.stores.redis.refusals import is_denied

@@ -15,7 +15,7 @@ import msgspec
 
 from celeriac.exceptions import MalformedMessage, OperationalError
 from celeriac.message import task as wire
-from celeriac.store.contract import Adopted
+from celeriac.stores.contract import Adopted
 from celeriac.stores.redis import layout
 from celeriac.stores.redis.link import check, spell_out
 from celeriac.stores.redis.prefix import Prefix
@@ -91,9 +91,9 @@ class Kombu:
         rows = sorted(binding.decode().split(layout.SEPARATOR) for binding in bindings)
         return next((row[-1] for row in rows if row[0] == routing_key), routing_key)
 
-    def unland(self) -> int:
+    def drain_handoff(self) -> int:
         """Bring messages back to their lists that landed for a worker of ours and were never claimed."""
-        return int(self._run("unland", [layout.QUEUES], []))
+        return int(self._run("drain_handoff", [layout.QUEUES], []))
 
     def _run(self, name: str, keys: list[bytes], arguments: list[bytes]) -> Any:
         return check(self._spell(script(name).call(keys, arguments)))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from celeriac.store.contract import ADVANCE_QUEUE
+from celeriac.stores.contract import ADVANCE_QUEUE
 
 STEPS = (0, 3, 6, 9)
 SEPARATOR = "\x06\x16"
@@ -21,10 +21,10 @@ NO_RESULT = b"celeriac:no-result"
 WAKE_CHANNEL = b"celeriac:wake"
 
 LEASES = b"celeriac:leases"
-BEATS = b"celeriac:beats"
+HEARTBEATS = b"celeriac:beats"
 WORKERS = b"celeriac:workers"
 TOLD = b"celeriac:told"
-FLOORS = b"celeriac:floors"
+SESSIONS = b"celeriac:floors"
 """The first claim number of each worker's session; under no name at all the revision of the revocations.
 
 Under `PAUSED` the lists of all paused queues, each between two line feeds: no worker is called that.
@@ -69,7 +69,7 @@ def sources(queues: tuple[str, ...]) -> tuple[bytes, ...]:
     for queue in queues:
         for step in STEPS:
             key = list_key(queue, step)
-            keys += (landing_key(key), key, key, key)
+            keys += (handoff_key(key), key, key, key)
     return tuple(keys)
 
 
@@ -80,10 +80,10 @@ def lists_of(queue: str) -> tuple[bytes, ...]:
 
 def served_from(queue: str) -> tuple[bytes, ...]:
     """Where the messages of a queue lie, in the order in which they are served."""
-    return tuple(place for key in lists_of(queue) for place in (landing_key(key), key))
+    return tuple(place for key in lists_of(queue) for place in (handoff_key(key), key))
 
 
-def landing_key(key: bytes) -> bytes:
+def handoff_key(key: bytes) -> bytes:
     """Where a waiter lets messages of a list land."""
     return b"celeriac:landing:" + key
 

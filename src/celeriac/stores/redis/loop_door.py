@@ -8,7 +8,7 @@ import time
 from typing import TypeVar
 
 from celeriac.exceptions import OperationalError
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import verbs
 from celeriac.stores.redis.address import Address
 from celeriac.stores.redis.ear import ResultLink

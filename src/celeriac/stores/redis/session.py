@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import hiredis
 
 from celeriac.exceptions import OperationalError
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import layout, rights, verbs
 from celeriac.stores.redis.address import Address
 from celeriac.stores.redis.link import LinkLost, check, needs_script, spell_out
@@ -25,7 +25,19 @@ from celeriac.stores.redis.refusals import is_denied, is_too_long, size_note, to
 
 R = TypeVar("R")
 
-_LOADED = ("rights", "fence", "finish", "beat", "start", "release", "reap", "reconcile", "promote", "open", "close")
+_LOADED = (
+    "rights",
+    "fence",
+    "finish",
+    "heartbeat",
+    "start",
+    "release",
+    "reap",
+    "reconcile",
+    "promote",
+    "open",
+    "close",
+)
 _NO_CALLS_SECONDS = 1.0
 """Who hears no calls looks so often for what they would have said."""
 _NO_UNBLOCK_SECONDS = 0.2
@@ -44,7 +56,7 @@ class RedisSession:
         self._numbers = first
         self._woken = False
         self._asked = 0.0
-        self._stirred = asyncio.Event()
+        self._was_woken = asyncio.Event()
         self._waiters: dict[bytes, _Waiter] = {}
         self._lists_seen: set[bytes] = set()
         self._left_out: frozenset[bytes] = frozenset()
@@ -108,7 +120,7 @@ class RedisSession:
                 self.on_news()
             elif push[2] != b"rights":
                 self._woken = True
-                self._stirred.set()
+                self._was_woken.set()
 
     async def call(self, request: c.Request[R]) -> R:
         """Perform a request; the session is over after `OperationalError`."""
@@ -172,7 +184,7 @@ class RedisSession:
         self._numbers += count
         return first
 
-    async def wait(self, queues: tuple[str, ...], count: int) -> c.Handed | None:
+    async def wait(self, queues: tuple[str, ...], count: int) -> c.WaitReply | None:
         """Let Redis move the next message and claim in the same write; nothing stays under way."""
         sources = sorted(({layout.list_key(queue, 0) for queue in queues} | self._lists_seen) - self._left_out)
         if not sources:
@@ -182,20 +194,20 @@ class RedisSession:
             return await self._look_again(queues, count)
         waiters = [self._waiters.get(source) or await self._open_waiter(source) for source in sources]
         if not self._woken:
-            self._stirred.clear()
+            self._was_woken.clear()
         requests = [c.Finish(self._lease, queues=queues, count=count, first=self.reserve(count)) for _ in sources]
         commands = [verbs.encode(request, self._place) for request in requests]
-        landings = [
-            waiter.land(source, self._wait_seconds, command, self._stir)
+        handoffs = [
+            waiter.land(source, self._wait_seconds, command, self._wake)
             for waiter, source, command in zip(waiters, sources, commands, strict=True)
         ]
         try:
             async with asyncio.timeout(self._wait_seconds + self.reply_seconds):
-                await self._stirred.wait()
-                await self._unblock(landings)
+                await self._was_woken.wait()
+                await self._unblock(handoffs)
             replies = [
-                check(await self._link.call(spell_out(command)) if needs_script(landing.result()) else landing.result())
-                for landing, command in zip(landings, commands, strict=True)
+                check(await self._link.call(spell_out(command)) if needs_script(handoff.result()) else handoff.result())
+                for handoff, command in zip(handoffs, commands, strict=True)
             ]
         except (LinkLost, TimeoutError) as error:
             self._link.abort()
@@ -209,23 +221,23 @@ class RedisSession:
             await self._wait_to_be_called(_NO_UNBLOCK_SECONDS)
         self._ask_for_news()
         woken, self._woken = self._woken, False
-        return None if woken and not claims else c.Handed(claims, max(finished.revision for finished in taken))
+        return None if woken and not claims else c.WaitReply(claims, max(finished.revision for finished in taken))
 
     async def _wait_to_be_called(self, seconds: float) -> None:
         """There is nothing to wait for at Redis: the queues are paused, or we may not wait there."""
         if not self._woken:
-            self._stirred.clear()
+            self._was_woken.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._stirred.wait()
+                await self._was_woken.wait()
         self._woken = False
         self._ask_for_news()
 
-    async def _look_again(self, queues: tuple[str, ...], count: int) -> c.Handed:
+    async def _look_again(self, queues: tuple[str, ...], count: int) -> c.WaitReply:
         """Claim what has come meanwhile."""
         await self._wait_to_be_called(_NO_UNBLOCK_SECONDS)
         finished = await self.call(c.Finish(self._lease, queues=queues, count=count, first=self.reserve(count)))
-        return c.Handed(finished.claims, finished.revision)
+        return c.WaitReply(finished.claims, finished.revision)
 
     def _ask_for_news(self) -> None:
         """Nobody would tell."""
@@ -234,8 +246,8 @@ class RedisSession:
             self._asked = now
             self.on_news()
 
-    def _stir(self, _: object = None) -> None:
-        self._stirred.set()
+    def _wake(self, _: object = None) -> None:
+        self._was_woken.set()
 
     async def _open_waiter(self, source: bytes) -> _Waiter:
         try:
@@ -246,9 +258,9 @@ class RedisSession:
             self._link.abort()
             raise OperationalError(f"cannot wait at Redis: {_why(error)}") from error
 
-    async def _unblock(self, landings: list[asyncio.Future[Any]]) -> None:
+    async def _unblock(self, handoffs: list[asyncio.Future[Any]]) -> None:
         """End the waits that are left. One that has not reached Redis yet is asked again."""
-        while waiting := [landing for landing in landings if not landing.done()]:
+        while waiting := [handoff for handoff in handoffs if not handoff.done()]:
             if not self.rights.unblock:
                 await asyncio.wait(waiting)
                 continue
@@ -258,7 +270,7 @@ class RedisSession:
 
     async def stop_waiting(self) -> None:
         """Let the wait under way return."""
-        self._stirred.set()
+        self._was_woken.set()
 
     async def close(self) -> None:
         """Drop all connections."""
@@ -286,7 +298,7 @@ class _Waiter:
         self, source: bytes, seconds: float, claim: verbs.Command, done: Callable[[object], None]
     ) -> asyncio.Future[Any]:
         """Wait for a message of a list and claim at once, in one write; the reply to the claim."""
-        move = [b"BLMOVE", source, layout.landing_key(source), b"RIGHT", b"LEFT", b"%f" % seconds]
+        move = [b"BLMOVE", source, layout.handoff_key(source), b"RIGHT", b"LEFT", b"%f" % seconds]
         self.move, claimed = self.link.call_all(self._prefix.of(move), claim)
         claimed.add_done_callback(done)
         return claimed

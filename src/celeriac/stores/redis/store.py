@@ -14,7 +14,7 @@ import hiredis
 
 from celeriac.exceptions import ImproperlyConfigured, NotPermitted, OperationalError
 from celeriac.message.format import PLAIN, Format
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import verbs
 from celeriac.stores.redis.address import UseTls, parse
 from celeriac.stores.redis.link import CONNECT_SECONDS, BlockingLink, LinkLost, check, needs_script, pack_all
@@ -57,7 +57,7 @@ class RedisStore:
         """`key_prefix` is in front of all keys, `results_prefix` in front of those of results instead; see `prefix`."""
         self.url = url
         self.lease_seconds = lease_seconds
-        self.beat_seconds = lease_seconds / 4
+        self.heartbeat_seconds = lease_seconds / 4
         self._address = parse(url, use_tls)
         if self._address.unverified:
             _warn((f"TLS to {self._address.host} without proof of who answers there: ssl_cert_reqs",))
@@ -181,10 +181,10 @@ class RedisStore:
         return self._for_loops
 
     def wait_results(
-        self, tasks: tuple[str, ...], timeout: float | None, least: int | None = None
+        self, tasks: tuple[str, ...], timeout: float | None, minimum: int | None = None
     ) -> tuple[bytes | None, ...]:
         """Subscribe and look in one write, then wait for what is published; looks again every five seconds."""
-        wait = Wait(tasks, timeout, least, self._place)
+        wait = Wait(tasks, timeout, minimum, self._place)
         outage = Outage(self._address.place, said=timeout is None)
         while True:
             failure: Exception | None = None
@@ -232,7 +232,7 @@ class RedisStore:
         """A session for a worker."""
         from celeriac.stores.redis.session import RedisSession
 
-        session = await RedisSession(self._address, self._place, lease, first, self.beat_seconds).open()
+        session = await RedisSession(self._address, self._place, lease, first, self.heartbeat_seconds).open()
         if not self._served:
             self._served = True
             _warn(session.rights.sentences())
@@ -250,13 +250,13 @@ class RedisStore:
         """How the server is set up to drop keys when its memory is full, if it is."""
         settings = self._settings([b"INFO", b"memory"]) or self._settings([b"CONFIG", b"GET", b"maxmemory*"])
         policy = settings.get(b"maxmemory_policy") or settings.get(b"maxmemory-policy")
-        most = settings.get(b"maxmemory")
-        if policy is None or most is None:
+        maximum = settings.get(b"maxmemory")
+        if policy is None or maximum is None:
             return ("this Redis user may not ask INFO or CONFIG whether Redis drops keys when it is full: grant +info",)
-        if policy == b"noeviction" or int(most) == 0:
+        if policy == b"noeviction" or int(maximum) == 0:
             return ()
         dropped = "results, while they are waited for," if policy.startswith(b"volatile") else "queues with all in them"
-        text = f"Redis drops {dropped} when its {int(most):,} bytes are full (maxmemory-policy {policy.decode()}): "
+        text = f"Redis drops {dropped} when its {int(maximum):,} bytes are full (maxmemory-policy {policy.decode()}): "
         return (f"{text}set maxmemory-policy noeviction",)
 
     def _settings(self, command: list[bytes]) -> dict[bytes, bytes]:

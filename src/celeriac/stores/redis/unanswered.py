@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from celeriac.exceptions import EnqueueUncertain, OperationalError
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis.refusals import size_note
 
 DEADLINE_SECONDS = 2.0

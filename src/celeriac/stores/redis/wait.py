@@ -7,7 +7,7 @@ from typing import Any
 
 import hiredis
 
-from celeriac.store.contract import is_final
+from celeriac.stores.contract import is_final
 from celeriac.stores.redis import verbs
 from celeriac.stores.redis.link import CONNECT_SECONDS, BlockingLink, check, pack_all
 from celeriac.stores.redis.refusals import is_denied
@@ -17,10 +17,10 @@ from celeriac.stores.redis.unanswered import DEADLINE_SECONDS, FIRST_LOOK_SECOND
 class Wait:
     """For `tasks`, or `least` of them, up to `timeout` seconds; `found` are the final documents."""
 
-    def __init__(self, tasks: tuple[str, ...], timeout: float | None, least: int | None, place: verbs.Place) -> None:
+    def __init__(self, tasks: tuple[str, ...], timeout: float | None, minimum: int | None, place: verbs.Place) -> None:
         self.tasks = tasks
         self.found: dict[str, bytes] = {}
-        self._wanted = len(set(tasks)) if least is None else least
+        self._wanted = len(set(tasks)) if minimum is None else minimum
         self._ends = None if timeout is None else time.monotonic() + timeout
         self._place = place
 
@@ -39,9 +39,9 @@ class Wait:
         """Whether there is no time left."""
         return self.left <= 0
 
-    def patience(self, most: float) -> float:
+    def patience(self, maximum: float) -> float:
         """How long an answer is waited for."""
-        return max(FIRST_LOOK_SECONDS, min(most, self.left))
+        return max(FIRST_LOOK_SECONDS, min(maximum, self.left))
 
     @property
     def missing(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from celeriac.store.contract import is_final
+from celeriac.stores.contract import is_final
 from celeriac.stores.sqlite.waiting import LOOK_SECONDS, SLICE, Read
 from celeriac.stores.sqlite.wake import Bell, Bells
 
@@ -17,7 +17,7 @@ class Awaited:
         self._read = read
         self._bells = bells
         self._wanted: dict[str, set[asyncio.Future[bytes]]] = {}
-        self._stir = asyncio.Event()
+        self._wake = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
 
     async def wait(self, tasks: tuple[str, ...], timeout: float | None) -> tuple[bytes | None, ...]:
@@ -28,7 +28,7 @@ class Awaited:
             self._wanted.setdefault(task, set()).add(future)
         if self._looking is None or self._looking.done():
             self._looking = loop.create_task(self._look())
-        self._stir.set()
+        self._wake.set()
         try:
             if futures:
                 await asyncio.wait(futures.values(), timeout=timeout)
@@ -38,7 +38,7 @@ class Awaited:
                 waiting.discard(future)
                 if not waiting:
                     del self._wanted[task]
-            self._stir.set()
+            self._wake.set()
         return tuple(futures[task].result() if futures[task].done() else None for task in tasks)
 
     async def _look(self) -> None:
@@ -47,11 +47,11 @@ class Awaited:
             loop.add_reader(bell.socket, self._rung, bell)
             try:
                 while self._wanted:
-                    self._stir.clear()
+                    self._wake.clear()
                     await self._look_once()
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(LOOK_SECONDS):
-                            await self._stir.wait()
+                            await self._wake.wait()
             except Exception as error:
                 self._give_up(error)
             finally:
@@ -59,7 +59,7 @@ class Awaited:
 
     def _rung(self, bell: Bell) -> None:
         bell.silence()
-        self._stir.set()
+        self._wake.set()
 
     async def _look_once(self) -> None:
         wanted = [task for task, futures in self._wanted.items() if not all(each.done() for each in futures)]

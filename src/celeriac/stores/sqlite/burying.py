@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from celeriac.store import contract as c
-from celeriac.store import letters
+from celeriac.stores import contract as c
+from celeriac.stores.contract import dead_letters as letters
 from celeriac.stores.sqlite.naming import free_names
 from celeriac.stores.sqlite.queues import put
 from celeriac.stores.sqlite.transaction import Transaction, array
@@ -55,12 +55,12 @@ def _letter(id: str, queue: str, raw: bytes, known: Any, buried: int, number: in
 
 def replay(tx: Transaction, request: c.Replay) -> tuple[str, ...]:
     """Put letters back into queues, each once, and forget the results."""
-    revived = [item for item in request.revivals if tx.do("drop_dead", id=item.id, failed=request.failed)]
+    revived = [item for item in request.revivals if tx.do("delete_dead_letters", id=item.id, failed=request.failed)]
     put(tx, [c.Message(item.id, item.queue, item.raw, item.priority) for item in revived])
     tx.do("forget_results", tasks=array(item.task for item in revived))
     return tuple(item.id for item in revived)
 
 
-def drop(tx: Transaction, request: c.DropDead) -> tuple[str, ...]:
+def drop(tx: Transaction, request: c.DeleteDeadLetters) -> tuple[str, ...]:
     """Delete letters."""
-    return tuple(id for id in request.ids if tx.do("drop_dead", id=id, failed=request.failed))
+    return tuple(id for id in request.ids if tx.do("delete_dead_letters", id=id, failed=request.failed))

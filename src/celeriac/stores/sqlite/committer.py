@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 from celeriac.clock import Clock
 from celeriac.exceptions import CeleriacError, EnqueueUncertain, LeaseLost, OperationalError
 from celeriac.interrupts import holding, is_foreign
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite.connection import Connection, translated
 from celeriac.stores.sqlite.journal import Journal
 from celeriac.stores.sqlite.lockfile import LockFile

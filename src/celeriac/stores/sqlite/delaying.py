@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from celeriac.store import contract as c
-from celeriac.store.delays import is_attempt
+from celeriac.stores import contract as c
+from celeriac.stores.contract.delayed import is_attempt
 from celeriac.stores.sqlite.naming import free_names
 from celeriac.stores.sqlite.results import write_verdicts
 from celeriac.stores.sqlite.transaction import Transaction, array

@@ -10,7 +10,7 @@ from typing import TypeVar
 from celeriac import interrupts
 from celeriac.clock import Clock
 from celeriac.interrupts import holding, is_foreign
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite.committer import Committer
 from celeriac.stores.sqlite.connection import Connection, translated
 from celeriac.stores.sqlite.filesystem import check_place, match_mode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import count
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite.burying import bury
 from celeriac.stores.sqlite.claims import held
 from celeriac.stores.sqlite.queues import put
@@ -80,10 +80,10 @@ def _take(tx: Transaction, lease: int, request: c.Finish, numbers: count[int]) -
     return claims
 
 
-def start(tx: Transaction, request: c.Start) -> c.Lost:
+def start(tx: Transaction, request: c.Start) -> c.LostClaims:
     """Write the documents of claims and mark those that run once."""
     lease = tx.lease(request.lease)
     begins, lost = held(tx, lease, request.lease.epoch, request.begins)
     tx.do("start_claims", lease=lease, numbers=array(row.number for begin, row in begins if begin.once))
     write_results(tx, ((begin.task, begin.result) for begin, _ in begins))
-    return c.Lost(lost)
+    return c.LostClaims(lost)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite.statements import SQL
 from celeriac.stores.sqlite.transaction import Transaction, array
 from celeriac.stores.sqlite.wake import WORKER
@@ -46,9 +46,9 @@ def locate(tx: Transaction, request: c.Locate) -> c.Located:
     ready, unseen = [], []
     for (queue,) in tx.rows("ready_queues", but=c.ADVANCE_QUEUE):
         found = tx.rows("sighted", queue=queue, depth=request.depth, word=word)
-        ready += [c.Sighting(queue, ahead, raw) for ahead, raw in found]
+        ready += [c.QueuedMatch(queue, ahead, raw) for ahead, raw in found]
         if tx.value("count_ready", queue=queue, limit=request.depth + 1) > request.depth:
             unseen.append(queue)
-    held = tuple(c.Holding(*row) for row in tx.rows("holdings", word=word))
+    held = tuple(c.HeldMessage(*row) for row in tx.rows("holdings", word=word))
     revoked = bool(tx.value("is_revoked", task=request.task, now=tx.now))
     return c.Located(tuple(ready), held, revoked, tuple(unseen))

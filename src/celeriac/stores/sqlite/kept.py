@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite.queues import enqueue
 from celeriac.stores.sqlite.results import read_results, write_results
 from celeriac.stores.sqlite.transaction import Transaction

@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from celeriac.exceptions import LeaseLost
-from celeriac.store import contract as c
-from celeriac.store.peers import is_reaped
+from celeriac.stores import contract as c
+from celeriac.stores.contract.workers import is_reaped
 from celeriac.stores.sqlite.queues import push_front
 from celeriac.stores.sqlite.transaction import Transaction
 from celeriac.stores.sqlite.wake import NEWS
 
 _records = msgspec.json.Decoder(c.WorkerRecord)
-_tallies = msgspec.json.Decoder(c.Tally)
+_tallies = msgspec.json.Decoder(c.WorkerCounters)
 
 
 class Arrive(c.Request[None], frozen=True):
@@ -53,7 +53,7 @@ def _end(tx: Transaction, number: int, lease: c.Lease) -> None:
     tx.after.append(lambda: tx.lock.drop(lease))
 
 
-def beat(tx: Transaction, request: c.Beat) -> c.Beaten:
+def beat(tx: Transaction, request: c.Heartbeat) -> c.HeartbeatReply:
     """Look at the others. The lock shows that the holder lives: only what it has counted is written."""
     rows = tx.rows("leases")
     peers = [_peer(tx, *row) for row in rows]
@@ -62,7 +62,7 @@ def beat(tx: Transaction, request: c.Beat) -> c.Beaten:
         raise LeaseLost(f"lease {request.lease.epoch} of {request.lease.worker} is not open")
     if request.tally is not None:
         tx.do("tell", lease=tx.lease(request.lease), tally=msgspec.json.encode(request.tally), heard=tx.now)
-    return c.Beaten(tuple(peers), *tx.horizon())
+    return c.HeartbeatReply(tuple(peers), *tx.horizon())
 
 
 def _peer(tx: Transaction, worker: str, epoch: str, record: bytes, lock: int) -> c.Peer:
@@ -77,17 +77,17 @@ def _dead(tx: Transaction, lease: c.Lease, lock: int) -> bool | None:
     return is_reaped(lease.epoch) or (tx.lock.dead(lease) and (True if lock in (0, tx.lock.inode) else None))
 
 
-def survey(tx: Transaction, request: c.Survey) -> tuple[c.WorkerSight, ...]:
+def list_workers(tx: Transaction, request: c.ListWorkers) -> tuple[c.WorkerInfo, ...]:
     """Look at all leases, and at the first claims under each."""
     sights, room = [], request.max_bytes
     for number, worker, epoch, record, lock, tally, heard, held in tx.rows("sights"):
         holdings, claimed_by = [], epoch.removesuffix(c.REAPED)
         for claim, queue, since, raw in tx.rows("held_first", lease=number, limit=request.limit):
-            holdings.append(c.Holding(worker, f"{claimed_by}:{claim}", queue, since, raw if room > 0 else b""))
+            holdings.append(c.HeldMessage(worker, f"{claimed_by}:{claim}", queue, since, raw if room > 0 else b""))
             room -= len(raw)
         peer = _peer(tx, worker, epoch, record, lock)
         quiet = tx.now - heard if heard else -1
-        sights.append(c.WorkerSight(peer, _tallies.decode(tally), quiet, held, tuple(holdings)))
+        sights.append(c.WorkerInfo(peer, _tallies.decode(tally), quiet, held, tuple(holdings)))
     return tuple(sights)
 
 

@@ -24,7 +24,7 @@ import time
 
 from celeriac.exceptions import ImproperlyConfigured, OperationalError
 from celeriac.interrupts import Turn, holding, is_foreign
-from celeriac.store.contract import Lease
+from celeriac.stores.contract import Lease
 
 _WRITER = 0
 _TURNSTILE = 1

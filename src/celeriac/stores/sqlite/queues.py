@@ -6,7 +6,7 @@ from itertools import count
 
 import msgspec
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite.claims import held
 from celeriac.stores.sqlite.delaying import delay
 from celeriac.stores.sqlite.transaction import Transaction, array
@@ -63,24 +63,24 @@ def _place(tx: Transaction, rows: list[tuple[str, int, int]], edge: str, step: i
     tx.rings.add(WORKER)
 
 
-def release(tx: Transaction, request: c.Release) -> c.Lost:
+def release(tx: Transaction, request: c.Release) -> c.LostClaims:
     """Give claims back to the front."""
     lease = tx.lease(request.lease)
     returns, lost = held(tx, lease, request.lease.epoch, request.returns)
     tx.do("drop_claims", lease=lease, numbers=array(claim.number for _, claim in returns))
     tx.do_each("change_message", ((item.raw, claim.message) for item, claim in returns if item.raw is not None))
     push_front(tx, [(claim.queue, claim.priority, claim.message) for _, claim in reversed(returns)])
-    return c.Lost(lost)
+    return c.LostClaims(lost)
 
 
-def defer(tx: Transaction, request: c.Defer) -> c.Lost:
+def defer(tx: Transaction, request: c.Defer) -> c.LostClaims:
     """Move claims among the delayed."""
     lease = tx.lease(request.lease)
     deferrals, lost = held(tx, lease, request.lease.epoch, request.deferrals)
     tx.do("drop_claims", lease=lease, numbers=array(claim.number for _, claim in deferrals))
     tx.do_each("change_message", ((item.raw, claim.message) for item, claim in deferrals if item.raw is not None))
     delay(tx, [(item.due, claim.message, claim.queue, claim.priority, item.id) for item, claim in deferrals])
-    return c.Lost(lost)
+    return c.LostClaims(lost)
 
 
 def promote(tx: Transaction, request: c.Promote) -> c.Promoted:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite import burying, delaying, finishing, inspection, kept, leases, queues, results, revocations
 from celeriac.stores.sqlite.transaction import Transaction
 
 R = TypeVar("R")
 
 _READ: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
-    c.Beat: leases.beat,
-    c.Survey: leases.survey,
+    c.Heartbeat: leases.beat,
+    c.ListWorkers: leases.list_workers,
     c.Reconcile: leases.reconcile,
     c.ReadResults: results.read_results,
     c.ReadSlots: results.read_slots,
@@ -39,7 +39,7 @@ _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
     c.Promote: queues.promote,
     c.Reap: leases.reap,
     c.Replay: burying.replay,
-    c.DropDead: burying.drop,
+    c.DeleteDeadLetters: burying.drop,
     c.AdjustDelayed: delaying.adjust,
     c.CancelDelayed: delaying.cancel,
     c.Revoke: revocations.revoke,
@@ -55,7 +55,7 @@ _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
 
 def only_reads(request: c.Request[Any]) -> bool:
     """Whether a request leaves the database as it is, so that it needs no lock."""
-    return type(request) in _READ and not (isinstance(request, c.Beat) and request.tally is not None)
+    return type(request) in _READ and not (isinstance(request, c.Heartbeat) and request.tally is not None)
 
 
 def perform(tx: Transaction, request: c.Request[R]) -> R:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite.delaying import undelay
 from celeriac.stores.sqlite.results import write_verdicts
 from celeriac.stores.sqlite.transaction import Transaction

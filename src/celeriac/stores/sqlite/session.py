@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite.wake import Bell
 
 R = TypeVar("R")
@@ -15,7 +15,7 @@ R = TypeVar("R")
 class Database(Protocol):
     """What a session needs of its store."""
 
-    beat_seconds: float
+    heartbeat_seconds: float
 
     async def arun(self, request: c.Request[R], *, deadline: float | None = None) -> R:
         """Perform a request."""
@@ -46,14 +46,14 @@ class SQLiteSession:
         """Perform a request without blocking the loop."""
         return await self._store.arun(request)
 
-    async def wait(self, queues: tuple[str, ...], count: int) -> c.Handed | None:
+    async def wait(self, queues: tuple[str, ...], count: int) -> c.WaitReply | None:
         """Return when the bell has rung since the last wait, whatever the queues."""
         loop = asyncio.get_running_loop()
         rung = self._rung = loop.create_future()
         loop.add_reader(self._bell.socket, self._answer)
         try:
             while not rung.done():
-                await asyncio.wait((rung,), timeout=self._store.beat_seconds)
+                await asyncio.wait((rung,), timeout=self._store.heartbeat_seconds)
                 if not rung.done() and await self._missed_something():
                     break
         finally:

@@ -12,7 +12,7 @@ from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.exceptions import ImproperlyConfigured, OperationalError
 from celeriac.interrupts import Turn, holding
 from celeriac.message.format import PLAIN, Format
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite.engine import Engine
 from celeriac.stores.sqlite.requests import only_reads
 from celeriac.stores.sqlite.transaction import Keeping
@@ -43,7 +43,7 @@ class SQLiteStore:
     """
 
     lease_seconds = 10.0
-    beat_seconds = 0.5
+    heartbeat_seconds = 0.5
     expiring = False
     shared = True
     format: Format = PLAIN
@@ -109,10 +109,10 @@ class SQLiteStore:
         return entry.result()
 
     def wait_results(
-        self, tasks: tuple[str, ...], timeout: float | None, least: int | None = None
+        self, tasks: tuple[str, ...], timeout: float | None, minimum: int | None = None
     ) -> tuple[bytes | None, ...]:
         """Wait on a socket that whoever writes results sends to."""
-        return wait_for_results(tasks, timeout, least, self._read, self._engine(timeout).bells, self._clock)
+        return wait_for_results(tasks, timeout, minimum, self._read, self._engine(timeout).bells, self._clock)
 
     def _read(self, tasks: tuple[str, ...]) -> tuple[bytes | None, ...]:
         return self.run(c.ReadResults(tasks))

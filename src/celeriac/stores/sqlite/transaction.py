@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from celeriac.exceptions import LeaseLost
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite.lockfile import LockFile
 from celeriac.stores.sqlite.statements import SQL, repeated
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from celeriac.clock import Clock
-from celeriac.store.contract import is_final
+from celeriac.stores.contract import is_final
 from celeriac.stores.sqlite.wake import Bells
 
 SLICE = 256
@@ -16,7 +16,7 @@ Read = Callable[[tuple[str, ...]], tuple[bytes | None, ...]]
 
 
 def wait_for_results(
-    tasks: tuple[str, ...], timeout: float | None, least: int | None, read: Read, bells: Bells, clock: Clock
+    tasks: tuple[str, ...], timeout: float | None, minimum: int | None, read: Read, bells: Bells, clock: Clock
 ) -> tuple[bytes | None, ...]:
     """The final documents of tasks; None for those that are not final when `timeout` seconds are over.
 
@@ -25,7 +25,7 @@ def wait_for_results(
     ends = None if timeout is None else clock.monotonic() + timeout
     final: dict[str, bytes] = {}
     missing = list(dict.fromkeys(tasks))
-    enough = 0 if least is None else len(missing) - least
+    enough = 0 if minimum is None else len(missing) - minimum
     if len(missing := _collect(missing, final, read, every=enough > 0)) > enough:
         with bells.lend() as bell:
             while len(missing := _collect(missing, final, read, every=enough > 0)) > enough:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from celeriac import interrupts
 from celeriac.exceptions import OperationalError
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.sqlite.committer import Committer, Entry
 from celeriac.stores.sqlite.lockfile import LockFile
 

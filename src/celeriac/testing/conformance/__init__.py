@@ -12,7 +12,7 @@ Needs pytest. In a test module, name the store and, where it knows by itself who
         def die(self, store, lease):      # only if the store reports `Peer.dead`
             ...
 
-One test says one sentence of `celeriac.store.contract`; the last ones compare the store with the memory
+One test says one sentence of `celeriac.stores.contract`; the last ones compare the store with the memory
 store over random sequences of requests (`celeriac.testing.comparison`).
 """
 

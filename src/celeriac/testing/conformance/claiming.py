@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import Hand, all_raws, put, raws
 
 
@@ -100,8 +100,8 @@ class Claiming:
         put(store, b"a", b"b", b"c")
         hand = Hand(store)
         once, again, silent = hand.claim(3)
-        begins = c.Begin(once.id, "t1", b"started 1", once=True), c.Begin(again.id, "t2", b"started 2")
-        assert hand.start(*begins, c.Begin(silent.id, "t3", once=True)) == ()
+        begins = c.StartItem(once.id, "t1", b"started 1", once=True), c.StartItem(again.id, "t2", b"started 2")
+        assert hand.start(*begins, c.StartItem(silent.id, "t3", once=True)) == ()
         assert store.run(c.ReadResults(("t1", "t2", "t3"))) == (b"started 1", b"started 2", None)
         assert {claim.raw: claim.started for claim in hand.held().values()} == {b"a": True, b"b": False, b"c": True}
 
@@ -109,7 +109,7 @@ class Claiming:
         put(store, b"a")
         one, other = Hand(store, "one"), Hand(store, "other")
         [claim] = one.claim()
-        assert other.start(c.Begin(claim.id, "t1", b"started", once=True)) == (claim.id,)
+        assert other.start(c.StartItem(claim.id, "t1", b"started", once=True)) == (claim.id,)
         assert store.run(c.ReadResults(("t1",))) == (None,)
         assert not one.held()[claim.id].started
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import HOUR, Hand, all_raws, document, raws
 
 MINUTE = 60_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import HOUR, Hand, all_raws, put, raws
 
 

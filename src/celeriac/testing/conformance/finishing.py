@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import HOUR, Hand, all_raws, document, put, raws
 
 
@@ -61,7 +61,7 @@ class Finishing:
         hand.close()
         filled = {stats.queue: stats.ready for stats in store.run(c.Stats()) if stats.ready}
         assert filled == {"aside": 1, "later": 1}
-        assert store.run(c.Locate("b")).ready == (c.Sighting("aside", 0, b"b"),)
+        assert store.run(c.Locate("b")).ready == (c.QueuedMatch("aside", 0, b"b"),)
 
     def test_a_successor_can_be_delayed(self, store: c.Store) -> None:
         put(store, b"a")

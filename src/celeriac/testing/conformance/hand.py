@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from celeriac.ids import new_epoch, new_id
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 
 HOUR = 3_600_000
 """An hour in milliseconds: a delay that no test lives to see the end of."""
@@ -42,7 +42,7 @@ class Hand:
         """Take messages; from the queue `q` unless others are named."""
         return self.finish(queues=queues or ("q",), count=count, max_bytes=max_bytes).claims
 
-    def start(self, *begins: c.Begin) -> tuple[str, ...]:
+    def start(self, *begins: c.StartItem) -> tuple[str, ...]:
         """Mark claims as started; those that were lost."""
         return self.store.run(c.Start(self.lease, begins)).lost
 
@@ -54,9 +54,9 @@ class Hand:
         """Turn claims into delayed messages; those that were lost."""
         return self.store.run(c.Defer(self.lease, deferrals)).lost
 
-    def beat(self) -> c.Beaten:
+    def beat(self) -> c.HeartbeatReply:
         """Show that this one lives."""
-        return self.store.run(c.Beat(self.lease))
+        return self.store.run(c.Heartbeat(self.lease))
 
     def peer(self, other: Hand) -> c.Peer:
         """Another one as seen from here, now."""

@@ -7,7 +7,7 @@ import time
 
 from celeriac.clock import SYSTEM_CLOCK
 from celeriac.ids import new_epoch
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import HOUR, Hand, document, put, raws
 
 
@@ -67,7 +67,7 @@ class Inspecting:
             waiting = asyncio.ensure_future(session.wait(("q",), 1))
             await asyncio.sleep(0.05)
             await store.arun(c.Pause(("q",)))
-            assert not (await waiting or c.Handed(())).claims
+            assert not (await waiting or c.WaitReply(())).claims
             assert not await claim(session, lease)
             put(store, b"one")
             began = time.monotonic()
@@ -76,7 +76,7 @@ class Inspecting:
             assert not called.done()
             await store.arun(c.Pause(("q",), False))
             assert raws(await called) == [b"one"]
-            assert time.monotonic() - began < 2 + store.beat_seconds
+            assert time.monotonic() - began < 2 + store.heartbeat_seconds
             await session.close()
 
         async def claim(session: c.Session, lease: c.Lease) -> tuple[c.Claim, ...]:
@@ -125,7 +125,7 @@ class Inspecting:
         put(store, b"first", b"second needle", b"third")
         put(store, b"needle", priority=3)
         found = store.run(c.Locate("needle"))
-        assert found.ready == (c.Sighting("q", 1, b"second needle"), c.Sighting("q", 3, b"needle"))
+        assert found.ready == (c.QueuedMatch("q", 1, b"second needle"), c.QueuedMatch("q", 3, b"needle"))
         (holding,) = found.held
         assert (holding.worker, holding.claim, holding.queue, holding.raw) == ("hand", claim.id, "other", claim.raw)
         assert began - 1000 <= holding.since <= SYSTEM_CLOCK.now() * 1000 + 1000
@@ -136,7 +136,7 @@ class Inspecting:
         put(store, *(b"%d" % number for number in range(7)), b"needle")
         put(store, b"needle", queue="other")
         found = store.run(c.Locate("needle", 7))
-        assert (found.ready, found.unseen) == ((c.Sighting("other", 0, b"needle"),), ("q",))
+        assert (found.ready, found.unseen) == ((c.QueuedMatch("other", 0, b"needle"),), ("q",))
         assert store.run(c.Locate("needle", 8)).unseen == ()
 
     def test_a_mark_leaves_the_time_of_the_claim_alone(self, store: c.Store) -> None:
@@ -144,7 +144,7 @@ class Inspecting:
         hand = Hand(store)
         (claim,) = hand.claim()
         (before,) = store.run(c.Locate("needle")).held
-        hand.start(c.Begin(claim.id, once=True))
+        hand.start(c.StartItem(claim.id, once=True))
         assert store.run(c.Locate("needle")).held == (before,)
         assert hand.held()[claim.id].started
 

@@ -9,16 +9,16 @@ import pytest
 
 from celeriac.exceptions import LeaseLost
 from celeriac.ids import new_epoch
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import HOUR, Hand, all_raws, put, raws
 
 _REQUESTS: dict[str, Callable[[c.Lease, str], c.Request[Any]]] = {
     "finish": lambda lease, claim: c.Finish(lease, (c.Outcome(claim, "t1", b"done"),)),
     "claim": lambda lease, claim: c.Finish(lease, queues=("q",), count=1, first=100),
-    "start": lambda lease, claim: c.Start(lease, (c.Begin(claim, "t1", b"started", once=True),)),
+    "start": lambda lease, claim: c.Start(lease, (c.StartItem(claim, "t1", b"started", once=True),)),
     "release": lambda lease, claim: c.Release(lease, (c.Return(claim, b"changed"),)),
     "defer": lambda lease, claim: c.Defer(lease, (c.Deferral(claim, "d1", HOUR),)),
-    "beat": lambda lease, claim: c.Beat(lease),
+    "heartbeat": lambda lease, claim: c.Heartbeat(lease),
     "reap": lambda lease, claim: c.Reap(lease, c.Peer("owner", claim.partition(":")[0]), 1),
     "reconcile": lambda lease, claim: c.Reconcile(lease, (claim,)),
     "close": lambda lease, claim: c.CloseLease(lease),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import Hand, all_raws, document, put
 
 FULL = c.DeadLetter(
@@ -60,21 +60,21 @@ class Letters:
     def test_a_replayed_letter_waits_behind_the_others_with_its_priority(self, store: c.Store) -> None:
         _bury(store, FULL, c.DeadLetter("other", "q", b"x", "why"))
         put(store, b"waiting", priority=3)
-        assert store.run(c.Replay((c.Revival("full", FULL.raw, "q", 3),))) == ("full",)
+        assert store.run(c.Replay((c.ReplayItem("full", FULL.raw, "q", 3),))) == ("full",)
         assert all_raws(store) == [b"waiting", FULL.raw]
         assert [letter.id for letter in store.run(c.DeadLetters())] == ["other"]
         assert store.run(c.Stats(("q",))) == (c.QueueStats("q", ready=2, dead=1),)
 
     def test_a_letter_is_replayed_once_however_often_it_is_asked_for(self, store: c.Store) -> None:
         _bury(store, FULL)
-        revival = c.Revival("full", b"raw", "q")
-        assert store.run(c.Replay((revival, revival, c.Revival("nobody", b"x", "q")))) == ("full",)
+        revival = c.ReplayItem("full", b"raw", "q")
+        assert store.run(c.Replay((revival, revival, c.ReplayItem("nobody", b"x", "q")))) == ("full",)
         assert store.run(c.Replay((revival,))) == ()
         assert all_raws(store) == [b"raw"]
 
     def test_a_replay_may_change_the_message_and_the_queue(self, store: c.Store) -> None:
         _bury(store, FULL)
-        store.run(c.Replay((c.Revival("full", b"edited", "other", 6),)))
+        store.run(c.Replay((c.ReplayItem("full", b"edited", "other", 6),)))
         [claim] = Hand(store).claim(1, "other")
         assert (claim.raw, claim.priority) == (b"edited", 6)
         assert [stats.queue for stats in store.run(c.Stats()) if stats.claimed] == ["other"]
@@ -82,13 +82,13 @@ class Letters:
     def test_the_result_of_what_is_replayed_is_forgotten(self, store: c.Store) -> None:
         _bury(store, FULL, result=document("FAILURE"))
         assert store.run(c.ReadResults(("task of full",))) == (document("FAILURE"),)
-        store.run(c.Replay((c.Revival("full", b"x", "q", task="task of full"),)))
+        store.run(c.Replay((c.ReplayItem("full", b"x", "q", task="task of full"),)))
         assert store.run(c.ReadResults(("task of full",))) == (None,)
 
     def test_a_replayed_message_that_dies_again_is_a_letter_again(self, store: c.Store) -> None:
         _bury(store, FULL)
         [first] = store.run(c.DeadLetters())
-        store.run(c.Replay((c.Revival("full", FULL.raw, "q"),)))
+        store.run(c.Replay((c.ReplayItem("full", FULL.raw, "q"),)))
         hand = Hand(store)
         [claim] = hand.claim()
         hand.finish(c.Outcome(claim.id, dead=FULL))
@@ -98,7 +98,7 @@ class Letters:
 
     def test_letters_are_dropped_by_id(self, store: c.Store) -> None:
         _bury(store, *(c.DeadLetter(id, "q", b"x", "why") for id in ("a", "b", "c")))
-        assert store.run(c.DropDead(("a", "nobody", "c", "a"))) == ("a", "c")
+        assert store.run(c.DeleteDeadLetters(("a", "nobody", "c", "a"))) == ("a", "c")
         assert [letter.id for letter in store.run(c.DeadLetters())] == ["b"]
         assert store.run(c.Stats(("q",))) == (c.QueueStats("q", dead=1),)
 
@@ -109,14 +109,14 @@ class Letters:
         assert (_bare(dead), _bare(kept)) == (FULL, failed)
         assert store.run(c.ReadDead("full", failed=True)) == kept
         assert store.run(c.Stats(("q",))) == (c.QueueStats("q", dead=1, failed=1),)
-        assert store.run(c.DropDead(("full",))) == ("full",)
-        assert store.run(c.Replay((c.Revival("full", b"x", "q"),))) == ()
+        assert store.run(c.DeleteDeadLetters(("full",))) == ("full",)
+        assert store.run(c.Replay((c.ReplayItem("full", b"x", "q"),))) == ()
         assert store.run(c.DeadLetters(failed=True)) == (kept,)
 
     def test_a_failed_task_is_replayed_once_and_its_result_forgotten(self, store: c.Store) -> None:
         failed = msgspec.structs.replace(FULL, failed=True)
         _bury(store, failed, failed, result=document("FAILURE"))
-        revival = c.Revival("full", FULL.raw, "q", 3, "task of full")
+        revival = c.ReplayItem("full", FULL.raw, "q", 3, "task of full")
         assert store.run(c.Replay((revival, revival), failed=True)) == ("full",)
         assert store.run(c.Replay((revival,), failed=True)) == ()
         assert store.run(c.ReadResults(("task of full",))) == (None,)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from celeriac.exceptions import LeaseLost
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import Hand, all_raws, document, put, raws
 
 
@@ -33,7 +33,7 @@ class Reaping:
         put(store, b"once", b"again")
         dead, reaper = Hand(store, "dead"), Hand(store, "reaper")
         once, _ = dead.claim(2)
-        dead.start(c.Begin(once.id, once=True))
+        dead.start(c.StartItem(once.id, once=True))
         self.die(store, dead.lease)
         claims = reaper.reap(reaper.peer(dead))
         assert {claim.raw: claim.started for claim in claims} == {b"once": True, b"again": False}

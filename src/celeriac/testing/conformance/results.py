@@ -9,7 +9,7 @@ from statistics import median
 
 import pytest
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import Hand, document, put
 
 

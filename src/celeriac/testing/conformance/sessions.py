@@ -11,7 +11,7 @@ import pytest
 
 from celeriac.exceptions import LeaseLost
 from celeriac.ids import new_epoch
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import HOUR, Hand, all_raws, document, put, raws
 
 _SECONDS = 20.0
@@ -25,7 +25,7 @@ class Sessions:
             assert await store.arun(c.Enqueue((c.Message("m1", "q", b"a"),))) == c.Enqueued((True,))
             assert await store.arun(c.Stats(("q",))) == (c.QueueStats("q", ready=1),)
             with pytest.raises(LeaseLost):
-                await store.arun(c.Beat(c.Lease("nobody", "never")))
+                await store.arun(c.Heartbeat(c.Lease("nobody", "never")))
 
         asyncio.run(main())
 
@@ -37,7 +37,7 @@ class Sessions:
                 c.Finish(lease, (c.Outcome(claim.id, "t1", b"done"),), ("q",), 1, first=session.reserve(1))
             )
             assert (reply.lost, raws(reply.claims)) == ((), [b"b"])
-            assert (await session.call(c.Beat(lease))).peers[0].worker == lease.worker
+            assert (await session.call(c.Heartbeat(lease))).peers[0].worker == lease.worker
             assert await store.arun(c.ReadResults(("t1",))) == (b"done",)
 
         _with_session(store, work)
@@ -45,8 +45,8 @@ class Sessions:
     def test_a_lost_lease_does_not_end_the_session(self, store: c.Store) -> None:
         async def work(session: c.Session, lease: c.Lease) -> None:
             with pytest.raises(LeaseLost):
-                await session.call(c.Beat(c.Lease(lease.worker, "another")))
-            assert (await session.call(c.Beat(lease))).peers
+                await session.call(c.Heartbeat(c.Lease(lease.worker, "another")))
+            assert (await session.call(c.Heartbeat(lease))).peers
 
         _with_session(store, work)
 
@@ -262,7 +262,7 @@ async def _next_due(session: c.Session, lease: c.Lease) -> int:
     return reply.next_due
 
 
-def _claims(handed: c.Handed | None) -> tuple[c.Claim, ...]:
+def _claims(handed: c.WaitReply | None) -> tuple[c.Claim, ...]:
     return () if handed is None else handed.claims
 
 

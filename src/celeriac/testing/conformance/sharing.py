@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.conformance.hand import Hand, all_raws, document
 
 

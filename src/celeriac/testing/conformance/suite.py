@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.testing.comparison import compare
 from celeriac.testing.conformance.chords import Chords
 from celeriac.testing.conformance.claiming import Claiming

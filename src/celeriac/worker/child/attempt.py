@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from celeriac.context import Context
-from celeriac.task import Task
+from celeriac.app import Task
+from celeriac.calls.context import Context
 from celeriac.worker.child.limits import Limits
 
 

@@ -30,7 +30,7 @@ def run_child(app: Celeriac, worker: str, pool: Pool, sync: Door, asynchronous: 
     """The life of a child of this pool; ends with the process."""
     executor = Executor(app, worker, Limits(pool.time_limit, pool.soft_time_limit))
     executor.say, executor.say_beside = sync.say, asynchronous.say
-    memory = Memory(pool.most_memory, (sync, asynchronous)) if pool.most_memory else None
+    memory = Memory(pool.max_memory, (sync, asynchronous)) if pool.max_memory else None
     if any(task.asynchronous for task in app.tasks.values()):
         coroutines = pool.concurrency if pool.kind is Kind.ASYNCIO else app.conf.worker_async_concurrency
         arguments = (asynchronous, executor, coroutines, memory)

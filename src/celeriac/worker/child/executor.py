@@ -13,13 +13,13 @@ from datetime import tzinfo
 from typing import Any, Protocol
 
 from celeriac.app import Celeriac
+from celeriac.calls.context import Context, current
+from celeriac.calls.sender import read_time
 from celeriac.config.zone import zone_of
-from celeriac.context import Context, current
 from celeriac.exceptions import MalformedMessage, NotRegistered, TaskRevokedError
 from celeriac.message import document, serializers
 from celeriac.message import task as wire
-from celeriac.sending.sender import read_time
-from celeriac.store.contract import Message
+from celeriac.stores.contract import Message
 from celeriac.worker.child.attempt import Attempt
 from celeriac.worker.child.judge import Judge
 from celeriac.worker.child.limits import UNLIMITED, Limits, limits_of

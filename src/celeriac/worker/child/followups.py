@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from celeriac import ids
+from celeriac.app import Task
+from celeriac.calls.sender import Call, Sender
 from celeriac.exceptions import InvalidOption
 from celeriac.message import values
-from celeriac.sending.sender import Call, Sender
-from celeriac.store.contract import Message
-from celeriac.task import Task
+from celeriac.stores.contract import Message
 from celeriac.worker.child.attempt import Attempt
 
 logger = logging.getLogger("celeriac.worker")

@@ -7,7 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from celeriac import states
-from celeriac.app import Celeriac
+from celeriac.app import Celeriac, hooks
+from celeriac.calls.sender import Call
 from celeriac.exceptions import (
     EncodeError,
     Ignore,
@@ -22,11 +23,9 @@ from celeriac.ids import random_below
 from celeriac.message import document, failure, history, limits, values
 from celeriac.message import task as wire
 from celeriac.message.format import PLAIN, Format
-from celeriac.sending.sender import Call
-from celeriac.store import letters
-from celeriac.store.contract import Attempt as Attempted
-from celeriac.store.contract import Cause, DeadLetter, Message
-from celeriac.task import hooks
+from celeriac.stores.contract import Attempt as Attempted
+from celeriac.stores.contract import Cause, DeadLetter, Message
+from celeriac.stores.contract import dead_letters as letters
 from celeriac.worker.child.attempt import Attempt
 from celeriac.worker.child.followups import Followups, follows
 from celeriac.worker.declared import keeps_errors, keeps_failures, keeps_timeouts
@@ -45,7 +44,7 @@ class Judge:
     def __init__(self, app: Celeriac) -> None:
         self._app = app
         self._clock = app.clock
-        self._most_bytes: int = app.conf.result_max_bytes
+        self._max_bytes: int = app.conf.result_max_bytes
         self._format = Format.of(app.conf)
         self._extended: bool = app.conf.result_extended
         self._runs: dict[tuple[str, str, int], bytes] = {}
@@ -59,7 +58,7 @@ class Judge:
         if not attempt.context.ignore_result:
             try:
                 if self._format.serializer is None:
-                    encoded = limits.check_result(values.encode(value), self._most_bytes)
+                    encoded = limits.check_result(values.encode(value), self._max_bytes)
                     result = self._write(attempt, states.SUCCESS, encoded)
                 else:
                     result = self._compose(attempt, value)
@@ -76,7 +75,7 @@ class Judge:
     def _compose(self, attempt: Attempt, value: Any) -> bytes:
         """The document of a success whose value goes through another serializer than JSON's."""
         written = self._format.compose(self._write(attempt, states.SUCCESS, b"null", as_json=True), value)
-        return limits.check_result(written, self._most_bytes)
+        return limits.check_result(written, self._max_bytes)
 
     def _unusable(self, attempt: Attempt, error: Exception) -> Judged:
         """The task has ended well with a value that cannot be stored."""
@@ -226,8 +225,8 @@ class Judge:
         raw = wire.rewrite(attempt.raw, **{wire.REQUEUES: times + 1, "redelivered": True})
         # The first time at once: often another worker can do it. Then ever later, for the task that no
         # worker wants would else keep all of them busy with refusing it.
-        least, most = _REQUEUE_SECONDS
-        pause = min(most, least * 2.0 ** min(times - 1, 30)) if times else 0.0
+        minimum, maximum = _REQUEUE_SECONDS
+        pause = min(maximum, minimum * 2.0 ** min(times - 1, 30)) if times else 0.0
         priority = context.delivery_info.get("priority") or 0
         name = f"{attempt.id}:{context.retries}:requeue:{times}"
         again = Message(name, context.queue, raw, priority, int(pause * 1000))
@@ -250,7 +249,7 @@ def _dead(attempt: Attempt, error: BaseException, reason: str, trace: str, now: 
         place=failure.place(error),
         attempts=(*(Attempted(*run) for run in history.recall(attempt.raw)), last),
     )
-    return letters.legible(letter)
+    return letters.sanitized(letter)
 
 
 def _cause(error: BaseException) -> Cause:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from celeriac.task import Task
+from celeriac.app import Task
 
 
 class Limits(Struct, frozen=True):

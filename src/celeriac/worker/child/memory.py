@@ -19,9 +19,9 @@ class Memory:
     Where the system does not tell the present size cheaply (all but Linux), the peak is what counts.
     """
 
-    def __init__(self, most: int, doors: tuple[Door, ...]) -> None:
+    def __init__(self, maximum: int, doors: tuple[Door, ...]) -> None:
         self.over = False
-        self._most = most
+        self._maximum = maximum
         self._doors = doors
         try:
             self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
@@ -30,7 +30,7 @@ class Memory:
 
     def look(self) -> None:
         """Where the limit is passed, no lane of the child begins anything more, and the core is told."""
-        if self.over or self._resident() <= self._most:
+        if self.over or self._resident() <= self._maximum:
             return
         self.over = True
         for door in self._doors:

@@ -5,7 +5,7 @@ One event loop, no user code, nothing that blocks. Six activities share a sessio
 * `_exchange` sends what has ended and claims as much as the children can use, in one request;
 * `_mark` tells the store of tasks that are about to begin and may do so only once, and what running ones say;
 * `_listen` waits for messages while the children have nothing to do;
-* `_beat` keeps the lease, and takes over what dead workers held;
+* `_heartbeat` keeps the lease, and takes over what dead workers held;
 * `_promote` brings delayed messages into their queues when they are due;
 * `_mind_progress` sees whether anything comes while messages wait, and ends a session that brings nothing.
 
@@ -31,20 +31,20 @@ from celeriac.clock import SYSTEM_CLOCK, Clock
 from celeriac.config.secrets import censored_text
 from celeriac.exceptions import CeleriacError, LeaseLost, NotPermitted, OperationalError, Refused
 from celeriac.message import document
-from celeriac.store import contract as c
-from celeriac.store.lease import Watch
+from celeriac.stores import contract as c
+from celeriac.stores.contract.watch import Watch
 from celeriac.worker.core import reaping
 from celeriac.worker.core.absence import Absence
+from celeriac.worker.core.claim_table import ClaimTable, HeldClaim
 from celeriac.worker.core.dispatcher import Dispatcher
 from celeriac.worker.core.distribute import Shares
 from celeriac.worker.core.health import Health, judge
-from celeriac.worker.core.ledger import Held, Ledger
 from celeriac.worker.core.port import monotonic
-from celeriac.worker.core.progress import Lookout, Stalled
 from celeriac.worker.core.purging import purge
 from celeriac.worker.core.reception import Reception
 from celeriac.worker.core.refusals import Refusals
 from celeriac.worker.core.screen import Running
+from celeriac.worker.core.stall_watch import Stalled, StallWatch
 from celeriac.worker.core.tally import Tasks
 from celeriac.worker.core.unserved import look_around
 from celeriac.worker.lane.frame import Manifest
@@ -71,7 +71,7 @@ class CoreStats(Struct):
     stalls: int = 0
     abandoned: int = 0
     """Tasks that a cold stop cut off, and outcomes that no store was there for."""
-    longest_beat_gap: float = 0.0
+    longest_heartbeat_gap: float = 0.0
 
 
 class Core:
@@ -95,7 +95,7 @@ class Core:
         ]
         self._reception = Reception(self.dispatchers, manifest, clock, self._news.set)
         self._refusals = Refusals(store, options.name, clock, self._reception.take_in, self._news.set)
-        self._lookout = Lookout(self.dispatchers, float(manifest.settings["worker_stall_timeout"] or 0.0))
+        self._stall_watch = StallWatch(self.dispatchers, float(manifest.settings["worker_stall_timeout"] or 0.0))
         self._clock = clock
         self._waits_at_start = manifest.settings["broker_connection_retry_on_startup"] is not False
         self._claim_bytes = int(manifest.settings["worker_claim_bytes"])
@@ -104,20 +104,20 @@ class Core:
         self._opened = False
         self._number = 1
         self._session: c.Session | None = None
-        self._hungry = asyncio.Event()
+        self._wants_messages = asyncio.Event()
         self._awaiting: list[Dispatcher] = []
         self._reaping = False
-        self._told: c.Tally | None = None
+        self._told: c.WorkerCounters | None = None
         """The tally that need not be told again, where beats are not written down by themselves."""
-        self._last_beat = 0.0
-        self._beat_now = asyncio.Event()
+        self._last_heartbeat = 0.0
+        self._heartbeat_now = asyncio.Event()
         self._due = asyncio.Event()
         self._due_timer: asyncio.TimerHandle | None = None
         self._pause = _RECONNECT_SECONDS[0]
         self._absence = Absence(censored_text(store.url))
         self._told_to_stop = asyncio.Event()
         self._stop_waiting: asyncio.Future[None] | None = None
-        self._neighbours = reaping.Neighbours(asyncio.get_running_loop(), self._beat_now.set)
+        self._neighbours = reaping.Neighbours(asyncio.get_running_loop(), self._heartbeat_now.set)
 
     def _new_lease(self) -> c.Lease:
         return c.Lease(f"{self.options.name}/{ids.new_epoch()}", ids.new_epoch())
@@ -143,11 +143,11 @@ class Core:
         now = monotonic()
         health.children = sum([len(dispatcher.children) for dispatcher in self.dispatchers])
         health.running = sum([dispatcher.running() for dispatcher in self.dispatchers])
-        health.answered = round(now - self._last_beat, 3) if self._last_beat else None
+        health.answered = round(now - self._last_heartbeat, 3) if self._last_heartbeat else None
         health.stalls = self.stats.stalls
-        heard = self._session is not None and now - self._last_beat < max(3.0, 2 * self.store.beat_seconds)
+        heard = self._session is not None and now - self._last_heartbeat < max(3.0, 2 * self.store.heartbeat_seconds)
         lease = heard and self._opened and self.dispatchers[0].lease_valid(now)
-        return judge(health, lease=lease, stalls_in_a_row=self._lookout.in_a_row)
+        return judge(health, lease=lease, stalls_in_a_row=self._stall_watch.in_a_row)
 
     def in_hand(self) -> list[Running]:
         """What children have begun, the longest first."""
@@ -169,7 +169,7 @@ class Core:
         first, if the app wants that.
         """
         # Who comes back later than the others must still beat within a lease of them.
-        most = min(_RECONNECT_SECONDS[1], self.store.beat_seconds)
+        maximum = min(_RECONNECT_SECONDS[1], self.store.heartbeat_seconds)
         while True:
             try:
                 await self._work()
@@ -194,34 +194,34 @@ class Core:
                 if await self._told_to_stop_within(self._pause) and self._may_give_up():
                     self._give_up()
                     return
-                self._pause = min(self._pause * 2, most)
+                self._pause = min(self._pause * 2, maximum)
 
     def _may_give_up(self) -> bool:
         """Told to stop, and the store is away: wait for it no longer than a lease once nothing runs any more.
 
         What is then not reported runs again elsewhere, when the lease is reaped.
         """
-        if not self.stopping or any(dispatcher.ledger.out for dispatcher in self.dispatchers):
+        if not self.stopping or any(dispatcher.claim_table.out for dispatcher in self.dispatchers):
             return False
-        return not self._known() or monotonic() - self._last_beat > 2 * self.store.lease_seconds
+        return not self._known() or monotonic() - self._last_heartbeat > 2 * self.store.lease_seconds
 
     @property
     def _empty(self) -> bool:
         """Whether nothing is held any more."""
-        return all(dispatcher.ledger.empty for dispatcher in self.dispatchers)
+        return all(dispatcher.claim_table.empty for dispatcher in self.dispatchers)
 
     def _refuses_all_that_is_left(self) -> bool:
         """Whether the store has refused, again and again, all that is still to be told."""
-        ledgers = [dispatcher.ledger for dispatcher in self.dispatchers]
-        held = sum([len(ledger.known()) for ledger in ledgers])
-        refused = [refused for ledger in ledgers for refused in ledger.refused.values()]
+        claim_tables = [dispatcher.claim_table for dispatcher in self.dispatchers]
+        held = sum([len(claim_table.known()) for claim_table in claim_tables])
+        refused = [refused for claim_table in claim_tables for refused in claim_table.refused.values()]
         return 0 < held == len(refused) and all(each.tries >= _TRIES_AT_END for each in refused)
 
     def _known(self) -> tuple[str, ...]:
-        return tuple(claim for dispatcher in self.dispatchers for claim in dispatcher.ledger.known())
+        return tuple(claim for dispatcher in self.dispatchers for claim in dispatcher.claim_table.known())
 
     def _give_up(self) -> None:
-        lost = sum([len(each.ledger.ended) + len(each.ledger.refused) for each in self.dispatchers])
+        lost = sum([len(each.claim_table.ended) + len(each.claim_table.refused) for each in self.dispatchers])
         self.stats.abandoned += lost
         if lost:
             logger.error("stopped without the store; it is not told how %s ended", some(lost, "task"))
@@ -244,16 +244,16 @@ class Core:
             # What the last session held, many megabytes perhaps, hangs in its errors' tracebacks.
             gc.collect()
         session = self._session = await self.store.connect(self._lease, self._number)
-        session.on_news = self._beat_now.set
+        session.on_news = self._heartbeat_now.set
         try:
             await self._begin(session)
             await _until_first(
                 self._exchange(session),
                 self._mark(session),
                 self._listen(session),
-                self._beat(session),
+                self._heartbeat(session),
                 self._promote(session),
-                self._lookout.watch(session),
+                self._stall_watch.watch(session),
             )
         finally:
             self._session = None
@@ -267,8 +267,8 @@ class Core:
             reply = await session.call(c.Reconcile(self._lease, self._known()))
             for dispatcher in self.dispatchers:
                 dispatcher.reconcile(reply)
-            beaten = await session.call(c.Beat(self._lease))
-            await self._reception.take_in(session, reply.unknown, beaten.revision)
+            answer = await session.call(c.Heartbeat(self._lease))
+            await self._reception.take_in(session, reply.unknown, answer.revision)
         else:
             slots = sum([pool.concurrency for pool in self.options.pools])
             record = reaping.own_record(self.options.queues, slots, self._clock.now())
@@ -296,7 +296,7 @@ class Core:
 
     def _interrupted(self) -> None:
         for dispatcher in self.dispatchers:
-            dispatcher.ledger.unsettle()
+            dispatcher.claim_table.unsettle()
             dispatcher.not_started()
         self._watch.interrupted()
 
@@ -305,7 +305,7 @@ class Core:
         count = 0
         for dispatcher in self.dispatchers:
             dispatcher.take_everything_back()
-            count += dispatcher.ledger.lease_lost()
+            count += dispatcher.claim_table.lease_lost()
         if count:
             logger.error("the lease was lost: %s now for others", some(count, "claim is", "claims are"))
         else:
@@ -333,13 +333,13 @@ class Core:
 
     async def _serve(self, session: c.Session, dispatcher: Dispatcher) -> None:
         """The same for one pool, once."""
-        ledger = dispatcher.ledger
+        claim_table = dispatcher.claim_table
         dispatcher.hand_out()
-        if ledger.returns or ledger.deferrals:
-            await self._give_back(session, ledger)
-        if ledger.refused:
-            await self._refusals.insist(session, self._lease, ledger, self.manifest)
-        outcomes = ledger.send(_FINISH_MOST, _FINISH_BYTES)
+        if claim_table.returns or claim_table.deferrals:
+            await self._give_back(session, claim_table)
+        if claim_table.refused:
+            await self._refusals.insist(session, self._lease, claim_table, self.manifest)
+        outcomes = claim_table.send(_FINISH_MOST, _FINISH_BYTES)
         wanted = dispatcher.wanted()
         if not outcomes and (not wanted or dispatcher.drained):
             if wanted and dispatcher.has_idle_child():
@@ -356,10 +356,10 @@ class Core:
         # The first queue is served first: taking turns, no full one keeps the others waiting.
         dispatcher.queues = (*queues[1:], *queues[:1])
         self.stats.requests += 1
-        ledger.settle(reply.lost)
+        claim_table.settle(reply.lost)
         if wanted:
             dispatcher.drained = not reply.claims
-            self._lookout.note_claim(len(reply.claims))
+            self._stall_watch.note_claim(len(reply.claims))
         await self._reception.take_in(session, reply.claims, reply.revision)
         self._plan_promotion(reply.next_due)
         self._news.set()
@@ -369,7 +369,7 @@ class Core:
     ) -> None:
         """It was one of the outcomes, or else the claim: a queue that is none, perhaps."""
         if outcomes:
-            await self._refusals.singly(session, self._lease, dispatcher.ledger, outcomes)
+            await self._refusals.singly(session, self._lease, dispatcher.claim_table, outcomes)
             self._news.set()
             return
         logger.error("the store does not let %s be claimed: %s", ", ".join(dispatcher.queues), error)
@@ -377,18 +377,18 @@ class Core:
         asyncio.get_running_loop().call_later(_REFUSED_SECONDS, self._claim_anew)
         dispatcher.drained = True
 
-    async def _give_back(self, session: c.Session, ledger: Ledger) -> None:
-        returns, deferrals = tuple(ledger.returns), tuple(ledger.deferrals)
+    async def _give_back(self, session: c.Session, claim_table: ClaimTable) -> None:
+        returns, deferrals = tuple(claim_table.returns), tuple(claim_table.deferrals)
         try:
             if returns:
                 await session.call(c.Release(self._lease, returns))
-                ledger.given_back(len(returns), 0)
+                claim_table.given_back(len(returns), 0)
             if deferrals:
                 await session.call(c.Defer(self._lease, deferrals))
-                ledger.given_back(0, len(deferrals))
+                claim_table.given_back(0, len(deferrals))
         except Refused:
-            await self._refusals.singly(session, self._lease, ledger, tuple(ledger.returns))
-            await self._refusals.singly(session, self._lease, ledger, tuple(ledger.deferrals))
+            await self._refusals.singly(session, self._lease, claim_table, tuple(claim_table.returns))
+            await self._refusals.singly(session, self._lease, claim_table, tuple(claim_table.deferrals))
 
     async def _mark(self, session: c.Session) -> None:
         """Mark tasks in the store before user code sees them, and write what running ones say."""
@@ -406,7 +406,7 @@ class Core:
         starting = [held for _, items in dispatcher.marking for held in items if held.needs_start]
         words, dispatcher.words = dispatcher.words, {}
         begins = [
-            c.Begin(held.claim, held.task_id, self._started(held) if held.tracked else None, held.once)
+            c.StartItem(held.claim, held.task_id, self._started(held) if held.tracked else None, held.once)
             for held in starting
         ]
         try:
@@ -418,25 +418,25 @@ class Core:
             return
         dispatcher.started(frames, reply.lost)
 
-    def _started(self, held: Held) -> bytes:
+    def _started(self, held: HeldClaim) -> bytes:
         return document.write_started(held.task_id, os.getpid(), self.options.name, self._clock.now())
 
     async def _listen_for(self, session: c.Session, dispatcher: Dispatcher) -> None:
         """Wait for messages of this pool's queues, too."""
         if self._awaiting and dispatcher not in self._awaiting:
             await session.stop_waiting()
-        self._hungry.set()
+        self._wants_messages.set()
 
     async def _listen(self, session: c.Session) -> None:
         """While children are free and the queues empty, wait at the store."""
         while True:
-            await self._hungry.wait()
-            self._hungry.clear()
-            hungry = [(each, count) for each in self.dispatchers if each.drained and (count := each.wanted())]
-            if not hungry:
+            await self._wants_messages.wait()
+            self._wants_messages.clear()
+            wants_messages = [(each, count) for each in self.dispatchers if each.drained and (count := each.wanted())]
+            if not wants_messages:
                 continue
-            self._awaiting = [dispatcher for dispatcher, _ in hungry]
-            wanted = min([count for _, count in hungry])
+            self._awaiting = [dispatcher for dispatcher, _ in wants_messages]
+            wanted = min([count for _, count in wants_messages])
             queues = tuple([queue for dispatcher in self._awaiting for queue in dispatcher.pool.queues])
             try:
                 handed = await session.wait(queues, wanted)
@@ -449,44 +449,44 @@ class Core:
             for dispatcher in awaited:
                 dispatcher.drained = handed is not None and len(handed.claims) < wanted
             if handed is not None:
-                self._lookout.note_claim(len(handed.claims))
+                self._stall_watch.note_claim(len(handed.claims))
                 await self._reception.take_in(session, handed.claims, handed.revision)
             self._news.set()
 
     # -- beat and promote -----------------------------------------------------
 
-    async def _beat(self, session: c.Session) -> None:
+    async def _heartbeat(self, session: c.Session) -> None:
         """Keep the lease, look at the others, take over from the dead."""
         while True:
             sent = monotonic()
             tally = self._tally()
-            beaten = await session.call(c.Beat(self._lease, None if tally == self._told else tally))
+            answer = await session.call(c.Heartbeat(self._lease, None if tally == self._told else tally))
             self._told = None if self.store.expiring else tally
             self._lease_holds_from(sent)
-            self._plan_promotion(beaten.next_due)
-            await self._reception.learn(session, beaten.revision)
+            self._plan_promotion(answer.next_due)
+            await self._reception.learn(session, answer.revision)
             self._news.set()
-            peers = self._neighbours.judge(beaten.peers, self._lease.worker)
+            peers = self._neighbours.judge(answer.peers, self._lease.worker)
             for peer in self._watch.look(monotonic(), peers, self._lease.worker):
                 await self._reap(session, peer)
             try:
-                async with asyncio.timeout(self.store.beat_seconds):
-                    await self._beat_now.wait()
-                self._beat_now.clear()
+                async with asyncio.timeout(self.store.heartbeat_seconds):
+                    await self._heartbeat_now.wait()
+                self._heartbeat_now.clear()
             except TimeoutError:
                 pass
 
-    def _tally(self) -> c.Tally:
+    def _tally(self) -> c.WorkerCounters:
         """What those who watch are told."""
         done = sum([each.stats.done for each in self.dispatchers])
         slots = sum([child.sync.width for each in self.dispatchers for child in each.children.values()])
-        return c.Tally(done, dict(self._reception.taken), self._tasks.tell(), slots)
+        return c.WorkerCounters(done, dict(self._reception.taken), self._tasks.tell(), slots)
 
     def _lease_holds_from(self, sent: float) -> None:
         """The store has answered what was sent then: nothing may begin later than the lease allows."""
-        if self._last_beat:
-            self.stats.longest_beat_gap = max(self.stats.longest_beat_gap, sent - self._last_beat)
-        self._last_beat = sent
+        if self._last_heartbeat:
+            self.stats.longest_heartbeat_gap = max(self.stats.longest_heartbeat_gap, sent - self._last_heartbeat)
+        self._last_heartbeat = sent
         until = sent + 0.75 * self.store.lease_seconds if self.store.expiring else float("inf")
         for dispatcher in self.dispatchers:
             dispatcher.lease_holds(until)

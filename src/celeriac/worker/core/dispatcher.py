@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 
 from celeriac.clock import Clock
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.worker.core import distribute
-from celeriac.worker.core.crew import Cause, Child
-from celeriac.worker.core.ledger import Held, Ledger
+from celeriac.worker.core.claim_table import ClaimTable, HeldClaim
 from celeriac.worker.core.pace import Pace
 from celeriac.worker.core.port import Port, monotonic
 from celeriac.worker.core.screen import Running
+from celeriac.worker.core.supervisor import Cause, Child
 from celeriac.worker.core.tally import Tasks
 from celeriac.worker.core.warden import Warden
 from celeriac.worker.lane.outcome import DOCUMENT, decode_report
@@ -64,12 +64,12 @@ class Dispatcher:
         self.drained = False
         """Whether its queues were empty when the store was asked last."""
         self.children: dict[int, Child] = {}
-        self.ledger = Ledger()
+        self.claim_table = ClaimTable()
         self.stats = DispatchStats()
         self.tasks = tasks
         self.log = TaskLog(clock)
         self.stopping = False
-        self.marking: list[tuple[Port, list[Held]]] = []
+        self.marking: list[tuple[Port, list[HeldClaim]]] = []
         """Frames with tasks that the store is to mark before user code sees them, each with the port it is for."""
         self.shares = shares
         self.news = news
@@ -80,16 +80,16 @@ class Dispatcher:
         self._ticking: asyncio.TimerHandle | None = None
         self._tick_seconds = TICK_SECONDS
         self._starved_since = 0.0
-        self.words: dict[str, c.Begin] = {}
+        self.words: dict[str, c.StartItem] = {}
         """What running tasks have said and the store has not heard."""
         self.warden = Warden(self, shares.crash_limit, shares.failed_bytes, clock)
 
-    def admit(self, held: Held) -> None:
+    def admit(self, held: HeldClaim) -> None:
         """A claim that can run has come in."""
         self._pace.observe_kind(held.asynchronous)
         if held.crashes:
             held.suspect = self.warden.suspects(held)
-        self.ledger.add(held)
+        self.claim_table.add(held)
 
     def has_idle_child(self) -> bool:
         """Whether a child has nothing before it, or room for one more coroutine."""
@@ -99,41 +99,41 @@ class Dispatcher:
         """How many messages the children could use now."""
         if self.stopping or not self.children:
             return 0
-        return distribute.wanted(self.children.values(), self.ledger, self._pace, self.shares, monotonic())
+        return distribute.wanted(self.children.values(), self.claim_table, self._pace, self.shares, monotonic())
 
     def hand_out(self) -> None:
         """Give the children what is ready."""
-        ledger = self.ledger
+        claim_table = self.claim_table
         self.warden.look()
-        if not ledger.waiting:
+        if not claim_table.waiting:
             return
         if self.stopping:
-            ledger.give_back_ready()
+            claim_table.give_back_ready()
             self.news()
             return
-        for port, items in distribute.plan(self.children.values(), ledger, self._pace, self.shares, monotonic()):
+        for port, items in distribute.plan(self.children.values(), claim_table, self._pace, self.shares, monotonic()):
             self.give(port, items)
         self.warden.replace_spent()
 
-    def give(self, port: Port, items: list[Held]) -> None:
+    def give(self, port: Port, items: list[HeldClaim]) -> None:
         """Hand these over, after the store has marked them where they need that."""
         if any(held.needs_start for held in items):
-            self.ledger.start(items)
+            self.claim_table.start(items)
             port.coming += items
             self.marking.append((port, items))
             self._marks()
         else:
             self._hand_over(port, items)
 
-    def _hand_over(self, port: Port, items: list[Held]) -> None:
+    def _hand_over(self, port: Port, items: list[HeldClaim]) -> None:
         if self.log.enabled:
             self._tell_received(items)
         for held in items:
-            self.ledger.hand_out(held)
+            self.claim_table.hand_out(held)
         port.hand_over(items)
         self.tick_soon()
 
-    def _tell_received(self, items: list[Held]) -> None:
+    def _tell_received(self, items: list[HeldClaim]) -> None:
         """Log that these came: not those that go back unseen, none twice, and before their child says a word."""
         for held in items:
             if not held.told:
@@ -141,10 +141,10 @@ class Dispatcher:
                 self.log.received(held.name, held.task_id)
         self.log.flush()
 
-    def judge(self, port: Port, held: Held) -> None:
+    def judge(self, port: Port, held: HeldClaim) -> None:
         """Hand over what has failed, for the code that its task has for that."""
         assert held.failure is not None
-        self.ledger.hand_out(held)
+        self.claim_table.hand_out(held)
         port.hand_over_verdict(held, held.failure)
         self.tick_soon()
 
@@ -177,19 +177,19 @@ class Dispatcher:
             frame = [held for held in items if self._is_to_run(held, gone)]
             port.quota.left += len(items) - len(frame)
             if self.stopping:
-                self.ledger.give_back(frame)
+                self.claim_table.give_back(frame)
                 self.news()
             elif port not in ports:
-                self.ledger.take_back(frame)
+                self.claim_table.take_back(frame)
                 self.news()
             elif frame:
                 self._hand_over(port, frame)
 
-    def _is_to_run(self, held: Held, lost: set[str]) -> bool:
+    def _is_to_run(self, held: HeldClaim, lost: set[str]) -> bool:
         """Whether a task that was marked goes on to its child."""
         if lost and held.claim in lost:
-            self.ledger.starting.pop(held.claim, None)
-        if held.claim not in self.ledger.starting:
+            self.claim_table.starting.pop(held.claim, None)
+        if held.claim not in self.claim_table.starting:
             return False
         held.needs_start = False
         revoked = self.warden.revoked_starting
@@ -203,7 +203,7 @@ class Dispatcher:
         for port, items in reversed(self.marking):
             del port.coming[: len(items)]
             port.quota.left += len(items)
-            self.ledger.take_back([held for held in items if held.claim in self.ledger.starting])
+            self.claim_table.take_back([held for held in items if held.claim in self.claim_table.starting])
         self.marking.clear()
         self.warden.revoked_starting.clear()
 
@@ -222,7 +222,7 @@ class Dispatcher:
 
     def collect_port(self, port: Port) -> None:
         """Take in the outcomes of one port."""
-        observe, end, note = self._pace.observe, self.ledger.end_with_document, self.tasks.ended
+        observe, end, note = self._pace.observe, self.claim_table.end_with_document, self.tasks.ended
         result: bytes | None
         for held, seconds, kind, data in port.collect():
             self.stats.done += 1
@@ -232,7 +232,7 @@ class Dispatcher:
                 end(held, result := data)
             else:
                 outcome = self.warden.complete(held, decode_report(data))
-                self.ledger.end(held, outcome)
+                self.claim_table.end(held, outcome)
                 result = outcome.result
             note(held.name, seconds, result)
             if self.log.enabled and result is not None:
@@ -246,7 +246,7 @@ class Dispatcher:
             for each in self._ports():
                 for number, held in each.out.items():
                     if held.task_id == word.task and each.has_begun(number):
-                        self.words[held.claim] = c.Begin(held.claim, held.task_id, word.document)
+                        self.words[held.claim] = c.StartItem(held.claim, held.task_id, word.document)
         port.words.clear()
         self._marks()
 
@@ -270,9 +270,9 @@ class Dispatcher:
             self.warden.enforce(child, now)
         self.hand_out()
         self._release_what_waits(now)
-        if self.ledger.ended or self.wanted():
+        if self.claim_table.ended or self.wanted():
             self.news()
-        waits = waits or self.ledger.waiting or bool(self.ledger.failed)
+        waits = waits or self.claim_table.waiting or bool(self.claim_table.failed)
         if busy or waits:
             quiet = not waits and self.stats.done == done
             self._tick_again(min(2 * self._tick_seconds, QUIET_TICK_SECONDS) if quiet else TICK_SECONDS)
@@ -290,22 +290,22 @@ class Dispatcher:
         """What the child has not begun waits here again."""
         back = port.take_back()
         self.stats.taken_back += len(back)
-        self.ledger.take_back(back)
+        self.claim_table.take_back(back)
 
     def _release_what_waits(self, now: float) -> None:
         """Claims for which no child is free go back: another worker may be idle."""
-        ledger, children = self.ledger, [child for child in self.children.values() if child.open]
-        plain = ledger.ready and all(child.sync.stuck(now) for child in children)
-        coroutines = ledger.ready_async and all(child.asynchronous.stuck(now) for child in children)
+        claim_table, children = self.claim_table, [child for child in self.children.values() if child.open]
+        plain = claim_table.ready and all(child.sync.stuck(now) for child in children)
+        coroutines = claim_table.ready_async and all(child.asynchronous.stuck(now) for child in children)
         if not (plain or coroutines) or not children:
             self._starved_since = 0.0
         elif not self._starved_since:
             self._starved_since = now
         elif now - self._starved_since > _STARVED_SECONDS:
             self._starved_since = 0.0
-            for line, starved in ((ledger.ready, plain), (ledger.ready_async, coroutines)):
+            for line, starved in ((claim_table.ready, plain), (claim_table.ready_async, coroutines)):
                 if starved:
-                    ledger.give_back(line)
+                    claim_table.give_back(line)
                     line.clear()
             self.news()
 
@@ -336,14 +336,14 @@ class Dispatcher:
 
     def reconcile(self, reply: c.Reconciled) -> None:
         """Forget what the store does not hold, before the lease is known to hold on: no child may begin it then."""
-        self.ledger.reconcile(reply)
-        if any(held.stale for held in self.ledger.out.values()):
+        self.claim_table.reconcile(reply)
+        if any(held.stale for held in self.claim_table.out.values()):
             self.take_everything_back()
 
     def take_everything_back(self) -> None:
         """Leave the children only what they have begun."""
         for port in self._ports():
-            self.ledger.take_back(port.take_back())
+            self.claim_table.take_back(port.take_back())
 
     def stop(self) -> None:
         """What has not begun goes back to the store; what has begun ends."""
@@ -384,7 +384,7 @@ class Dispatcher:
         self.hand_out()
         return self.warden.abandon()
 
-    def end(self, held: Held, outcome: c.Outcome) -> None:
+    def end(self, held: HeldClaim, outcome: c.Outcome) -> None:
         """A message has ended without its child's word."""
-        self.ledger.end(held, outcome)
+        self.claim_table.end(held, outcome)
         self.news()

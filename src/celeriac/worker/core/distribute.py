@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from celeriac.worker.core.crew import Child
-from celeriac.worker.core.ledger import Held, Ledger
+from celeriac.worker.core.claim_table import ClaimTable, HeldClaim
 from celeriac.worker.core.pace import BACKLOG_SECONDS, FRAME_SECONDS, FRAME_TASKS, Pace
 from celeriac.worker.core.port import Port
+from celeriac.worker.core.supervisor import Child
 from celeriac.worker.lane.frame import Manifest
 
-Plan = list[tuple[Port, list[Held]]]
+Plan = list[tuple[Port, list[HeldClaim]]]
 
 
 class Shares(Struct, frozen=True):
@@ -55,14 +55,14 @@ def room(port: Port, now: float) -> int:
     return max(0, min(port.width + port.ahead(now) - port.given, port.room() - 1, port.quota.left))
 
 
-def wanted(children: Iterable[Child], ledger: Ledger, pace: Pace, shares: Shares, now: float) -> int:
+def wanted(children: Iterable[Child], claim_table: ClaimTable, pace: Pace, shares: Shares, now: float) -> int:
     """How many messages to claim."""
     ready = [child for child in children if child.open]
     sync = asynchronous = 0
     if shares.has_sync:
-        sync = _wanted_plain([child.sync for child in ready], len(ledger.ready), pace, now)
+        sync = _wanted_plain([child.sync for child in ready], len(claim_table.ready), pace, now)
     if shares.has_async:
-        asynchronous = sum([room(child.asynchronous, now) for child in ready]) - len(ledger.ready_async)
+        asynchronous = sum([room(child.asynchronous, now) for child in ready]) - len(claim_table.ready_async)
     if not shares.has_async:
         return sync
     if not shares.has_sync:
@@ -95,35 +95,35 @@ def _has_place(port: Port, now: float) -> bool:
     return port.given < port.width and not port.deaf(now)
 
 
-def plan(children: Iterable[Child], ledger: Ledger, pace: Pace, shares: Shares, now: float) -> Plan:
+def plan(children: Iterable[Child], claim_table: ClaimTable, pace: Pace, shares: Shares, now: float) -> Plan:
     """Take messages out of `ready` and say which child gets them, in frames; they count against its quota."""
     ready = [child for child in children if child.open]
     frames: Plan = []
-    if ledger.ready:
+    if claim_table.ready:
         ports = [child.sync for child in ready if not child.sync.stuck(now)]
         ports.sort(key=lambda port: port.given)
         if ports and ports[0].width > 1:
-            _plan_wide(frames, ports, ledger.ready, now)
+            _plan_wide(frames, ports, claim_table.ready, now)
         else:
-            _plan_plain(frames, ports, ledger.ready, pace, shares)
-    if ledger.ready_async:
+            _plan_plain(frames, ports, claim_table.ready, pace, shares)
+    if claim_table.ready_async:
         ports = [child.asynchronous for child in ready]
         ports.sort(key=lambda port: port.given)
-        _plan_wide(frames, ports, ledger.ready_async, now)
+        _plan_wide(frames, ports, claim_table.ready_async, now)
     return frames
 
 
-def _plan_plain(frames: Plan, ports: list[Port], ready: deque[Held], pace: Pace, shares: Shares) -> None:
+def _plan_plain(frames: Plan, ports: list[Port], ready: deque[HeldClaim], pace: Pace, shares: Shares) -> None:
     """Fill each child's backlog, sharing evenly what there is."""
     for index, port in enumerate(ports):
         share = -(-len(ready) // (len(ports) - index))
         seconds, tasks = load(port, pace), port.given
         while ready and port.room() > FRAME_TASKS and port.quota.left > 0:
-            most_seconds, most_tasks = _backlog(ready[0])
-            if tasks and (seconds + pace.estimate(ready[0].name) > most_seconds or tasks >= most_tasks):
+            max_seconds, max_tasks = _backlog(ready[0])
+            if tasks and (seconds + pace.estimate(ready[0].name) > max_seconds or tasks >= max_tasks):
                 break
-            most = min(FRAME_TASKS, max(1, share), port.quota.left)
-            frame, work = _next_frame(ready, most, pace, shares.frame_bytes)
+            maximum = min(FRAME_TASKS, max(1, share), port.quota.left)
+            frame, work = _next_frame(ready, maximum, pace, shares.frame_bytes)
             frames.append((port, frame))
             port.quota.left -= len(frame)
             seconds, tasks = seconds + work, tasks + len(frame)
@@ -131,7 +131,7 @@ def _plan_plain(frames: Plan, ports: list[Port], ready: deque[Held], pace: Pace,
                 break
 
 
-def _backlog(head: Held) -> tuple[float, int]:
+def _backlog(head: HeldClaim) -> tuple[float, int]:
     """How much a child may have before it, in seconds and in messages, when this one comes on top.
 
     Of what is marked before it begins, a worker that is lost loses all: less of it lies ahead than of the rest.
@@ -139,22 +139,22 @@ def _backlog(head: Held) -> tuple[float, int]:
     return (FRAME_SECONDS, FRAME_TASKS + 1) if head.needs_start else (BACKLOG_SECONDS, 2 * FRAME_TASKS)
 
 
-def _next_frame(ready: deque[Held], most: int, pace: Pace, most_bytes: int) -> tuple[list[Held], float]:
+def _next_frame(ready: deque[HeldClaim], maximum: int, pace: Pace, max_bytes: int) -> tuple[list[HeldClaim], float]:
     """The next messages of one queue that make up one frame, and the work in it."""
     frame = [ready.popleft()]
     queue = frame[0].queue
     work, size = pace.estimate(frame[0].name), len(frame[0].raw)
-    while ready and len(frame) < most:
+    while ready and len(frame) < maximum:
         head = ready[0]
         more, size = work + pace.estimate(head.name), size + len(head.raw)
-        if more > FRAME_SECONDS or size > most_bytes or head.queue != queue:
+        if more > FRAME_SECONDS or size > max_bytes or head.queue != queue:
             break
         frame.append(ready.popleft())
         work = more
     return frame, work
 
 
-def _plan_wide(frames: Plan, ports: list[Port], ready: deque[Held], now: float) -> None:
+def _plan_wide(frames: Plan, ports: list[Port], ready: deque[HeldClaim], now: float) -> None:
     """Children that run several side by side take as many as they may run, and some to follow."""
     for port in ports:
         free = room(port, now)

@@ -11,15 +11,15 @@ from datetime import UTC, tzinfo
 
 from msgspec import Struct
 
+from celeriac.calls.sender import read_time
 from celeriac.config.zone import zone_of
 from celeriac.exceptions import MalformedMessage, NotRegistered
 from celeriac.message import task as wire
 from celeriac.message import values
 from celeriac.message.limits import USUAL, Limits, Named
-from celeriac.sending.sender import read_time
-from celeriac.store import contract as c
-from celeriac.worker.core import fate
-from celeriac.worker.core.ledger import Held
+from celeriac.stores import contract as c
+from celeriac.worker.core import recovery
+from celeriac.worker.core.claim_table import HeldClaim
 from celeriac.worker.lane.frame import UNKNOWN_TASK, TaskSpec
 from celeriac.worker.lane.outcome import refusal
 from celeriac.worker.lane.parking import next_look
@@ -48,7 +48,7 @@ USUAL_RULES = Rules()
 
 def sort(
     claim: c.Claim, tasks: Mapping[str, TaskSpec], now: float, rules: Rules = USUAL_RULES, time_limit: float = 0.0
-) -> Held | c.Deferral | c.Outcome:
+) -> HeldClaim | c.Deferral | c.Outcome:
     """The claim as something to run, something to defer, or the end it comes to at once.
 
     A message that had begun elsewhere and may not run again comes back with its failure. `time_limit` is that of
@@ -69,11 +69,11 @@ def sort(
 
 def _admit(
     claim: c.Claim, tasks: Mapping[str, TaskSpec], now: float, rules: Rules, time_limit: float
-) -> Held | c.Deferral | c.Outcome:
+) -> HeldClaim | c.Deferral | c.Outcome:
     headers = wire.read_headers(claim.raw, rules.limits)
     if claim.started:
         held = hold(claim, headers, tasks, time_limit)
-        held.failure = fate.lost(held)
+        held.failure = recovery.lost(held)
         return held
     if headers.task not in tasks:
         return _park(claim, headers, now, rules.unknown_seconds)
@@ -84,10 +84,12 @@ def _admit(
     return hold(claim, headers, tasks, time_limit)
 
 
-def hold(claim: c.Claim, headers: wire.CoreHeaders, tasks: Mapping[str, TaskSpec], time_limit: float = 0.0) -> Held:
+def hold(
+    claim: c.Claim, headers: wire.CoreHeaders, tasks: Mapping[str, TaskSpec], time_limit: float = 0.0
+) -> HeldClaim:
     """The claim with what its headers and its task say; a task that is not known is like any other."""
     spec = tasks.get(headers.task, UNKNOWN_TASK)
-    return Held(
+    return HeldClaim(
         claim.id,
         claim.queue,
         claim.priority,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from celeriac.worker.core.ledger import Failure, Held
+from celeriac.worker.core.claim_table import Failure, HeldClaim
 from celeriac.worker.core.pace import STUCK_SECONDS
 from celeriac.worker.lane.frame import (
     PIECE_BYTES,
@@ -24,7 +24,7 @@ from celeriac.worker.lane.frame import (
 from celeriac.worker.lane.lane import SPAN, Lane
 from celeriac.worker.lane.outcome import WORD, Word, decode_word
 
-Arrival = tuple[Held, float, int, bytes]
+Arrival = tuple[HeldClaim, float, int, bytes]
 """An outcome with the claim it belongs to: claim, seconds, kind, data."""
 
 _AHEAD_MOST = 25
@@ -71,7 +71,7 @@ class Port:
         """Whether the child reads at any time what it is told, and not only between two tasks."""
         self.quota = quota or Quota()
         self.ended = 0
-        self.out: dict[int, Held] = {}
+        self.out: dict[int, HeldClaim] = {}
         self.cancelled: dict[int, str] = {}
         """Running messages that were told to end, and why."""
         self._deadlines: dict[int, float] = {}
@@ -79,7 +79,7 @@ class Port:
         self._window = 0.0
         self._in_window = self._in_last_window = 0
         self.load = 0.0
-        self.coming: list[Held] = []
+        self.coming: list[HeldClaim] = []
         """Messages that the store is to mark first: then they are handed over."""
         self._sock = sock
         self._loop = loop
@@ -107,7 +107,7 @@ class Port:
         """How many messages it has, or is about to get."""
         return len(self.out) + len(self.coming)
 
-    def hand_over(self, items: list[Held]) -> None:
+    def hand_over(self, items: list[HeldClaim]) -> None:
         """Give the child these messages, all of one queue."""
         self.relieved = False
         for first, part in self._numbered(items):
@@ -119,7 +119,7 @@ class Port:
             self.lane.post(first, len(part))
             self._say(Frame(first, part[0].queue, [held.raw for held in part]))
 
-    def hand_over_verdict(self, held: Held, failure: Failure) -> None:
+    def hand_over_verdict(self, held: HeldClaim, failure: Failure) -> None:
         """Let the child deal with a message that has failed elsewhere."""
         [(number, _)] = self._numbered([held])
         self.out[number] = held
@@ -148,7 +148,7 @@ class Port:
                 self._deadlines[number] = (self.lane.since or now) + held.time_limit
         return found
 
-    def _numbered(self, items: list[Held]) -> Iterator[tuple[int, list[Held]]]:
+    def _numbered(self, items: list[HeldClaim]) -> Iterator[tuple[int, list[HeldClaim]]]:
         """The messages with the number of the first, in runs that use no flag which is still in use.
 
         One coroutine may run for hours while thousands come and go beside it: its number is passed over
@@ -281,7 +281,7 @@ class Port:
         since = self.lane.since
         return now - since if since else 0.0
 
-    def take_back(self) -> list[Held]:
+    def take_back(self) -> list[HeldClaim]:
         """Everything that has not begun."""
         numbers = self.lane.take_back(list(self.out))
         if numbers:
@@ -290,7 +290,7 @@ class Port:
             self.quota.left += len(numbers)
         return [self.out.pop(number) for number in numbers]
 
-    def find(self, held: Held) -> int:
+    def find(self, held: HeldClaim) -> int:
         """The number under which the child has it; -1 when it has not."""
         return next((number for number, item in self.out.items() if item is held), -1)
 
@@ -307,7 +307,7 @@ class Port:
             return False
         return since == self._stuck_at or now - since > STUCK_SECONDS
 
-    def begun(self) -> list[Held]:
+    def begun(self) -> list[HeldClaim]:
         """After the child's death and a last `collect`: what it had begun and not ended."""
         flags = self.lane.begun
         return [held for number, held in self.out.items() if flags[number % SPAN]]

@@ -21,9 +21,7 @@ import msgspec
 from celeriac.config.secrets import censored_text
 from celeriac.exceptions import CeleriacError, ImproperlyConfigured, OperationalError, with_code
 from celeriac.stores.open import open_named
-from celeriac.worker import descriptors
 from celeriac.worker.core.core import Core
-from celeriac.worker.core.crew import Cause, Child, Crew
 from celeriac.worker.core.dispatcher import Dispatcher
 from celeriac.worker.core.health import Health, HealthServer
 from celeriac.worker.core.port import monotonic
@@ -31,15 +29,17 @@ from celeriac.worker.core.reloading import Reloading
 from celeriac.worker.core.runtime_directory import new_socket, sweep
 from celeriac.worker.core.scaling import LOOK_SECONDS, Scaler
 from celeriac.worker.core.screen import Screen, durability_text
-from celeriac.worker.kernel import die_with_parent, give_back_what_is_large
+from celeriac.worker.core.supervisor import Cause, Child, Supervisor
 from celeriac.worker.lane.frame import ImportFailed, Manifest
 from celeriac.worker.lane.lane import Lane
-from celeriac.worker.log.scribe import Log
+from celeriac.worker.log.log_thread import Log
 from celeriac.worker.log.setup import Lines, set_up_core, use_settings
 from celeriac.worker.log.words import some
 from celeriac.worker.options import Kind, WorkerOptions
 from celeriac.worker.pools import completed
-from celeriac.worker.stopping import Patience
+from celeriac.worker.system import descriptors
+from celeriac.worker.system.kernel import die_with_parent, give_back_what_is_large
+from celeriac.worker.system.stopping import Patience
 
 # Here, and not when the loop is made: what is imported after the fork unshares the pages that it touches.
 try:
@@ -85,7 +85,7 @@ class CoreProcess:
         self._failure = ""
         self._code = 0
         self._stopped = self._cut = False
-        self._lame = False
+        self._hindered = False
         self._patience = Patience()
         self._left: float | None = None
         """Until when what runs may go on after a stop, on the monotonic clock."""
@@ -94,7 +94,7 @@ class CoreProcess:
         self._introduce: Callable[[], None] | None = None
         """Shows what this worker is, once it works or waits for its store: one that cannot begin says only why."""
         self._reloading = Reloading(screen)
-        self.crew = Crew(lanes, options.pools, self)
+        self.supervisor = Supervisor(lanes, options.pools, self)
 
     def attach(self, launcher: socket.socket) -> None:
         """Listen to the launcher."""
@@ -105,7 +105,7 @@ class CoreProcess:
         word, descriptors, _, _ = socket.recv_fds(launcher, 16, 1)
         match word:
             case Word.ZYGOTE:
-                self.crew.attach(socket.socket(fileno=descriptors[0]))
+                self.supervisor.attach(socket.socket(fileno=descriptors[0]))
             case Word.RELOAD:
                 logger.info("told to read the code anew: a second zygote imports %s", self._options.app)
                 self._reloading.begin()
@@ -120,12 +120,12 @@ class CoreProcess:
 
     def _resize(self, more: int) -> None:
         """Give the first pool so many more places, or less; one stays."""
-        pool = self.crew.pools[0]
+        pool = self.supervisor.pools[0]
         size = max(1, pool.concurrency + more)
         if size == pool.concurrency:
             return
         logger.info("pool %s: from %d to %d at once", pool.name, pool.concurrency, size)
-        self.crew.resize(0, msgspec.structs.replace(pool, concurrency=size))
+        self.supervisor.resize(0, msgspec.structs.replace(pool, concurrency=size))
 
     def look(self) -> Health:
         """How this worker is."""
@@ -150,7 +150,7 @@ class CoreProcess:
         finally:
             self._health.close()
             # In a solo worker, a child that was asked for just before lives on in this process.
-            self.crew.stop()
+            self.supervisor.stop()
             if self._failure:
                 print(self._failure, file=sys.__stderr__)
 
@@ -177,15 +177,15 @@ class CoreProcess:
             logger.error("the store did not answer a cold stop; what was held returns when the lease is over")
         for dispatcher in core.dispatchers:
             dispatcher.log.flush()
-        self.crew.stop()
+        self.supervisor.stop()
         core.store.close()
         stats, done = core.stats, sum([dispatcher.stats.done for dispatcher in core.dispatchers])
         logger.info("worker %s stopped; %s of tasks", self._options.name, some(done, "run"))
-        logger.debug("at most %.3f s between heartbeats", stats.longest_beat_gap)
+        logger.debug("at most %.3f s between heartbeats", stats.longest_heartbeat_gap)
         if stats.abandoned:
             logger.warning("%s cut off", some(stats.abandoned, "task was", "tasks were"))
         self._screen.bid_farewell(self._age(), done, stats.abandoned)
-        return EXIT_ABANDONED if stats.abandoned or self._lame else 0
+        return EXIT_ABANDONED if stats.abandoned or self._hindered else 0
 
     def _ready_for_work(self, core: Core) -> None:
         """There is a lease; only of the first one somebody waits to hear."""
@@ -205,7 +205,7 @@ class CoreProcess:
     def _rescale(self, dispatcher: Dispatcher, scaler: Scaler) -> None:
         """Let the first pool follow its load, for as long as the worker takes work."""
         if not self._stopped:
-            size = self.crew.pools[0].concurrency
+            size = self.supervisor.pools[0].concurrency
             self._resize(scaler.size(size, dispatcher.busy_children(), monotonic()) - size)
             asyncio.get_running_loop().call_later(LOOK_SECONDS, self._rescale, dispatcher, scaler)
 
@@ -247,7 +247,7 @@ class CoreProcess:
     def _stuck(self) -> None:
         """The one thread for tasks will not come back: end, so that somebody starts the worker anew."""
         logger.critical("a task does not end, and nobody can end it but with the worker")
-        self._lame = True
+        self._hindered = True
         self.stop()
         self._cut_off()
 
@@ -260,7 +260,7 @@ class CoreProcess:
     def zygote_ready(self, manifest: Manifest) -> None:
         """Open the store that the app names, and begin; a later zygote only brings a new manifest."""
         use_settings(manifest.settings, self._options)
-        self.crew.coroutines = int(manifest.settings["worker_async_concurrency"])
+        self.supervisor.coroutines = int(manifest.settings["worker_async_concurrency"])
         if self._core is not None:
             self._reloading.say_new(self._core.manifest.tasks, manifest.tasks)
             self._core.renew(manifest)
@@ -277,7 +277,7 @@ class CoreProcess:
                     if self._options.alone:
                         dispatcher.warden.on_stuck = self._stuck
                     else:
-                        dispatcher.warden.keeper = self.crew
+                        dispatcher.warden.keeper = self.supervisor
                 self._announce(store, manifest)
         self._reloading.end(manifest.sources)
         self._ready.set()
@@ -307,10 +307,10 @@ class CoreProcess:
         if self._options.scale is not None and pools[0].kind is not Kind.PREFORK:
             raise ImproperlyConfigured(f"--autoscale is for prefork: a pool of {pools[0].kind} keeps its size")
         self._options = msgspec.structs.replace(self._options, pools=pools)
-        descriptors.ask_for(self._options.most_children)
-        if self._options.most_children > self.crew.places // 2 and not self._options.alone:
-            raise ImproperlyConfigured(f"{self._options.most_children} children must be asked for with --concurrency")
-        self.crew.plan(pools)
+        descriptors.ask_for(self._options.max_children)
+        if self._options.max_children > self.supervisor.places // 2 and not self._options.alone:
+            raise ImproperlyConfigured(f"{self._options.max_children} children must be asked for with --concurrency")
+        self.supervisor.plan(pools)
 
     def zygote_failed(self, failed: ImportFailed, *, replaceable: bool) -> None:
         """The app's own error, as it is; an app that is not there is an error of the command line."""

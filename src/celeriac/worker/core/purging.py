@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.worker.log.words import some
 
 logger = logging.getLogger("celeriac.worker")

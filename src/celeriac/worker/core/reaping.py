@@ -9,7 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from celeriac import ids
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 
 
 def own_record(queues: tuple[str, ...], slots: int, opened: float) -> c.WorkerRecord:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from celeriac.clock import Clock
 from celeriac.exceptions import MalformedMessage
 from celeriac.message import task as wire
-from celeriac.store import contract as c
-from celeriac.worker.core import fate, intake
+from celeriac.stores import contract as c
+from celeriac.worker.core import intake, recovery
+from celeriac.worker.core.claim_table import HeldClaim
 from celeriac.worker.core.dispatcher import Dispatcher
-from celeriac.worker.core.ledger import Held
 from celeriac.worker.core.port import monotonic
-from celeriac.worker.core.revoked import Register
+from celeriac.worker.core.revoked import RevocationCache
 from celeriac.worker.lane.frame import Manifest
 from celeriac.worker.log import tasklog
 
@@ -25,7 +25,7 @@ class Reception:
         self, dispatchers: list[Dispatcher], manifest: Manifest, clock: Clock, news: Callable[[], None]
     ) -> None:
         self.manifest = manifest
-        self.revoked = Register()
+        self.revoked = RevocationCache()
         self.taken: Counter[str] = Counter()
         """How many claims came in from each queue."""
         self._dispatchers = dispatchers
@@ -51,7 +51,7 @@ class Reception:
 
     def _admit(self, claim: c.Claim, dispatcher: Dispatcher, now: float) -> None:
         item = intake.sort(claim, self.manifest.tasks, now, self._rules, dispatcher.pool.time_limit)
-        if isinstance(item, Held):
+        if isinstance(item, HeldClaim):
             revocation = self.revoked.find(item.task_id) if self.revoked else None
             if item.failure is not None:
                 dispatcher.warden.fail(item, item.failure)
@@ -61,10 +61,10 @@ class Reception:
                 dispatcher.admit(item)
             return
         if isinstance(item, c.Deferral):
-            dispatcher.ledger.deferrals.append(item)
+            dispatcher.claim_table.deferrals.append(item)
         else:
             tasklog.say_unfit(claim.queue, item.dead.reason if item.dead else None)
-            dispatcher.ledger.ended.append(item)
+            dispatcher.claim_table.ended.append(item)
         self._news()
 
     async def learn(self, session: c.Session, revision: int) -> None:
@@ -85,9 +85,9 @@ class Reception:
         try:
             headers = wire.read_headers(claim.raw)
         except MalformedMessage:
-            dispatcher.ledger.returns.append(c.Return(claim.id))
+            dispatcher.claim_table.returns.append(c.Return(claim.id))
             return
         held = intake.hold(claim, headers, self.manifest.tasks)
         losses = headers.losses + 1
-        decided = fate.worker_died(held, started=claim.started, losses=losses, limit=self._loss_limit)
+        decided = recovery.worker_died(held, started=claim.started, losses=losses, limit=self._loss_limit)
         dispatcher.warden.obey(held, decided)

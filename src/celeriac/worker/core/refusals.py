@@ -21,9 +21,9 @@ from celeriac.clock import Clock
 from celeriac.exceptions import MalformedMessage, OperationalError, OutcomeRefused, Refused
 from celeriac.message import document
 from celeriac.message import task as wire
-from celeriac.store import contract as c
-from celeriac.worker.core import fate, intake
-from celeriac.worker.core.ledger import Failure, Item, Ledger, Refusal
+from celeriac.stores import contract as c
+from celeriac.worker.core import intake, recovery
+from celeriac.worker.core.claim_table import ClaimTable, Failure, Item, Refusal
 from celeriac.worker.core.port import monotonic
 from celeriac.worker.lane.frame import Manifest
 from celeriac.worker.lane.outcome import formatted, refusal
@@ -53,27 +53,29 @@ class Refusals:
         self._news = news
         self.stopping = False
 
-    async def singly(self, session: c.Session, lease: c.Lease, ledger: Ledger, items: tuple[Item, ...]) -> None:
+    async def singly(
+        self, session: c.Session, lease: c.Lease, claim_table: ClaimTable, items: tuple[Item, ...]
+    ) -> None:
         """Send one by one what was refused together."""
         for item in items:
             try:
                 await self._send(session, lease, item)
             except Refused as error:
-                ledger.refuse(item, str(error.args[0]))
-                self._wait(ledger.refused[item.claim])
-            ledger.settle_one(item)
+                claim_table.refuse(item, str(error.args[0]))
+                self._wait(claim_table.refused[item.claim])
+            claim_table.settle_one(item)
 
-    async def insist(self, session: c.Session, lease: c.Lease, ledger: Ledger, manifest: Manifest) -> None:
+    async def insist(self, session: c.Session, lease: c.Lease, claim_table: ClaimTable, manifest: Manifest) -> None:
         """Try again what is due."""
         now = monotonic()
-        for claim, refused in list(ledger.refused.items()):
+        for claim, refused in list(claim_table.refused.items()):
             if refused.again > now and not (self.stopping and refused.again > now + _STOPPING_PAUSE):
                 continue
             if await self._goes_through(session, lease, refused):
-                ledger.refused.pop(claim, None)
+                claim_table.refused.pop(claim, None)
             elif await self._is_to_blame(session, lease, refused):
-                await self._fail(session, lease, ledger, refused, manifest)
-            if claim in ledger.refused:
+                await self._fail(session, lease, claim_table, refused, manifest)
+            if claim in claim_table.refused:
                 self._wait(refused)
 
     def _wait(self, refused: Refusal) -> None:
@@ -118,7 +120,9 @@ class Refusals:
             return False
         probe = document.write_started(item.task, 0, self._worker, self._clock.now())
         try:
-            await session.call(c.Start(lease, formatted((c.Begin(item.claim, item.task, probe),), self._store.format)))
+            await session.call(
+                c.Start(lease, formatted((c.StartItem(item.claim, item.task, probe),), self._store.format))
+            )
         except Refused:
             return False
         except OperationalError:
@@ -128,11 +132,11 @@ class Refusals:
         return not await self._goes_through(session, lease, refused)
 
     async def _fail(
-        self, session: c.Session, lease: c.Lease, ledger: Ledger, refused: Refusal, manifest: Manifest
+        self, session: c.Session, lease: c.Lease, claim_table: ClaimTable, refused: Refusal, manifest: Manifest
     ) -> None:
         """End the claim as a failure. The message is with the store: what has ended is not kept here."""
         item = refused.item
-        known = tuple([claim for claim in ledger.known() if claim != item.claim])
+        known = tuple([claim for claim in claim_table.known() if claim != item.claim])
         reply = await session.call(c.Reconcile(lease, known))
         claim = next((claim for claim in reply.unknown if claim.id == item.claim), None)
         if claim is not None:
@@ -141,7 +145,7 @@ class Refusals:
             except Refused as error:
                 logger.error("the store refuses the end of a task, and its failure as well: %s", error)
                 return
-        ledger.refused.pop(item.claim, None)
+        claim_table.refused.pop(item.claim, None)
 
     def _failure(self, claim: c.Claim, reason: str, manifest: Manifest) -> c.Outcome:
         now = self._clock.now()
@@ -152,4 +156,4 @@ class Refusals:
         held = intake.hold(claim, headers, manifest.tasks)
         logger.error("the store refuses what Task %s[%s] ended with: %s", held.name, held.task_id, reason)
         failed = Failure(OutcomeRefused.__name__, reason, cause=c.Cause.REFUSED)
-        return msgspec.structs.replace(fate.end(held, failed, now, self._worker), claim=claim.id)
+        return msgspec.structs.replace(recovery.end(held, failed, now, self._worker), claim=claim.id)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from celeriac.store.contract import Revocation, Revoked
+from celeriac.stores.contract import Revocation, Revoked
 
 
-class Register:
+class RevocationCache:
     """Revocations by task, up to a revision; each is forgotten when the store forgets it."""
 
     def __init__(self) -> None:

@@ -20,10 +20,10 @@ class Scaler:
 
     def size(self, size: int, busy: int, now: float) -> int:
         """The size to go on with, for a pool of this size of which so many are busy at this instant."""
-        least, most = self._scale.least, self._scale.most
+        minimum, maximum = self._scale.minimum, self._scale.maximum
         self._peak = max(self._peak, busy)
         if busy < size and now - self._since < self._scale.keep_seconds:
-            return min(max(size, least), most)
+            return min(max(size, minimum), maximum)
         wanted = 2 * size if busy >= size else self._peak
         self._since, self._peak = now, busy
-        return min(max(wanted, least), most)
+        return min(max(wanted, minimum), maximum)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from celeriac import __version__
 from celeriac.message.values import one_line
-from celeriac.store.contract import Durability
+from celeriac.stores.contract import Durability
 from celeriac.worker.log.setup import JSON
 from celeriac.worker.log.words import some, span
 from celeriac.worker.options import Kind, Pool, WorkerOptions
@@ -101,8 +101,8 @@ class Screen:
             return
         named = ", ".join(map(_running_text, running[:_NAMED]))
         more = f" and {some(len(running) - _NAMED, 'other')}" if len(running) > _NAMED else ""
-        most = f"; {span(grace)} at most" if grace else ""
-        self.say(f"  Waiting for {some(len(running), 'task')}: {named}{more}{most}. {self._again(running)}")
+        maximum = f"; {span(grace)} at most" if grace else ""
+        self.say(f"  Waiting for {some(len(running), 'task')}: {named}{more}{maximum}. {self._again(running)}")
 
     def _again(self, running: list[Running]) -> str:
         again = "Ctrl-C again" if self._terminal else "Another SIGTERM"

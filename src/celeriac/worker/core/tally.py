@@ -9,8 +9,8 @@ from collections import defaultdict
 
 from celeriac import states
 from celeriac.message.final import state_of
-from celeriac.store.contract import TaskTally
-from celeriac.store.runtimes import added, count
+from celeriac.stores.contract import TaskCounters
+from celeriac.stores.contract.runtimes import added, count
 
 _SUCCESS = b'{"status":"SUCCESS"'
 _SAMPLE = 200
@@ -24,7 +24,7 @@ class Tasks:
     """Counts by task."""
 
     def __init__(self) -> None:
-        self._told: dict[str, TaskTally] = {}
+        self._told: dict[str, TaskCounters] = {}
         self._runtimes: defaultdict[str, list[float]] = defaultdict(list)
         self._failed: dict[str, int] = {}
 
@@ -37,7 +37,7 @@ class Tasks:
         if len(noted) > _NOTED:
             self._fold(name)
 
-    def tell(self) -> dict[str, TaskTally]:
+    def tell(self) -> dict[str, TaskCounters]:
         """The counts so far."""
         for name in list(self._runtimes):
             self._fold(name)
@@ -50,7 +50,7 @@ class Tasks:
         if known is None:
             if len(self._told) >= _TASKS:
                 return
-            known = TaskTally()
+            known = TaskCounters()
         step = -(-len(noted) // _SAMPLE)
         buckets = added(known.runtimes, count(noted[::step], step))
-        self._told[name] = TaskTally(known.done + len(noted), known.failed + failed, buckets)
+        self._told[name] = TaskCounters(known.done + len(noted), known.failed + failed, buckets)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from celeriac.store import contract as c
-from celeriac.store.peers import Survey
+from celeriac.stores import contract as c
+from celeriac.stores.contract.workers import ListWorkers
 from celeriac.worker.log.words import some
 
 logger = logging.getLogger("celeriac.worker")
@@ -21,7 +21,7 @@ async def look_around(session: c.Session, queues: tuple[str, ...]) -> None:
     waiting = {row.queue: row.ready for row in rows if row.ready and row.queue not in queues}
     if not empty or not waiting:
         return
-    for sight in await session.call(Survey(0)):
+    for sight in await session.call(ListWorkers(0)):
         for queue in () if sight.peer.dead else sight.peer.record.queues:
             waiting.pop(queue, None)
     if waiting:

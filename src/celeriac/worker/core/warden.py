@@ -1,6 +1,6 @@
 """What happens to children and to what they run: deaths, limits, replacements, revocations.
 
-`fate` says what becomes of a message; here it is done. A message that has failed without its child's word is
+`recovery` says what becomes of a message; here it is done. A message that has failed without its child's word is
 given to another child as a *verdict*, for the code its task has for that (hooks, errbacks); where that one
 dies, too, the plain failure stands.
 """
@@ -16,11 +16,11 @@ from typing import Protocol
 import msgspec
 
 from celeriac.clock import Clock
-from celeriac.store.contract import Outcome, Revocation
-from celeriac.worker.core import fate
-from celeriac.worker.core.crew import UNKNOWN, Cause, Child, Condemned
-from celeriac.worker.core.ledger import Failure, Held, Ledger
+from celeriac.stores.contract import Outcome, Revocation
+from celeriac.worker.core import recovery
+from celeriac.worker.core.claim_table import ClaimTable, Failure, HeldClaim
 from celeriac.worker.core.port import OBEY_SECONDS, Port, monotonic
+from celeriac.worker.core.supervisor import UNKNOWN, Cause, Child, Condemned
 from celeriac.worker.options import Pool
 
 logger = logging.getLogger("celeriac.worker")
@@ -52,13 +52,13 @@ class Desk(Protocol):
     pool: Pool
     index: int
     children: dict[int, Child]
-    ledger: Ledger
+    claim_table: ClaimTable
     stopping: bool
 
-    def give(self, port: Port, items: list[Held]) -> None:
+    def give(self, port: Port, items: list[HeldClaim]) -> None:
         """Hand these over."""
 
-    def judge(self, port: Port, held: Held) -> None:
+    def judge(self, port: Port, held: HeldClaim) -> None:
         """Hand over what has failed."""
 
     def take_back(self, port: Port) -> None:
@@ -67,7 +67,7 @@ class Desk(Protocol):
     def collect_port(self, port: Port) -> None:
         """Take in outcomes."""
 
-    def end(self, held: Held, outcome: Outcome) -> None:
+    def end(self, held: HeldClaim, outcome: Outcome) -> None:
         """A message has ended without its child's word."""
 
     def tick_soon(self) -> None:
@@ -84,7 +84,7 @@ class Warden:
         self._crash_limit = crash_limit
         self._failed_bytes = failed_bytes
         self._clock = clock
-        self._doomed: dict[Child, float] = {}
+        self._draining: dict[Child, float] = {}
         """Children with a task that did not obey, and until when they are kept."""
         self.revoked_starting: dict[str, Revocation] = {}
         """Claims that were revoked while the store was being told that they begin."""
@@ -94,19 +94,19 @@ class Warden:
 
     def look(self) -> None:
         """Do what became due since the last time; nearly free when that is nothing."""
-        if self._desk.ledger.failed:
+        if self._desk.claim_table.failed:
             self._hand_out_verdicts()
-        if self._desk.ledger.suspects and not self._desk.stopping:
+        if self._desk.claim_table.suspects and not self._desk.stopping:
             self._hand_out_suspects()
         for child in [child for child in self._desk.children.values() if child.retiring or child.alone]:
             if child.retiring:
                 self._let_go(child)
-            elif child.idle and self.keeper is not None and not self._desk.ledger.suspects:
+            elif child.idle and self.keeper is not None and not self._desk.claim_table.suspects:
                 self.keeper.retire(child)
 
     def replace_spent(self) -> None:
         """Children that have been given all they may be given are replaced."""
-        if self.keeper is None or not self._desk.pool.most_tasks:
+        if self.keeper is None or not self._desk.pool.max_tasks:
             return
         for child in list(self._desk.children.values()):
             if child.sync.quota.left <= 0 and not child.retiring:
@@ -127,20 +127,20 @@ class Warden:
                 self._desk.take_back(port)
         if self.keeper is not None and child.idle:
             del self._desk.children[child.slot]
-            if self._doomed.pop(child, None) is not None:
+            if self._draining.pop(child, None) is not None:
                 self.keeper.kill(child)
             self.keeper.dismiss(child)
 
     # -- suspects -------------------------------------------------------------
 
-    def suspects(self, held: Held) -> bool:
+    def suspects(self, held: HeldClaim) -> bool:
         """Whether one more death would be the last: then it runs alone, and nobody else can be to blame."""
         return self.keeper is not None and 1 < self._crash_limit <= held.crashes + 1
 
     def _hand_out_suspects(self) -> None:
         """One at a time, each in a child that runs nothing else."""
         assert self.keeper is not None
-        line = self._desk.ledger.suspects
+        line = self._desk.claim_table.suspects
         alone = next((child for child in self._desk.children.values() if child.alone and not child.retiring), None)
         if alone is None:
             alone = self.keeper.hire(self._desk.index)
@@ -151,15 +151,15 @@ class Warden:
 
     # -- verdicts -------------------------------------------------------------
 
-    def fail(self, held: Held, failure: Failure) -> None:
+    def fail(self, held: HeldClaim, failure: Failure) -> None:
         """A message has failed without its child's word."""
-        self._desk.ledger.fail(held, failure)
+        self._desk.claim_table.fail(held, failure)
         self._desk.tick_soon()
 
     def _hand_out_verdicts(self) -> None:
         """Give what has failed to children that are free; where there will be none, the plain failure stands."""
-        failed, children = self._desk.ledger.failed, self._desk.children.values()
-        ports = [child.sync for child in children if child.alive and child.condemned is None and not self._frozen]
+        failed, children = self._desk.claim_table.failed, self._desk.children.values()
+        ports = [child.sync for child in children if child.alive and child.killed_for is None and not self._frozen]
         while failed:
             free = next((port for port in ports if port.given < port.width), None)
             if free is not None:
@@ -169,16 +169,16 @@ class Warden:
             else:
                 self._end_plainly(failed.popleft())
 
-    def _end_plainly(self, held: Held) -> None:
+    def _end_plainly(self, held: HeldClaim) -> None:
         assert held.failure is not None
         now, worker = self._clock.now(), self._desk.worker
-        self._desk.end(held, fate.end(held, held.failure, now, worker, self._failed_bytes))
+        self._desk.end(held, recovery.end(held, held.failure, now, worker, self._failed_bytes))
 
-    def complete(self, held: Held, outcome: Outcome) -> Outcome:
+    def complete(self, held: HeldClaim, outcome: Outcome) -> Outcome:
         """A verdict with what its child could not know of the first one's end."""
         if held.failure is None or not held.failure.dead:
             return outcome
-        letter = fate.dead_letter(held, held.failure, self._clock.now(), self._desk.worker)
+        letter = recovery.dead_letter(held, held.failure, self._clock.now(), self._desk.worker)
         return msgspec.structs.replace(outcome, dead=letter)
 
     # -- limits ---------------------------------------------------------------
@@ -190,22 +190,22 @@ class Warden:
             for number in port.overdue(now, 0.0 if alone else OBEY_SECONDS):
                 held = port.out[number]
                 cancelled = port.cancelled.get(number)
-                failure = None if cancelled else fate.timed_out(held)
+                failure = None if cancelled else recovery.timed_out(held)
                 # While its child is being killed, its time goes on being over.
-                if failure is not None and child.condemned is None:
+                if failure is not None and child.killed_for is None:
                     logger.error("Hard time limit (%ss) exceeded for %s[%s]", failure.reason, held.name, held.task_id)
                 self._end_running(child, port, number, failure)
-        kept_until = self._doomed.get(child)
+        kept_until = self._draining.get(child)
         if kept_until is not None and now > kept_until and self.keeper is not None:
             self.keeper.kill(child)
 
     def _end_running(self, child: Child, port: Port, number: int, failure: Failure | None) -> None:
         """End a running message as this failure, or as revoked: with its child, or beside those that run there."""
         held = port.out[number]
-        if child.condemned is not None:
+        if child.killed_for is not None:
             return
         if self.keeper is not None and not _neighbours(child, held):
-            child.condemned = Condemned(held, failure)
+            child.killed_for = Condemned(held, failure)
             self.keeper.kill(child)
             return
         # Whatever the child says of it from now on is not listened to.
@@ -214,10 +214,10 @@ class Warden:
             self._end_alone(held, failure)
         else:
             self._conclude(held, failure)
-            self._doomed[child] = monotonic() + DRAIN_SECONDS
+            self._draining[child] = monotonic() + DRAIN_SECONDS
             self.keeper.retire(child, at_once=True)
 
-    def _end_alone(self, held: Held, failure: Failure | None) -> None:
+    def _end_alone(self, held: HeldClaim, failure: Failure | None) -> None:
         """Nobody can end what runs, nor take over from it: its outcome is known, and `on_stuck` is told."""
         if failure is None:
             self._end_revoked(held)
@@ -226,49 +226,49 @@ class Warden:
             self._end_plainly(held)
         self.on_stuck()
 
-    def _conclude(self, held: Held, failure: Failure | None) -> None:
+    def _conclude(self, held: HeldClaim, failure: Failure | None) -> None:
         if failure is None:
             self._end_revoked(held)
         else:
             self.fail(held, failure)
 
-    def _end_revoked(self, held: Held) -> None:
-        self._desk.end(held, fate.revoked(held.task_id, "terminated", self._clock.now()))
+    def _end_revoked(self, held: HeldClaim) -> None:
+        self._desk.end(held, recovery.revoked(held.task_id, "terminated", self._clock.now()))
 
     # -- revocations ----------------------------------------------------------
 
     def revoke(self, entry: Revocation) -> None:
         """End the claims of a task that have not begun; where asked to, also what runs."""
-        for held in self._desk.ledger.starting.values():
+        for held in self._desk.claim_table.starting.values():
             if held.task_id == entry.task:
                 self.revoked_starting[held.claim] = entry
-        for held in self._desk.ledger.find(entry.task):
+        for held in self._desk.claim_table.find(entry.task):
             child, port = self._where(held)
             if child is not None and port is not None and not port.has_begun(port.find(held)):
                 self._desk.take_back(port)
-            if self._desk.ledger.withdraw(held):
+            if self._desk.claim_table.withdraw(held):
                 self._desk.end(held, Outcome("", entry.task, entry.result))
             elif entry.terminate and child is not None and port is not None:
                 self._terminate(child, port, held, _signal(entry.signal))
 
-    def _where(self, held: Held) -> tuple[Child | None, Port | None]:
+    def _where(self, held: HeldClaim) -> tuple[Child | None, Port | None]:
         for child in self._desk.children.values():
             for port in child.ports:
                 if port.find(held) >= 0:
                     return child, port
         return None, None
 
-    def _terminate(self, child: Child, port: Port, held: Held, number: int) -> None:
+    def _terminate(self, child: Child, port: Port, held: HeldClaim, number: int) -> None:
         """What runs alone ends with its child; what shares it is told to end, and given a moment to."""
         loop = asyncio.get_running_loop()
         place = port.find(held)
         if port.width > 1 or self.keeper is None:
             port.cancel(place, "terminated", monotonic())
             self._desk.tick_soon()
-        elif _neighbours(child, held) or child.condemned is not None:
+        elif _neighbours(child, held) or child.killed_for is not None:
             self._end_running(child, port, place, None)
         else:
-            child.condemned = Condemned(held, None)
+            child.killed_for = Condemned(held, None)
             self.keeper.kill(child, number)
             # Children leave SIGTERM to their worker, and a task may ignore any other signal.
             loop.call_later(OBEY_SECONDS, self.keeper.kill, child)
@@ -277,41 +277,41 @@ class Warden:
 
     def child_died(self, child: Child, cause: Cause) -> None:
         """Read what it left, judge what it had begun, and give the rest to others."""
-        begun: list[Held] = []
+        begun: list[HeldClaim] = []
         for port in child.ports:
             self._desk.collect_port(port)
             begun += port.begun()
-            self._desk.ledger.take_back([held for held in port.out.values() if held not in begun])
+            self._desk.claim_table.take_back([held for held in port.out.values() if held not in begun])
         self._desk.children.pop(child.slot, None)
-        doomed = self._doomed.pop(child, None) is not None
-        condemned = child.condemned
-        if condemned is None and not doomed:
+        draining = self._draining.pop(child, None) is not None
+        killed_for = child.killed_for
+        if killed_for is None and not draining:
             running = ", ".join([f"{held.name}[{held.task_id}]" for held in begun])
             grown = f", {cause.memory >> 20} MiB" if cause.memory else ""
             logger.error("child %d died (%s%s); it was running %s", child.pid, cause.text, grown, running or "nothing")
         for held in begun:
             if held.failure is not None:
                 self._end_plainly(held)
-            elif condemned is not None and held is condemned.held:
-                self._conclude(held, condemned.failure)
-            elif condemned is not None or doomed:
-                self.obey(held, fate.disturbed(held, "its child was ended for the sake of another task"), cause)
+            elif killed_for is not None and held is killed_for.held:
+                self._conclude(held, killed_for.failure)
+            elif killed_for is not None or draining:
+                self.obey(held, recovery.disturbed(held, "its child was ended for the sake of another task"), cause)
             else:
                 self.obey(held, self._blame(held, cause, len(begun)), cause)
 
-    def _blame(self, held: Held, cause: Cause, running: int) -> fate.Fate:
+    def _blame(self, held: HeldClaim, cause: Cause, running: int) -> recovery.Fate:
         """One of several that ran cannot be the last time to blame: it will run alone first."""
         crashes, limit = held.crashes + 1, self._crash_limit
         if running > 1 and self.keeper is not None and limit > 1:
             crashes = min(crashes, limit - 1)
-        return fate.child_died(held, cause.text, crashes, limit, self._clock.now(), self._desk.worker)
+        return recovery.child_died(held, cause.text, crashes, limit, self._clock.now(), self._desk.worker)
 
-    def obey(self, held: Held, decided: fate.Fate, cause: Cause = UNKNOWN) -> None:
+    def obey(self, held: HeldClaim, decided: recovery.Fate, cause: Cause = UNKNOWN) -> None:
         """Do what was decided of a message; `cause` is what its child died of."""
         match decided:
-            case fate.Again(raw):
-                self._desk.ledger.give_back([held], raw)
-            case fate.Later(outcome):
+            case recovery.Redeliver(raw):
+                self._desk.claim_table.give_back([held], raw)
+            case recovery.RetryLater(outcome):
                 self._desk.end(held, outcome)
             case Failure():
                 self.fail(held, msgspec.structs.replace(decided, signal=cause.signal, memory=cause.memory))
@@ -333,7 +333,7 @@ class Warden:
             if held.failure is not None:
                 self._end_plainly(held)
             else:
-                self.obey(held, fate.disturbed(held, "its worker stopped"))
+                self.obey(held, recovery.disturbed(held, "its worker stopped"))
         self._hand_out_verdicts()
         for held in running:
             held.stale = True
@@ -349,6 +349,6 @@ def _signal(name: str) -> int:
     return getattr(signal.Signals, name.upper(), signal.SIGTERM)
 
 
-def _neighbours(child: Child, held: Held) -> bool:
+def _neighbours(child: Child, held: HeldClaim) -> bool:
     """Whether something else runs in this child."""
     return any(other is not held for port in child.ports for other in port.begun())

@@ -80,7 +80,7 @@ class TaskSpec(Struct, array_like=True, frozen=True):
     """Whether it runs again when its child dies; else that is a failure."""
     retry_lost: float = -1.0
     """The pause before a retry that a child's death counts as; below 0 it is none."""
-    most_retries: int = -1
+    max_retries: int = -1
     """How many retries there may be; below 0 no limit."""
     keeps_timeouts: bool = False
     """Whether its end by a time limit leaves a dead letter."""

@@ -13,8 +13,8 @@ from celeriac.exceptions import NotRegistered, TimeLimitExceeded, WorkerLostErro
 from celeriac.message import document
 from celeriac.message import task as wire
 from celeriac.message.format import Format
-from celeriac.store.contract import Begin, Cause, DeadLetter, Message, Outcome
-from celeriac.store.letters import legible
+from celeriac.stores.contract import Cause, DeadLetter, Message, Outcome, StartItem
+from celeriac.stores.contract.dead_letters import sanitized
 
 DOCUMENT, REPORT, WORD = 0, 1, 2
 """Kinds of what goes through a lane: a result document (empty: a success of which none is kept), an `Outcome` in
@@ -62,12 +62,12 @@ def refusal(raw: bytes, queue: str, error: Exception, now: float, claim: str = "
     reason = f"{type(error).__name__}: {error}"[:_REASON_LENGTH]
     unknown = error.args[0] if isinstance(error, NotRegistered) and error.args else ""
     cause, name = Cause.UNKNOWN if unknown else Cause.MALFORMED, type(error).__name__
-    dead = legible(DeadLetter(task_id or f"malformed-{claim}", queue, raw, reason, 0, cause, unknown, error=name))
+    dead = sanitized(DeadLetter(task_id or f"malformed-{claim}", queue, raw, reason, 0, cause, unknown, error=name))
     result = document.write_failure(task_id, error, now) if task_id else None
     return Outcome(claim, task_id, result, dead=dead)
 
 
-Ended = TypeVar("Ended", Outcome, Begin)
+Ended = TypeVar("Ended", Outcome, StartItem)
 
 
 def formatted(items: tuple[Ended, ...], format: Format) -> tuple[Ended, ...]:

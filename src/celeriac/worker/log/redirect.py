@@ -7,7 +7,7 @@ import logging
 import threading
 from typing import Any
 
-from celeriac.context import Context, current
+from celeriac.calls.context import Context, current
 from celeriac.message.values import one_line
 
 

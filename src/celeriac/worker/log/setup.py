@@ -19,9 +19,9 @@ from typing import Any, Protocol
 from celeriac import interrupts
 from celeriac.config import TABLE
 from celeriac.interrupts import FROM_OUTSIDE, Turn, holding
-from celeriac.log import NO_TASK, TASK, WORKER, JsonFormatter, TaskFormatter, add_task
 from celeriac.message.values import one_line
-from celeriac.worker.log.pen import LONGEST
+from celeriac.observe.loggers import NO_TASK, TASK, WORKER, JsonFormatter, TaskFormatter, add_task
+from celeriac.worker.log.log_writer import LONGEST
 from celeriac.worker.log.redirect import Redirected
 from celeriac.worker.options import WorkerOptions
 
@@ -172,12 +172,12 @@ class Writer(Protocol):
         """Write lines that need not stay together; how many there was no room for."""
 
 
-class PenHandler(logging.Handler):
+class LogWriterHandler(logging.Handler):
     """Writes records into the worker's log, and drops, counts and reports what there is no room for."""
 
-    def __init__(self, pen: Writer, layout: Layout) -> None:
+    def __init__(self, log_writer: Writer, layout: Layout) -> None:
         super().__init__()
-        self._pen = pen
+        self._log_writer = log_writer
         self.layout = layout
         self.process = ""
         """What `processName` is to be, where nothing in the process has named it."""
@@ -202,7 +202,7 @@ class PenHandler(logging.Handler):
             if self.process and record.processName == "MainProcess":
                 record.processName = self.process
             self._confess()
-            self._lost += not self._pen.write(self.layout.format(record))
+            self._lost += not self._log_writer.write(self.layout.format(record))
         except FROM_OUTSIDE:  # no fault of what is logged
             raise
         except Exception:
@@ -213,7 +213,7 @@ class PenHandler(logging.Handler):
         self.acquire()
         try:
             self._confess()
-            self._lost += self._pen.write_lines(self.layout.format_many(lines, now))
+            self._lost += self._log_writer.write_lines(self.layout.format_many(lines, now))
         except Exception:
             self._write_error("lines about tasks")
         finally:
@@ -225,7 +225,7 @@ class PenHandler(logging.Handler):
             notice = "%d log records of this process were lost: the log is not read fast enough"
             record = WORKER.makeRecord(WORKER.name, logging.WARNING, "", 0, notice, (self._lost,), None)
             record.processName = self.process or record.processName
-            if self._pen.write(self.layout.format(record)):
+            if self._log_writer.write(self.layout.format(record)):
                 self._lost = 0
 
     def handleError(self, record: logging.LogRecord) -> None:
@@ -235,12 +235,14 @@ class PenHandler(logging.Handler):
 
     def _write_error(self, what: str) -> None:
         text = f"{what} cannot be formatted:\n{traceback.format_exc()}"
-        self._lost += not self._pen.write(text.encode("utf-8", "backslashreplace"))
+        self._lost += not self._log_writer.write(text.encode("utf-8", "backslashreplace"))
 
 
-def set_up_core(pen: Writer, options: WorkerOptions) -> None:
+def set_up_core(log_writer: Writer, options: WorkerOptions) -> None:
     """Let the core's own records, and no others, go into the log."""
-    WORKER.addHandler(PenHandler(pen, _layout({name: row.default for name, row in TABLE.items()}, options)))
+    WORKER.addHandler(
+        LogWriterHandler(log_writer, _layout({name: row.default for name, row in TABLE.items()}, options))
+    )
     WORKER.setLevel(options.log_level)
     WORKER.propagate = False
     OWN.addFilter(_ONE_LINE)
@@ -248,13 +250,13 @@ def set_up_core(pen: Writer, options: WorkerOptions) -> None:
 
 def use_settings(settings: Mapping[str, Any], options: WorkerOptions) -> None:
     """Let records of this process look as the app says."""
-    for handler in _pen_handlers():
+    for handler in _log_writer_handlers():
         handler.layout = _layout(settings, options)
 
 
-def set_up_zygote(pen: Writer, options: WorkerOptions, settings: Mapping[str, Any]) -> None:
+def set_up_zygote(log_writer: Writer, options: WorkerOptions, settings: Mapping[str, Any]) -> None:
     """Set logging up after the app's import, once for all children forked later."""
-    handler = PenHandler(pen, _layout(settings, options))
+    handler = LogWriterHandler(log_writer, _layout(settings, options))
     root = logging.getLogger()
     hijack = settings["worker_hijack_root_logger"]
     if hijack:
@@ -294,13 +296,13 @@ def deliver_after_records() -> None:
 
 def name_process(name: str) -> None:
     """Let records of this process show this name."""
-    for handler in _pen_handlers():
+    for handler in _log_writer_handlers():
         handler.process = name
 
 
-def _pen_handlers() -> list[PenHandler]:
+def _log_writer_handlers() -> list[LogWriterHandler]:
     handlers = (*logging.getLogger().handlers, *WORKER.handlers)
-    return [handler for handler in handlers if isinstance(handler, PenHandler)]
+    return [handler for handler in handlers if isinstance(handler, LogWriterHandler)]
 
 
 def _has_handlers(logger: logging.Logger) -> bool:

@@ -10,12 +10,12 @@ import asyncio
 import logging
 
 from celeriac import states
+from celeriac.calls.context import Context
 from celeriac.clock import Clock
-from celeriac.context import Context
 from celeriac.exceptions import Ignore, Reject, Retry
 from celeriac.message import values
 from celeriac.message.final import state_of
-from celeriac.worker.log.setup import AboutTask, PenHandler, about
+from celeriac.worker.log.setup import AboutTask, LogWriterHandler, about
 
 logger = logging.getLogger("celeriac.worker")
 
@@ -68,7 +68,7 @@ class TaskLog:
             return
         lines, self._lines = self._lines, []
         handlers = logging.getLogger("celeriac").handlers
-        if len(handlers) == 1 and isinstance(handlers[0], PenHandler):
+        if len(handlers) == 1 and isinstance(handlers[0], LogWriterHandler):
             handlers[0].emit_many(lines, self._clock.now())
         else:
             for line in lines:

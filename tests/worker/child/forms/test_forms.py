@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from celeriac.calls.sender import Call
 from celeriac.exceptions import SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded
 from celeriac.message import document
 from celeriac.result import gather
-from celeriac.sending.sender import Call
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from tests.worker.ledger import wait_until
-from tests.worker.processes import Worker
+from tests.worker.process import Worker
 from tests.worker.scene import Scene
 
 APP = "tests.worker.child.forms.limited_tasks"
@@ -143,7 +143,7 @@ def test_spawned_children_are_fresh_interpreters_and_replaced_when_they_die(tmp_
     with Scene(f"sqlite:///{tmp_path / 'tasks.db'}", tmp_path) as scene:
         scene.worker("-c", "2", "--start-method", "spawn", app=APP)
         first = scene.send("place").get(timeout=30)[0]
-        assert b"celeriac.worker.spawned" in Path(f"/proc/{first}/cmdline").read_bytes()
+        assert b"celeriac.worker.processes.spawned" in Path(f"/proc/{first}/cmdline").read_bytes()
         os.kill(first, signal.SIGKILL)
         assert gather([scene.send("quick", number) for number in range(200)], timeout=30) == list(range(200))
         wait_until(lambda: first not in scene.workers[0].children, 20, "the end of the child")

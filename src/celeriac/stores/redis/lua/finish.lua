@@ -1,6 +1,6 @@
 -- End claims and take new ones in one step. Hot path: worker core -> here -> worker core.
 -- KEYS  1 leases  2 claims  3 delayed  4 messages  5 counts  6 ids  7 dead  8 letters  9 dead counts
---       10 advance list  11 floors  12 queues, then the lists to claim from, in pairs: where to take messages, and
+--       10 advance list  11 sessions  12 queues, then the lists to claim from, in pairs: where to take messages, and
 --       the list they count as
 -- ARGV  1 worker  2 epoch  3 count  4 max bytes  5 first number  6 results db ('' = this one)  7 this db
 --       8 seconds that results live  9 most dead letters  10 ms that they live

@@ -1,5 +1,5 @@
 -- Let nothing of some queues be claimed, or let it again; those who wait are told.
--- KEYS  1 floors  2 queues
+-- KEYS  1 sessions  2 queues
 -- ARGV  1 '1' to pause, then the queues, each followed by its four lists
 -- Returns nothing
 

@@ -1,5 +1,5 @@
 -- What was revoked since a revision.
--- KEYS  1 floors  2 revocations  3 ends  4 entries
+-- KEYS  1 sessions  2 revocations  3 ends  4 entries
 -- ARGV  1 revision
 -- Returns revision, {task, ms left, entry, ... the oldest first}
 -- include: clock

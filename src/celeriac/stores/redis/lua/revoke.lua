@@ -1,5 +1,5 @@
 -- End tasks that are delayed, and remember that others are revoked.
--- KEYS  1 delayed  2 messages  3 counts  4 ids  5 floors  6 revocations (ZSET task -> revision)
+-- KEYS  1 delayed  2 messages  3 counts  4 ids  5 sessions  6 revocations (ZSET task -> revision)
 --       7 ends (ZSET task -> ms)  8 entries (HASH task -> terminate \n signal \n document)
 -- ARGV  1 results db ('' = this one)  2 this db  3 seconds that results live, then for each revocation:
 --       task, result key, document, '1' to terminate, signal, ms to remember it

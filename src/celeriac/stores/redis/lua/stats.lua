@@ -1,5 +1,5 @@
 -- Count what is in queues. Keys of workers' claims are computed here: for people, not for hot paths.
--- KEYS  1 queues  2 leases  3 delayed counts  4 dead counts  5 floors  6 failed counts
+-- KEYS  1 queues  2 leases  3 delayed counts  4 dead counts  5 sessions  6 failed counts
 -- ARGV  the queues asked for; none = all known
 -- Returns for each queue: name, ready, delayed, claimed, dead, 1 where it is paused, failed
 -- include: lengths

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis.verbs import claims, dead_letters, delayed, leases, queues, results, revocations
 from celeriac.stores.redis.verbs.claims import paused_lists, strange_lists
 from celeriac.stores.redis.verbs.leases import fence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from celeriac.store import contract as c
-from celeriac.store import letters
+from celeriac.stores import contract as c
+from celeriac.stores.contract import dead_letters as letters
 from celeriac.stores.redis import layout
 from celeriac.stores.redis.scripts import script
 from celeriac.stores.redis.verbs.verb import DEAD_KEYS, DELAYED_KEYS, Command, Place, Verb, read_ids
@@ -14,7 +14,7 @@ from celeriac.stores.redis.verbs.verb import DEAD_KEYS, DELAYED_KEYS, Command, P
 def _finish(request: c.Finish, place: Place) -> Command:
     lease = request.lease
     keys = [layout.LEASES, layout.claims_key(lease.worker), *DELAYED_KEYS, *DEAD_KEYS]
-    keys += (layout.ADVANCE_LIST, layout.FLOORS, layout.QUEUES)
+    keys += (layout.ADVANCE_LIST, layout.SESSIONS, layout.QUEUES)
     if request.count:
         keys += layout.sources(request.queues)
     arguments = [
@@ -98,14 +98,14 @@ def _read_finished(request: c.Finish, reply: Any) -> c.Finished:
     return c.Finished(tuple([id.decode() for id in lost]), tuple(claims), int(next_due), revision)
 
 
-def _read_lost(request: c.Request[Any], reply: Any) -> c.Lost:
-    return c.Lost(read_ids(request, reply))
+def _read_lost(request: c.Request[Any], reply: Any) -> c.LostClaims:
+    return c.LostClaims(read_ids(request, reply))
 
 
-def _read_started(request: c.Start, reply: Any) -> c.Lost:
+def _read_started(request: c.Start, reply: Any) -> c.LostClaims:
     """In the order in which they were named."""
     lost = set(read_ids(request, reply))
-    return c.Lost(tuple([begin.claim for begin in request.begins if begin.claim in lost]) if lost else ())
+    return c.LostClaims(tuple([begin.claim for begin in request.begins if begin.claim in lost]) if lost else ())
 
 
 def paused_lists(reply: Any) -> frozenset[bytes]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from celeriac.store import contract as c
-from celeriac.store import letters
+from celeriac.stores import contract as c
+from celeriac.stores.contract import dead_letters as letters
 from celeriac.stores.redis import layout
 from celeriac.stores.redis.scripts import script
 from celeriac.stores.redis.verbs.verb import DEAD_KEYS, Command, Place, Verb, read_ids
@@ -19,7 +19,7 @@ def _dead_letters(request: c.DeadLetters, place: Place) -> Command:
     return script("letters").call(_letter_keys(request)[:2], arguments)
 
 
-_AboutLetters = c.DeadLetters | c.ReadDead | c.Replay | c.DropDead
+_AboutLetters = c.DeadLetters | c.ReadDead | c.Replay | c.DeleteDeadLetters
 
 
 def _letter_keys(request: _AboutLetters) -> tuple[bytes, ...]:
@@ -43,8 +43,8 @@ def _replay(request: c.Replay, place: Place) -> Command:
     return script("replay").call((*_letter_keys(request), layout.QUEUES), arguments)
 
 
-def _drop_dead(request: c.DropDead, place: Place) -> Command:
-    return script("drop_dead").call(_letter_keys(request), [id.encode() for id in request.ids])
+def _delete_dead_letters(request: c.DeleteDeadLetters, place: Place) -> Command:
+    return script("delete_dead_letters").call(_letter_keys(request), [id.encode() for id in request.ids])
 
 
 def _read_letters(request: c.DeadLetters, reply: Any) -> tuple[c.DeadLetter, ...]:
@@ -60,5 +60,5 @@ VERBS: dict[type, Verb] = {
     c.DeadLetters: Verb(_dead_letters, _read_letters),
     c.ReadDead: Verb(_read_dead, lambda request, reply: _letter_of(*reply) if reply else None),
     c.Replay: Verb(_replay, read_ids),
-    c.DropDead: Verb(_drop_dead, read_ids),
+    c.DeleteDeadLetters: Verb(_delete_dead_letters, read_ids),
 }

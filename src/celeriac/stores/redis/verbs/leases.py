@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from celeriac.store import contract as c
-from celeriac.store.peers import is_reaped
+from celeriac.stores import contract as c
+from celeriac.stores.contract.workers import is_reaped
 from celeriac.stores.redis import layout
 from celeriac.stores.redis.scripts import script
 from celeriac.stores.redis.verbs.verb import DEAD_KEYS, Command, Place, Verb, holding_of, nothing, pairs
 
-_LEASE_KEYS = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.QUEUES, layout.FLOORS)
+_LEASE_KEYS = (layout.LEASES, layout.HEARTBEATS, layout.WORKERS, layout.QUEUES, layout.SESSIONS)
 
 
 def _open(request: c.OpenLease, place: Place) -> Command:
@@ -33,19 +33,19 @@ def _close(request: c.CloseLease, place: Place) -> Command:
 def fence(lease: c.Lease, first: int) -> Command:
     """The command with which a session of a lease begins: its claims are numbered from `first` on."""
     arguments = [lease.worker.encode(), lease.epoch.encode(), b"%d" % first]
-    return script("fence").call((layout.LEASES, layout.FLOORS), arguments)
+    return script("fence").call((layout.LEASES, layout.SESSIONS), arguments)
 
 
-def _beat(request: c.Beat, place: Place) -> Command:
+def _heartbeat(request: c.Heartbeat, place: Place) -> Command:
     lease = request.lease
-    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.DELAYED, layout.FLOORS, layout.TOLD)
+    keys = (layout.LEASES, layout.HEARTBEATS, layout.WORKERS, layout.DELAYED, layout.SESSIONS, layout.TOLD)
     tally = b"" if request.tally is None else msgspec.json.encode(request.tally)
-    return script("beat").call(keys, [lease.worker.encode(), lease.epoch.encode(), tally])
+    return script("heartbeat").call(keys, [lease.worker.encode(), lease.epoch.encode(), tally])
 
 
-def _survey(request: c.Survey, place: Place) -> Command:
-    keys = (layout.LEASES, layout.BEATS, layout.WORKERS, layout.TOLD)
-    return script("survey").call(keys, [b"%d" % request.limit, b"%d" % request.max_bytes])
+def _list_workers(request: c.ListWorkers, place: Place) -> Command:
+    keys = (layout.LEASES, layout.HEARTBEATS, layout.WORKERS, layout.TOLD)
+    return script("list_workers").call(keys, [b"%d" % request.limit, b"%d" % request.max_bytes])
 
 
 def _reap(request: c.Reap, place: Place) -> Command:
@@ -68,14 +68,14 @@ def _claim_of(id: bytes, value: bytes) -> c.Claim:
     return c.Claim(id.decode(), queue, raw, priority, flags.endswith(b"s"))
 
 
-def _read_beaten(request: c.Beat, reply: Any) -> c.Beaten:
+def _read_heartbeat(request: c.Heartbeat, reply: Any) -> c.HeartbeatReply:
     leases, beats, records, next_due, revision = reply
     counted, recorded = dict(pairs(beats)), dict(pairs(records))
     peers = []
     for worker, epoch in sorted(pairs(leases)):
         record = msgspec.json.decode(recorded.get(worker, b"{}"), type=c.WorkerRecord)
         peers.append(_peer_of(worker, epoch, int(counted.get(worker, 0)), record))
-    return c.Beaten(tuple(peers), int(next_due), revision)
+    return c.HeartbeatReply(tuple(peers), int(next_due), revision)
 
 
 def _peer_of(worker: bytes, epoch: bytes, beat: int, record: c.WorkerRecord) -> c.Peer:
@@ -89,23 +89,23 @@ def _read_reconciled(request: c.Reconcile, reply: Any) -> c.Reconciled:
     return c.Reconciled(claims, tuple(id.decode() for id in missing))
 
 
-def _read_survey(request: c.Survey, reply: Any) -> tuple[c.WorkerSight, ...]:
+def _read_workers(request: c.ListWorkers, reply: Any) -> tuple[c.WorkerInfo, ...]:
     return tuple(_sight_of(*row) for row in reply)
 
 
 def _sight_of(
     worker: bytes, epoch: bytes, beat: bytes, record: bytes, tally: bytes, quiet: int, count: int, held: list[bytes]
-) -> c.WorkerSight:
+) -> c.WorkerInfo:
     peer = _peer_of(worker, epoch, int(beat), msgspec.json.decode(record, type=c.WorkerRecord))
     holdings = tuple(holding_of(worker, *held[at : at + 4]) for at in range(0, len(held), 4))
-    return c.WorkerSight(peer, msgspec.json.decode(tally, type=c.Tally), quiet, count, holdings)
+    return c.WorkerInfo(peer, msgspec.json.decode(tally, type=c.WorkerCounters), quiet, count, holdings)
 
 
 VERBS: dict[type, Verb] = {
     c.OpenLease: Verb(_open, nothing),
     c.CloseLease: Verb(_close, nothing),
-    c.Beat: Verb(_beat, _read_beaten),
-    c.Survey: Verb(_survey, _read_survey),
+    c.Heartbeat: Verb(_heartbeat, _read_heartbeat),
+    c.ListWorkers: Verb(_list_workers, _read_workers),
     c.Reap: Verb(_reap, lambda request, reply: c.Reaped(tuple((_claim_of(id, value) for id, value in pairs(reply))))),
     c.Reconcile: Verb(_reconcile, _read_reconciled),
 }

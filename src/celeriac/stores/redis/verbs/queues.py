@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import layout
 from celeriac.stores.redis.scripts import script
 from celeriac.stores.redis.verbs.verb import DELAYED_KEYS, Command, Place, Verb, holding_of, nothing, pairs, read_truths
@@ -46,7 +46,7 @@ def _stats(request: c.Stats, place: Place) -> Command:
         layout.LEASES,
         layout.DELAYED_COUNTS,
         layout.DEAD_COUNTS,
-        layout.FLOORS,
+        layout.SESSIONS,
         layout.FAILED_COUNTS,
     )
     return script("stats").call(keys, [queue.encode() for queue in request.queues])
@@ -56,7 +56,7 @@ def _pause(request: c.Pause, place: Place) -> Command:
     arguments = [b"1" if request.paused else b""]
     for queue in request.queues:
         arguments += (queue.encode(), *layout.lists_of(queue))
-    return script("pause").call((layout.FLOORS, layout.QUEUES), arguments)
+    return script("pause").call((layout.SESSIONS, layout.QUEUES), arguments)
 
 
 def _peek(request: c.Peek, place: Place) -> Command:
@@ -88,7 +88,7 @@ def _read_peeked(request: c.Peek, reply: Any) -> tuple[c.Peeked, ...]:
 
 def _read_located(request: c.Locate, reply: Any) -> c.Located:
     ready, held, revoked, unseen = reply
-    sightings = (c.Sighting(ready[at].decode(), ready[at + 1], ready[at + 2]) for at in range(0, len(ready), 3))
+    sightings = (c.QueuedMatch(ready[at].decode(), ready[at + 1], ready[at + 2]) for at in range(0, len(ready), 3))
     holdings = (holding_of(*held[at : at + 5]) for at in range(0, len(held), 5))
     return c.Located(tuple(sightings), tuple(holdings), revoked == 1, tuple(name.decode() for name in unseen))
 

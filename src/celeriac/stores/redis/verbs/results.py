@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import layout
 from celeriac.stores.redis.scripts import script
 from celeriac.stores.redis.verbs.verb import Command, Place, Verb, nothing

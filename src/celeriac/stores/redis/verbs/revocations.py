@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import layout
 from celeriac.stores.redis.scripts import script
 from celeriac.stores.redis.verbs.verb import DELAYED_KEYS, Command, Place, Verb, read_ids
 
-_REVOKED_KEYS = (layout.FLOORS, layout.REVOKED, layout.REVOKED_ENDS, layout.REVOKED_ENTRIES)
+_REVOKED_KEYS = (layout.SESSIONS, layout.REVOKED, layout.REVOKED_ENDS, layout.REVOKED_ENTRIES)
 
 
 def _revoke(request: c.Revoke, place: Place) -> Command:

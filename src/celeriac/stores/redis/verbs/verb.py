@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from celeriac.store import contract as c
+from celeriac.stores import contract as c
 from celeriac.stores.redis import layout
 from celeriac.stores.redis.prefix import Prefix
 
@@ -77,12 +77,12 @@ def read_ids(request: c.Request[Any], reply: Any) -> tuple[str, ...]:
     return tuple(id.decode() for id in reply)
 
 
-def holding_of(worker: bytes, claim: bytes, key: bytes, flags: bytes, raw: bytes) -> c.Holding:
+def holding_of(worker: bytes, claim: bytes, key: bytes, flags: bytes, raw: bytes) -> c.HeldMessage:
     """A message in a worker's hands."""
     since = int(flags.rstrip(b"s") or 0)
-    return c.Holding(worker.decode(), claim.decode(), layout.read_list_key(key)[0], since, raw)
+    return c.HeldMessage(worker.decode(), claim.decode(), layout.read_list_key(key)[0], since, raw)
 
 
 def nothing(request: c.Request[Any], reply: Any) -> None:
     """A reply that says nothing."""
-    return None
+    return

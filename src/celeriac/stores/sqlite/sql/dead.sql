@@ -21,5 +21,5 @@ WHERE failed = :failed AND (:after = 0 OR number < :after) AND buried > :oldest 
 -- name: read_dead
 SELECT id, queue, raw, reason, buried, number FROM dead WHERE failed = :failed AND id = :id AND buried > :oldest;
 
--- name: drop_dead
+-- name: delete_dead_letters
 DELETE FROM dead WHERE failed = :failed AND id = :id;

@@ -30,7 +30,7 @@ class GreenletGuard:
 
     def end(self, error: BaseException) -> None:
         """End it."""
-        self._condemn(error, lambda: self._hub.loop.run_callback(self._throw, error))
+        self._kill_for(error, lambda: self._hub.loop.run_callback(self._throw, error))
 
     def call(self, attempt: Attempt) -> Any:
         """Run the task within its limits."""
@@ -54,13 +54,13 @@ class GreenletGuard:
             self._call_later(limits.soft, self._throw, SoftTimeLimitExceeded())
         if limits is not None and limits.hard:
             error = TimeLimitExceeded(limits.hard)
-            self._call_later(limits.hard, self._condemn, error, lambda: self._throw(error))
+            self._call_later(limits.hard, self._kill_for, error, lambda: self._throw(error))
 
     def _call_later(self, seconds: float, function: Callable[..., object], *arguments: object) -> None:
         self._timers.append(self._hub.loop.timer(seconds))
         self._timers[-1].start(function, *arguments)
 
-    def _condemn(self, error: BaseException, execute: Any) -> None:
+    def _kill_for(self, error: BaseException, execute: Any) -> None:
         if self.sentence is None:
             self.sentence = error
             execute()

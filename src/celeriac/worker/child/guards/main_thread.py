@@ -32,7 +32,7 @@ class MainThreadGuard:
         self.running: Running | None = None
         self._alone = alone
         self._watchdog = watchdog
-        self._doom: BaseException | None = None
+        self._drain: BaseException | None = None
         self._installed = False
         watchdog.watch(self)
         if alone:
@@ -40,7 +40,7 @@ class MainThreadGuard:
 
     def prepare(self) -> None:
         """The next task is about to run: from now on `end` means that one."""
-        self._doom = None
+        self._drain = None
 
     def call(self, attempt: Attempt) -> Any:
         """Run the task within its limits."""
@@ -52,8 +52,8 @@ class MainThreadGuard:
         self.running = running
         if running.next < NEVER:
             self._watchdog.expect(running.next)
-        if self._doom is not None:
-            raise self._doom
+        if self._drain is not None:
+            raise self._drain
         try:
             running.inside = True
             return attempt.task.body(*attempt.args, **attempt.kwargs)
@@ -73,7 +73,7 @@ class MainThreadGuard:
 
     def end(self, error: BaseException) -> None:
         """End what was prepared, from another thread."""
-        self._doom = error
+        self._drain = error
         running = self.running
         if running is not None:
             running.sentence = error

@@ -46,13 +46,13 @@ class ThreadGuard:
 
     def __init__(self, watchdog: Watchdog) -> None:
         self.running: Running | None = None
-        self._doom: BaseException | None = None
+        self._drain: BaseException | None = None
         self._watchdog = watchdog
         watchdog.watch(self)
 
     def prepare(self) -> None:
         """The next task is about to run: from now on `end` means that one."""
-        self._doom = None
+        self._drain = None
 
     def call(self, attempt: Attempt) -> Any:
         """Run the task within its limits."""
@@ -60,8 +60,8 @@ class ThreadGuard:
         self.running = target
         if target.next < NEVER:
             self._watchdog.expect(target.next)
-        if self._doom is not None:
-            raise self._doom
+        if self._drain is not None:
+            raise self._drain
         try:
             return _run(attempt, target)
         finally:
@@ -94,7 +94,7 @@ class ThreadGuard:
 
     def end(self, error: BaseException) -> None:
         """End what was prepared, from another thread."""
-        self._doom = error
+        self._drain = error
         running = self.running
         if running is not None:
             running.sentence = error

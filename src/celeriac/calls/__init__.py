@@ -1,0 +1,1 @@
+"""One call: its options, its route, its message, and what a running task knows of it."""

@@ -1,1 +1,0 @@
-"""What one call becomes: options and arguments settled, routed, encoded, and sent."""

@@ -1,1 +1,0 @@
-"""What a store must do, in words and types; no store lives here."""

@@ -1,0 +1,1 @@
+"""The operating system as workers need it: signals, process files, cores, descriptors."""
