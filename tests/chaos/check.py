@@ -145,7 +145,7 @@ def _repeats(story: Story, starts: dict[int, list[Record]]) -> list[Repeat]:
 
 
 def _outlasts(freeze: Fault, lease: float) -> bool:
-    """Whether a worker may have lost its lease by a freeze: it has beaten at most a quarter of a lease before."""
+    """Whether a worker may have lost its lease by a freeze: it sent a heartbeat at most a quarter of a lease before."""
     return freeze.ended - freeze.began > 0.75 * lease * SECOND
 
 

@@ -93,11 +93,11 @@ async def _finish_in_two_steps(original: Finish, self: session.RedisSession, req
 
 
 def trust_clock() -> None:
-    """A beat is the time of day, and who has not beaten for a lease is dead: as simple as it looks."""
+    """A heartbeat is the time of day, and who has sent none for a lease is dead: as simple as it looks."""
     _mutate_scripts(lambda text: text.replace("'HINCRBY', KEYS[2], ARGV[1], 1", "'HSET', KEYS[2], ARGV[1], now_ms()"))
 
     def look(self: Watch, now: float, peers: tuple[c.Peer, ...], me: str) -> list[c.Peer]:
-        times = {peer.worker: peer.beat for peer in peers if peer.beat > 1_000_000}  # a small one only counts
+        times = {peer.worker: peer.heartbeat for peer in peers if peer.heartbeat > 1_000_000}  # a small one only counts
         return [peer for peer in peers if times[me] - times.get(peer.worker, times[me]) > self.lease * 1000]
 
     Watch.look = look  # type: ignore[method-assign]

@@ -123,7 +123,7 @@ def claimed(scene: Scene) -> int:
 def test_an_outage_in_which_nobody_died(
     scene: Scene, witness: RedisWitness, redis_server: RedisServer, mutant: str
 ) -> None:
-    """After it, one worker is back a moment before the other, and sees the other's old beat."""
+    """After it, one worker is back a moment before the other, and sees the other's old heartbeat."""
     first = worker(scene, mutant, "first")
     result = send(scene, 1, 5 * LEASE, "first")
     scene.ledger.wait_for_starts(1, 1)

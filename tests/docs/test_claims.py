@@ -26,7 +26,7 @@ def page(name: str) -> str:
     ("name", "text", "value", "stated"),
     [
         ("leases.md", "every quarter of `worker_lease` (10 seconds)", TABLE["worker_lease"].default, 10),
-        ("leases.md", "A beat every 2.5 seconds on Redis", RedisStore("redis://localhost").heartbeat_seconds, 2.5),
+        ("leases.md", "A heartbeat every 2.5 seconds on Redis", RedisStore("redis://localhost").heartbeat_seconds, 2.5),
         ("leases.md", "every half second on SQLite", SQLiteStore.heartbeat_seconds, 0.5),
         ("ordering.md", "up to 64 short tasks at once", pace.FRAME_TASKS, 64),
         ("ordering.md", "longer than 20 milliseconds", pace.STUCK_SECONDS, 0.020),

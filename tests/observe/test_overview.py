@@ -80,12 +80,12 @@ def test_rates_are_of_the_last_seconds():
 
 def test_tasks_are_those_of_all_workers(on_each_store):
     store = on_each_store.store
-    for name, tally in (
+    for name, counters in (
         ("one", c.TaskCounters(100, 2, runtimes.count([0.01] * 98))),
         ("other", c.TaskCounters(50, 0, runtimes.count([1.0] * 50))),
     ):
         hand = Hand(store, name)
-        store.run(c.Heartbeat(hand.lease, c.WorkerCounters(tally.done, {}, {"shop.pay": tally})))
+        store.run(c.Heartbeat(hand.lease, c.WorkerCounters(counters.done, {}, {"shop.pay": counters})))
     (task,) = look(store).tasks
     assert (task.name, task.done, task.failed, task.rate) == ("shop.pay", 150, 2, None)
     assert task.p50 == pytest.approx(0.01, rel=0.13)

@@ -20,7 +20,7 @@ LEASE_SECONDS = 10.0
 BEAT_SECONDS = 2.5
 VALID_SECONDS = 0.75 * LEASE_SECONDS
 RECOVERY_SECONDS = 1.5 * LEASE_SECONDS + BEAT_SECONDS
-"""From the last beat of a dead worker to its reaping, while another one lives and is not disturbed."""
+"""From the last heartbeat of a dead worker to its reaping, while another one lives and is not disturbed."""
 
 
 class Violation(AssertionError):
@@ -278,7 +278,9 @@ class History:
         wanted = victim.worker not in self.abandoned and not victim.health.dead
         if wanted and victim.health.disturbed < victim.last_heartbeat:
             silent = self.loop.now - victim.last_heartbeat
-            text = f"{reaper} reaped {victim.worker}, which lives, is in contact, and beat {silent:.1f} s ago"
+            text = (
+                f"{reaper} reaped {victim.worker}, which lives, is in contact, and sent a heartbeat {silent:.1f} s ago"
+            )
             raise Violation("false reap", text)
 
     # -- what was done to everybody ---------------------------------------------
@@ -366,7 +368,7 @@ class History:
         tenancy = self.tenancies[lease]
         if self.loop.now - tenancy.heartbeat_sent > VALID_SECONDS:
             raise Violation(
-                "begins too late", f"{worker} begins {name}, last beat sent at {tenancy.heartbeat_sent:.2f}"
+                "begins too late", f"{worker} begins {name}, last heartbeat sent at {tenancy.heartbeat_sent:.2f}"
             )
         unit.runs.append(Run(worker, child, claim, self.loop.now))
 

@@ -170,7 +170,7 @@ class ReapsUnseen(NoFence):
         held = self.leases.get(request.peer.worker)
         if held is None:
             return c.Reaped()
-        peer = msgspec.structs.replace(request.peer, epoch=held.epoch, beat=held.beat)
+        peer = msgspec.structs.replace(request.peer, epoch=held.epoch, heartbeat=held.heartbeat)
         return super()._Reap(msgspec.structs.replace(request, peer=peer), now)
 
 
@@ -194,7 +194,7 @@ class Unbounded(SimulatedDispatcher):
 
 
 class NoSelfFence(SimulatedWorker):
-    """Begins tasks though its last beat is long ago."""
+    """Begins tasks though its last heartbeat is long ago."""
 
     dispatcher_kind = Unbounded
 

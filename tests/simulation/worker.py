@@ -237,7 +237,7 @@ class SimulatedWorker:
             self._take_in(reply.claims)
             self._news.set()
 
-    # -- beat and promote -----------------------------------------------------
+    # -- heartbeat and promote -----------------------------------------------------
 
     async def _heartbeat(self, session: Session) -> None:
         while True:

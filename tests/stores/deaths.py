@@ -16,4 +16,4 @@ def free_lock(store: c.Store, lease: c.Lease) -> None:
 
 
 def stop_heartbeat(store: c.Store, lease: c.Lease) -> None:
-    """Where beats are counted: nothing, for nobody beats unless the test says so."""
+    """Where heartbeats are counted: nothing, for nobody sends one unless the test says so."""

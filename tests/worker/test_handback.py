@@ -37,14 +37,14 @@ def test_who_beats_lives_and_keeps_what_it_holds(store):
     alive = Hand(store, "far away")
     [claim] = alive.claim()
 
-    def beat(seconds: float) -> None:
-        alive.beat()
+    def heartbeat(seconds: float) -> None:
+        alive.heartbeat()
 
     with pytest.raises(WorkersLive, match="far away"):
-        hand_back(store, store.kombu, SYSTEM_CLOCK, beat)
+        hand_back(store, store.kombu, SYSTEM_CLOCK, heartbeat)
     assert alive.held() == {claim.id: claim}
     assert len(store.run(c.Delayed()).messages) == 1
-    assert [peer.worker for peer in alive.beat().peers] == ["far away"]
+    assert [peer.worker for peer in alive.heartbeat().peers] == ["far away"]
 
 
 def test_a_hand_back_that_was_cut_off_is_finished_by_the_next(store):

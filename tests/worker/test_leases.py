@@ -46,7 +46,9 @@ def test_tasks_ten_leases_long_that_hold_the_interpreter_start_once(
     assert len(scene.leases()) == 2
     gap = longest_gap(worker)
     with capsys.disabled():
-        print(f"\n  lease {LEASE} s, a beat each {LEASE / 4} s, two children holding the GIL: gaps up to {gap:.3f} s")
+        print(
+            f"\n  lease {LEASE} s, a heartbeat each {LEASE / 4} s, two children holding the GIL: gaps up to {gap:.3f} s"
+        )
     assert gap < LEASE / 2
     assert not onlooker.said("is dead")
 

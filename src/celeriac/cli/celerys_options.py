@@ -38,7 +38,7 @@ _NO_BEAT = "periodic tasks come later, and nothing would be sent: run `celery be
 def celerys_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Let a command understand these options."""
     command = click.option(
-        "-B", "--beat", is_flag=True, expose_value=False, callback=_refuse_heartbeat, help=f"Refused: {_NO_BEAT}."
+        "-B", "--beat", is_flag=True, expose_value=False, callback=_refuse_beat, help=f"Refused: {_NO_BEAT}."
     )(command)
     command = click.option(
         "-O",
@@ -66,6 +66,6 @@ def _speaker(option: _Option) -> Callable[[click.Context, click.Parameter, Any],
     return speak
 
 
-def _refuse_heartbeat(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+def _refuse_beat(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
         raise click.UsageError(f"--beat: {_NO_BEAT}")

@@ -73,13 +73,13 @@ def _worker(sight: c.WorkerInfo, lease_seconds: float) -> WorkerView:
         host=record.host,
         pid=record.pid,
         since=record.opened,
-        slots=sight.tally.slots or record.slots,
+        slots=sight.counters.slots or record.slots,
         queues=record.queues,
         held=sight.held,
         runs=tuple(_runs(sight.holdings)),
-        done=sight.tally.done,
-        taken=sight.tally.taken,
-        tasks=sight.tally.tasks,
+        done=sight.counters.done,
+        taken=sight.counters.taken,
+        tasks=sight.counters.tasks,
     )
 
 

@@ -352,7 +352,7 @@ def _comparable(request: c.Request[Any], reply: Any) -> Any:
             return ready, sorted((each.worker, each.claim, each.queue, each.raw) for each in held), revoked, unseen
         case (c.WorkerInfo(), *_):
             return [
-                (each.peer.worker, each.peer.epoch, each.tally, each.quiet >= 0, each.held, _held(each))
+                (each.peer.worker, each.peer.epoch, each.counters, each.quiet >= 0, each.held, _held(each))
                 for each in reply
             ]
         case c.Reconciled(unknown, missing):

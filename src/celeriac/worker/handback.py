@@ -75,7 +75,11 @@ def _take_over(store: c.Store, lease: c.Lease, clock: Clock, pause: Callable[[fl
         peers = [peer for peer in store.run(c.Heartbeat(lease)).peers if peer.worker != lease.worker]
         if not peers:
             return returned, failed
-        alive = [peer.worker for peer in peers if first.setdefault(peer.worker, peer.beat) != peer.beat or _lives(peer)]
+        alive = [
+            peer.worker
+            for peer in peers
+            if first.setdefault(peer.worker, peer.heartbeat) != peer.heartbeat or _lives(peer)
+        ]
         if alive:
             raise WorkersLive(f"{len(alive)} workers run: {', '.join(alive)}")
         for peer in [*filter(is_gone, peers), *watch.look(clock.monotonic(), tuple(peers), lease.worker)]:

@@ -8,8 +8,8 @@ from celeriac.stores.contract.watch import Watch
 LEASE, GAP = 10.0, 5.0
 
 
-def peer(worker="w", epoch="e", beat=1, dead=None) -> Peer:
-    return Peer(worker, epoch, beat, dead)
+def peer(worker="w", epoch="e", heartbeat=1, dead=None) -> Peer:
+    return Peer(worker, epoch, heartbeat, dead)
 
 
 def watch_for(seconds: float, *peers: Peer, step: float = 2.5, start: float = 100.0) -> list[Peer]:
@@ -29,7 +29,7 @@ def test_who_stands_still_for_a_whole_lease_is_suspected():
 def test_who_moves_is_not():
     watch = Watch(LEASE, GAP)
     for look in range(20):
-        assert watch.look(look * 2.5, (peer(beat=look // 3),), "me") == []
+        assert watch.look(look * 2.5, (peer(heartbeat=look // 3),), "me") == []
 
 
 def test_a_new_epoch_begins_the_count_again():

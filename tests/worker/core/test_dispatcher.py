@@ -13,11 +13,11 @@ from celeriac.clock import SYSTEM_CLOCK
 from celeriac.stores.contract import Reconciled
 from celeriac.worker.child.door import Door
 from celeriac.worker.core.claim_table import HeldClaim
+from celeriac.worker.core.counters import Tasks
 from celeriac.worker.core.dispatcher import Dispatcher
 from celeriac.worker.core.distribute import Shares
 from celeriac.worker.core.port import Port, monotonic
 from celeriac.worker.core.supervisor import Child
-from celeriac.worker.core.tally import Tasks
 from celeriac.worker.lane.lane import allocate
 from celeriac.worker.options import Pool
 

@@ -14,7 +14,7 @@ from celeriac.worker.processes.inprocess import InProcessWorker
 
 
 class DeafSession:
-    """A session that asks for no message and hears of none; everything else works, beats included."""
+    """A session that asks for no message and hears of none; everything else works, heartbeats included."""
 
     def __init__(self, session):
         self._session = session

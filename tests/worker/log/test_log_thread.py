@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from celeriac.exceptions import ImproperlyConfigured
-from celeriac.worker.log.log_thread import Assembly, Desk, Log
+from celeriac.worker.log.log_thread import Assembly, LocalWriter, Log
 from celeriac.worker.log.log_writer import LONGEST, PIECE, ROOM, LogWriter
 from tests.worker.ledger import wait_until
 
@@ -119,7 +119,7 @@ def test_what_is_said_before_the_end_is_written(tmp_path: Path):
     log.start()
     for number in range(500):
         assert log.log_writer.write(b"pen %d\n" % number)
-        assert log.desk.write(b"desk %d\n" % number)
+        assert log.local_writer.write(b"desk %d\n" % number)
     log.end(10)
     log.log_writer.write(b"last words of somebody else\n")
     log.finish(10)
@@ -130,12 +130,12 @@ def test_what_is_said_before_the_end_is_written(tmp_path: Path):
 
 
 def test_the_desk_takes_no_more_than_the_scribe_can_be_behind(pipe):
-    desk = Desk(LogWriter(pipe[1]))
-    assert desk.write(b"x" * 1_000_000)
-    assert not desk.write(b"x" * 100_000)
-    assert desk.write_lines(b"one\ntwo\n" * 10_000) == 20_000
-    assert len(desk.take()) == 1_000_000
-    assert desk.write_lines(b"one\ntwo\n") == 0
+    local_writer = LocalWriter(LogWriter(pipe[1]))
+    assert local_writer.write(b"x" * 1_000_000)
+    assert not local_writer.write(b"x" * 100_000)
+    assert local_writer.write_lines(b"one\ntwo\n" * 10_000) == 20_000
+    assert len(local_writer.take()) == 1_000_000
+    assert local_writer.write_lines(b"one\ntwo\n") == 0
 
 
 def test_a_file_that_was_moved_away_is_opened_anew(tmp_path: Path):
@@ -176,35 +176,35 @@ def test_a_sink_that_stands_still_ends_the_end(tmp_path: Path):
 def test_desk_and_pens_stand_in_the_order_in_which_they_were_used(pipe):
     source, target = pipe
     log_writer = LogWriter(target)
-    desk = Desk(log_writer)
-    assembly = Assembly(desk.take)
+    local_writer = LocalWriter(log_writer)
+    assembly = Assembly(local_writer.take)
     for number in range(0, 300, 3):
         assert log_writer.write(b"%d\n" % number)
-        assert desk.write(b"%d\n" % (number + 1))
+        assert local_writer.write(b"%d\n" % (number + 1))
         assert log_writer.write(b"%d\n" % (number + 2))
     # What comes while the pipe is being read stands behind what was there before.
     first = assembly.feed(os.read(source, 1500))
-    assert desk.write(b"300\n")
+    assert local_writer.write(b"300\n")
     rest = assembly.feed(read(source))
-    assert not desk.take_unmarked()
+    assert not local_writer.take_unmarked()
     assert first + rest == b"".join(b"%d\n" % number for number in range(301))
 
 
 def test_what_the_desk_says_while_the_pipe_is_full_is_there(pipe):
     source, target = pipe
     log_writer = LogWriter(target)
-    desk = Desk(log_writer)
-    assembly = Assembly(desk.take)
-    assert desk.write(b"before\n")
+    local_writer = LocalWriter(log_writer)
+    assembly = Assembly(local_writer.take)
+    assert local_writer.write(b"before\n")
     while log_writer.write(b"x" * 100 + b"\n"):
         pass
     while log_writer.write(b"\n"):
         pass
-    assert desk.write(b"full\n")
+    assert local_writer.write(b"full\n")
     text = assembly.feed(read(source))
     assert text.startswith(b"before\n")
     assert b"full" not in text
-    assert desk.take_unmarked() == b"full\n"
-    assert desk.write(b"after\n")
+    assert local_writer.take_unmarked() == b"full\n"
+    assert local_writer.write(b"after\n")
     assert assembly.feed(read(source)) == b"after\n"
-    assert not desk.take_unmarked()
+    assert not local_writer.take_unmarked()

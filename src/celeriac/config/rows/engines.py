@@ -103,7 +103,7 @@ ROWS = (
         BOOL,
         False,
         "Whether idle connections are kept alive.",
-        "workers beat, and a dead connection is made anew",
+        "workers send heartbeats, and a dead connection is made anew",
         old=("CELERY_REDIS_SOCKET_KEEPALIVE",),
     ),
     idle(

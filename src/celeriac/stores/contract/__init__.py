@@ -13,7 +13,7 @@ nothing. An item whose claim id is no longer held has no effect at all: no resul
 
 **Ends of a lease.** `CloseLease` ends it in order. `Reap` ends another's lease: the claims move, under new
 ids, to the reaper, which then releases or finishes them like its own. A store either knows by itself who
-is dead (`Peer.dead` true or false) or it counts beats and leaves the judgement to `watch.Watch`.
+is dead (`Peer.dead` true or false) or it counts heartbeats and leaves the judgement to `watch.Watch`.
 
 **Revocations.** A delayed message of a revoked task ends at once. Any other is remembered, and raises the
 store's *revision*. Every reply that hands claims to a worker tells the revision at the moment of the claim; a

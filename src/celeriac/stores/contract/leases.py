@@ -35,10 +35,10 @@ class HeartbeatReply(Struct, frozen=True):
 
 
 class Heartbeat(Request[HeartbeatReply], frozen=True):
-    """Show that the holder of the lease lives, and look at the others. A tally is written down for a `ListWorkers`."""
+    """Show that the holder of the lease lives, and look at the others. Counters are kept for `ListWorkers`."""
 
     lease: Lease
-    tally: WorkerCounters | None = None
+    counters: WorkerCounters | None = None
 
 
 class Reaped(Struct, frozen=True):
@@ -50,7 +50,7 @@ class Reaped(Struct, frozen=True):
 class Reap(Request[Reaped], frozen=True):
     """End the lease of a dead peer and take its claims over, under numbers from `first` on.
 
-    Compare and set: nothing happens unless the peer's epoch and beat are those observed, or the store
+    Compare and set: nothing happens unless the peer's epoch and heartbeat are those observed, or the store
     itself knows better. Never more than `limit` claims at once. The first such request closes the lease, so that
     whoever held it and wakes up begins nothing that has moved: what is left is kept under the epoch with `REAPED`
     behind it, shown as dead, until it is reaped as well or another lease of that worker begins.

@@ -33,7 +33,7 @@ class Session(Protocol):
     """
 
     on_news: Callable[[], None]
-    """Called when something was revoked and, by a store that can, when a lease was opened: beat now.
+    """Called when something was revoked and, by a store that can, when a lease was opened: send a heartbeat now.
 
     The sooner a peer is known, the sooner it is missed.
     """
@@ -46,7 +46,7 @@ class Session(Protocol):
 
         A store that can hand messages over in the same step returns up to about `count` claims, none when
         it got tired of waiting; None means: something may be there, claim it yourself. Missing a message for
-        longer than a beat is not allowed.
+        longer than a heartbeat is not allowed.
         """
 
     def reserve(self, count: int) -> int:
@@ -88,9 +88,9 @@ class Store(Protocol):
 
     url: str
     lease_seconds: float
-    """After how long without a beat a worker may be reaped."""
+    """After how long without a heartbeat a worker may be reaped."""
     heartbeat_seconds: float
-    """How often a worker beats; infinite leases (known by the system) still look around this often."""
+    """How often a worker sends a heartbeat; infinite leases (known by the system) still look around this often."""
     expiring: bool
     """Whether a lease ends by time. Where the store sees death itself it does not."""
     shared: bool

@@ -1,14 +1,14 @@
-"""Who is dead: a pure watch over the beats of peers.
+"""Who is dead: a pure watch over the heartbeats of peers.
 
 Rules, each of them bought by an experiment:
 
-* A peer is suspected only when its beat has stood still over a whole lease *as seen by this watcher in an
+* A peer is suspected only when its heartbeat has stood still over a whole lease *as seen by this watcher in an
   unbroken series of looks*. A store outage, or a freeze of the watcher, makes a gap; after a gap every
   watch begins again, so an outage never makes live workers look dead.
 * Only the watcher's own monotonic clock is used, and only for the length of the series.
 * Where the store or the kernel knows better (`Peer.dead`), it is believed at once.
 
-The suspicion is no verdict: `Reap` compares the beat again in the store before anything moves.
+The suspicion is no verdict: `Reap` compares the heartbeat again in the store before anything moves.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from celeriac.stores.contract.workers import Peer
 @dataclass(slots=True)
 class _Sighting:
     epoch: str
-    beat: int
+    heartbeat: int
     since: float
 
 
@@ -48,8 +48,8 @@ class Watch:
             if peer.worker == me or peer.dead is False:
                 continue
             known = self._seen.get(peer.worker)
-            if known is None or (known.epoch, known.beat) != (peer.epoch, peer.beat):
-                known = _Sighting(peer.epoch, peer.beat, now)
+            if known is None or (known.epoch, known.heartbeat) != (peer.epoch, peer.heartbeat):
+                known = _Sighting(peer.epoch, peer.heartbeat, now)
             seen[peer.worker] = known
             if peer.dead or now - known.since >= self.lease:
                 suspects.append(peer)

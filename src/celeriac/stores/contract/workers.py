@@ -1,4 +1,4 @@
-"""Workers as others see them: whose lease it is, what is told of them, and a survey of all."""
+"""Workers as others see them: whose lease it is, what is told of them, and a look at all."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class WorkerRecord(Struct, frozen=True):
 
 
 class Peer(Struct, frozen=True):
-    """A lease as the others see it. `dead` is None where the store cannot know and beats must tell."""
+    """A lease as the others see it. `dead` is None where the store cannot know and heartbeats must tell."""
 
     worker: str
     epoch: str
-    beat: int = 0
+    heartbeat: int = 0
     dead: bool | None = None
     record: WorkerRecord = WorkerRecord()
 
@@ -71,14 +71,14 @@ class WorkerCounters(Struct, frozen=True, omit_defaults=True):
 
 
 class WorkerInfo(Struct, frozen=True):
-    """A worker as a survey sees it.
+    """A worker as `ListWorkers` shows it.
 
     `quiet`: for how many milliseconds it has told nothing (-1: it never has). `held`: how many claims it holds.
     `holdings`: the first of them, by their numbers.
     """
 
     peer: Peer
-    tally: WorkerCounters = WorkerCounters()
+    counters: WorkerCounters = WorkerCounters()
     quiet: int = -1
     held: int = 0
     holdings: tuple[HeldMessage, ...] = ()

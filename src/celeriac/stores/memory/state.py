@@ -25,15 +25,15 @@ R = TypeVar("R")
 
 @dataclass(slots=True)
 class OpenedLease:
-    """An open lease: who holds it, how often it has beaten, and the claims under it in claim order."""
+    """An open lease: who holds it, how many heartbeats it has sent, and the claims under it in claim order."""
 
     epoch: str
     record: c.WorkerRecord
-    beat: int = 0
+    heartbeat: int = 0
     claims: dict[str, c.Claim] = field(default_factory=dict)
     since: dict[str, int] = field(default_factory=dict)
-    """When each was claimed; tidied at a beat."""
-    tally: c.WorkerCounters = field(default_factory=c.WorkerCounters)
+    """When each was claimed; tidied at a heartbeat."""
+    counters: c.WorkerCounters = field(default_factory=c.WorkerCounters)
     heard: int = 0
 
 
@@ -54,7 +54,7 @@ class Remembered(NamedTuple):
 
 
 def _peer(worker: str, held: OpenedLease) -> c.Peer:
-    return c.Peer(worker, held.epoch, held.beat, is_reaped(held.epoch) or None, held.record)
+    return c.Peer(worker, held.epoch, held.heartbeat, is_reaped(held.epoch) or None, held.record)
 
 
 def claim_number(claim: c.Claim) -> int:
@@ -272,9 +272,9 @@ class State:
 
     def _Heartbeat(self, request: c.Heartbeat, now: int) -> c.HeartbeatReply:
         own = self._open(request.lease)
-        own.beat += 1
-        if request.tally is not None:
-            own.tally, own.heard = request.tally, now
+        own.heartbeat += 1
+        if request.counters is not None:
+            own.counters, own.heard = request.counters, now
         own.since = {id: since for id, since in own.since.items() if id in own.claims}
         peers = [_peer(worker, held) for worker, held in self.leases.items()]
         return c.HeartbeatReply(tuple(sorted(peers, key=lambda peer: peer.worker)), self._next_due(now), self.revision)
@@ -290,7 +290,7 @@ class State:
             peer = _peer(worker, held)
             sights.append(
                 c.WorkerInfo(
-                    peer, held.tally, now - held.heard if held.heard else -1, len(held.claims), tuple(holdings)
+                    peer, held.counters, now - held.heard if held.heard else -1, len(held.claims), tuple(holdings)
                 )
             )
         return tuple(sights)
@@ -298,7 +298,7 @@ class State:
     def _Reap(self, request: c.Reap, now: int) -> c.Reaped:
         reaper, peer = self._open(request.lease), request.peer
         dead = self.leases.get(peer.worker)
-        if dead is None or dead is reaper or (dead.epoch, dead.beat) != (peer.epoch, peer.beat):
+        if dead is None or dead is reaper or (dead.epoch, dead.heartbeat) != (peer.epoch, peer.heartbeat):
             return c.Reaped()
         moved = []
         for number, old in enumerate(list(dead.claims.values())[: request.limit], request.first):

@@ -12,7 +12,7 @@ from celeriac.stores.sqlite.transaction import Transaction
 from celeriac.stores.sqlite.wake import NEWS
 
 _records = msgspec.json.Decoder(c.WorkerRecord)
-_tallies = msgspec.json.Decoder(c.WorkerCounters)
+_counters = msgspec.json.Decoder(c.WorkerCounters)
 
 
 class Arrive(c.Request[None], frozen=True):
@@ -53,15 +53,15 @@ def _end(tx: Transaction, number: int, lease: c.Lease) -> None:
     tx.after.append(lambda: tx.lock.drop(lease))
 
 
-def beat(tx: Transaction, request: c.Heartbeat) -> c.HeartbeatReply:
+def heartbeat(tx: Transaction, request: c.Heartbeat) -> c.HeartbeatReply:
     """Look at the others. The lock shows that the holder lives: only what it has counted is written."""
     rows = tx.rows("leases")
     peers = [_peer(tx, *row) for row in rows]
     if not any((peer.worker, peer.epoch) == (request.lease.worker, request.lease.epoch) for peer in peers):
         tx.lock.drop(request.lease)
         raise LeaseLost(f"lease {request.lease.epoch} of {request.lease.worker} is not open")
-    if request.tally is not None:
-        tx.do("tell", lease=tx.lease(request.lease), tally=msgspec.json.encode(request.tally), heard=tx.now)
+    if request.counters is not None:
+        tx.do("tell", lease=tx.lease(request.lease), counters=msgspec.json.encode(request.counters), heard=tx.now)
     return c.HeartbeatReply(tuple(peers), *tx.horizon())
 
 
@@ -72,7 +72,7 @@ def _peer(tx: Transaction, worker: str, epoch: str, record: bytes, lock: int) ->
 def _dead(tx: Transaction, lease: c.Lease, lock: int) -> bool | None:
     """Whether the holder's process is gone; None for one that has not locked the file that is there now.
 
-    Such a one has not noticed yet that the lock file was replaced, or it is dead: its next beat will tell.
+    Such a one has not noticed yet that the lock file was replaced, or it is dead: its next heartbeat will tell.
     """
     return is_reaped(lease.epoch) or (tx.lock.dead(lease) and (True if lock in (0, tx.lock.inode) else None))
 
@@ -80,21 +80,21 @@ def _dead(tx: Transaction, lease: c.Lease, lock: int) -> bool | None:
 def list_workers(tx: Transaction, request: c.ListWorkers) -> tuple[c.WorkerInfo, ...]:
     """Look at all leases, and at the first claims under each."""
     sights, room = [], request.max_bytes
-    for number, worker, epoch, record, lock, tally, heard, held in tx.rows("sights"):
+    for number, worker, epoch, record, lock, counters, heard, held in tx.rows("sights"):
         holdings, claimed_by = [], epoch.removesuffix(c.REAPED)
         for claim, queue, since, raw in tx.rows("held_first", lease=number, limit=request.limit):
             holdings.append(c.HeldMessage(worker, f"{claimed_by}:{claim}", queue, since, raw if room > 0 else b""))
             room -= len(raw)
         peer = _peer(tx, worker, epoch, record, lock)
         quiet = tx.now - heard if heard else -1
-        sights.append(c.WorkerInfo(peer, _tallies.decode(tally), quiet, held, tuple(holdings)))
+        sights.append(c.WorkerInfo(peer, _counters.decode(counters), quiet, held, tuple(holdings)))
     return tuple(sights)
 
 
 def reap(tx: Transaction, request: c.Reap) -> c.Reaped:
     """Take over from a peer whose process is dead; looked at again here, where nobody else writes.
 
-    One that could not be judged when it was observed, and cannot now, has not beaten in between.
+    One that could not be judged when it was observed, and cannot now, has sent no heartbeat in between.
     """
     reaper, peer = tx.lease(request.lease), request.peer
     known = tx.find_lease(peer.worker)

@@ -12,7 +12,7 @@ from celeriac.stores.sqlite.transaction import Transaction
 R = TypeVar("R")
 
 _READ: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
-    c.Heartbeat: leases.beat,
+    c.Heartbeat: leases.heartbeat,
     c.ListWorkers: leases.list_workers,
     c.Reconcile: leases.reconcile,
     c.ReadResults: results.read_results,
@@ -55,7 +55,7 @@ _WRITE: dict[type[c.Request[Any]], Callable[[Transaction, Any], Any]] = {
 
 def only_reads(request: c.Request[Any]) -> bool:
     """Whether a request leaves the database as it is, so that it needs no lock."""
-    return type(request) in _READ and not (isinstance(request, c.Heartbeat) and request.tally is not None)
+    return type(request) in _READ and not (isinstance(request, c.Heartbeat) and request.counters is not None)
 
 
 def perform(tx: Transaction, request: c.Request[R]) -> R:

@@ -28,7 +28,7 @@ class SQLiteSession:
     """A session bound to the running event loop.
 
     A bell is lost only when the process that should ring it dies after its commit and before. So a session
-    that waits looks once a beat whether anything was committed at all.
+    that waits looks once a heartbeat whether anything was committed at all.
     """
 
     def __init__(self, store: Database, bell: Bell, news: Bell, first: int, version: int) -> None:

@@ -36,7 +36,7 @@ class SQLiteStore:
     """A store in one file of this machine, for any number of processes.
 
     What was enqueued or finished survives a loss of power. A worker that dies is noticed by the others at
-    their next beat, because the kernel frees its lock; one that is merely stopped keeps what it holds. The
+    their next heartbeat, because the kernel frees its lock; one that is merely stopped keeps what it holds. The
     file is opened when first needed, and anew when it has been deleted or replaced. Results are kept for
     `result_seconds` (a day by default, 0 for ever). Forks, threads and several stores of one file in one
     process are allowed; network file systems are refused with `ImproperlyConfigured`.

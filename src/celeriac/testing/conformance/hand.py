@@ -54,13 +54,13 @@ class Hand:
         """Turn claims into delayed messages; those that were lost."""
         return self.store.run(c.Defer(self.lease, deferrals)).lost
 
-    def beat(self) -> c.HeartbeatReply:
+    def heartbeat(self) -> c.HeartbeatReply:
         """Show that this one lives."""
         return self.store.run(c.Heartbeat(self.lease))
 
     def peer(self, other: Hand) -> c.Peer:
         """Another one as seen from here, now."""
-        return next(peer for peer in self.beat().peers if peer.worker == other.lease.worker)
+        return next(peer for peer in self.heartbeat().peers if peer.worker == other.lease.worker)
 
     def reap(self, peer: c.Peer, limit: int = 1024) -> tuple[c.Claim, ...]:
         """Take over from a dead peer."""

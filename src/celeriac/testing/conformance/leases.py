@@ -66,14 +66,14 @@ class Leases:
         old.claim()
         new = Hand(store, "worker")
         with pytest.raises(LeaseLost):
-            old.beat()
-        assert [peer.epoch for peer in new.beat().peers] == [new.lease.epoch]
+            old.heartbeat()
+        assert [peer.epoch for peer in new.heartbeat().peers] == [new.lease.epoch]
         assert raws(new.claim(5)) == [b"a", b"b"]
 
     def test_a_beat_shows_all_open_leases_with_their_records(self, store: c.Store) -> None:
         one, other, gone = Hand(store, "one"), Hand(store, "other"), Hand(store, "gone")
         gone.close()
-        peers = one.beat().peers
+        peers = one.heartbeat().peers
         assert {(peer.worker, peer.epoch) for peer in peers} == {
             (one.lease.worker, one.lease.epoch),
             (other.lease.worker, other.lease.epoch),
@@ -83,12 +83,12 @@ class Leases:
     def test_a_living_worker_either_is_known_to_live_or_its_beats_are_counted(self, store: c.Store) -> None:
         watcher, other = Hand(store, "watcher"), Hand(store, "other")
         before = watcher.peer(other)
-        other.beat()
+        other.heartbeat()
         after = watcher.peer(other)
-        assert after.dead is False or (after.dead is None and after.beat > before.beat)
+        assert after.dead is False or (after.dead is None and after.heartbeat > before.heartbeat)
 
     def test_a_beat_tells_when_the_next_message_is_due(self, store: c.Store) -> None:
         hand = Hand(store)
-        assert hand.beat().next_due == -1
+        assert hand.heartbeat().next_due == -1
         put(store, b"later", delay=HOUR)
-        assert 0 < hand.beat().next_due <= HOUR
+        assert 0 < hand.heartbeat().next_due <= HOUR

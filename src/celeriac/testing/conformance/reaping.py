@@ -48,7 +48,7 @@ class Reaping:
         with pytest.raises(LeaseLost):
             dead.finish(c.Outcome(claim.id, "t1", document("SUCCESS")))
         assert store.run(c.ReadResults(("t1",))) == (None,)
-        assert [peer.worker for peer in reaper.beat().peers] == ["reaper"]
+        assert [peer.worker for peer in reaper.heartbeat().peers] == ["reaper"]
 
     def test_the_reaper_can_finish_and_release_what_it_took_over(self, store: c.Store) -> None:
         put(store, b"a", b"b")
@@ -66,7 +66,7 @@ class Reaping:
         alive, reaper = Hand(store, "alive"), Hand(store, "reaper")
         [claim] = alive.claim()
         seen = reaper.peer(alive)
-        alive.beat()
+        alive.heartbeat()
         assert reaper.reap(seen) == ()
         assert alive.held() == {claim.id: claim}
 
@@ -112,7 +112,7 @@ class Reaping:
             assert len(claims) == size
             moved += raws(claims)
         assert sorted(moved) == [b"a", b"b", b"c", b"d", b"e"]
-        assert [peer.worker for peer in reaper.beat().peers] == ["reaper"]
+        assert [peer.worker for peer in reaper.heartbeat().peers] == ["reaper"]
 
     def test_the_first_reap_closes_the_lease_and_what_is_left_is_shown_as_dead(self, store: c.Store) -> None:
         put(store, b"a", b"b", b"c")
@@ -121,7 +121,7 @@ class Reaping:
         self.die(store, frozen.lease)
         assert len(reaper.reap(reaper.peer(frozen), limit=1)) == 1
         for refused in (
-            frozen.beat,
+            frozen.heartbeat,
             frozen.held,
             lambda: frozen.finish(*(c.Outcome(claim.id, "t", document("SUCCESS")) for claim in claims)),
             lambda: frozen.release(c.Return(claims[2].id)),
@@ -134,7 +134,7 @@ class Reaping:
         assert len(other.reap(left, limit=1)) == 1
         assert other.peer(frozen).epoch == left.epoch
         assert len(reaper.reap(reaper.peer(frozen))) == 1
-        assert sorted(peer.worker for peer in reaper.beat().peers) == ["other", "reaper"]
+        assert sorted(peer.worker for peer in reaper.heartbeat().peers) == ["other", "reaper"]
 
     def test_who_comes_back_between_two_reaps_begins_a_new_lease_and_what_was_left_returns(
         self, store: c.Store
@@ -151,7 +151,7 @@ class Reaping:
         dead, reaper = Hand(store, "dead"), Hand(store, "reaper")
         self.die(store, dead.lease)
         assert reaper.reap(reaper.peer(dead)) == ()
-        assert [peer.worker for peer in reaper.beat().peers] == ["reaper"]
+        assert [peer.worker for peer in reaper.heartbeat().peers] == ["reaper"]
 
     def test_a_reaper_that_dies_is_reaped_in_turn(self, store: c.Store) -> None:
         put(store, b"a", b"b")

@@ -89,10 +89,10 @@ class Revoking:
         hand = Hand(store)
         put(store, b"a", b"b")
         assert hand.finish(queues=("q",), count=1).revision == 0
-        assert hand.beat().revision == 0
+        assert hand.heartbeat().revision == 0
         _revoke(store, "t1", "t2")
         assert hand.finish(queues=("q",), count=1).revision == 2
-        assert hand.beat().revision == 2
+        assert hand.heartbeat().revision == 2
 
 
 def _revoke(store: c.Store, *tasks: str) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class StoreConformance(
     def die(self, store: c.Store, lease: c.Lease) -> None:
         """Make the holder of an open lease die.
 
-        Nothing need be done where beats are counted, because no hand of the suite beats unless the test says
+        Nothing need be done where heartbeats are counted, because no hand of the suite sends one unless the test says
         so. A store that itself knows who is dead must see it when this returns.
         """
 

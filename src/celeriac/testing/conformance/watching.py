@@ -1,4 +1,4 @@
-"""A survey of the workers: what anybody sees of them without a lease of his own."""
+"""A list of the workers: what anybody sees of them without a lease of his own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Watching:
             (two.id, "q", b"two"),
         ]
         assert all(each.worker == "first" and each.since > began for each in mine.holdings)
-        assert (mine.held, mine.tally, mine.quiet) == (2, c.WorkerCounters(), -1)
+        assert (mine.held, mine.counters, mine.quiet) == (2, c.WorkerCounters(), -1)
         assert [(each.queue, each.raw) for each in theirs.holdings] == [("other", b"aside")]
         first.close()
         assert [sight.peer.worker for sight in store.run(c.ListWorkers())] == ["second"]
@@ -46,10 +46,10 @@ class Watching:
     def test_what_a_worker_has_counted_is_told_under_its_lease(self, store: c.Store) -> None:
         hand = Hand(store)
         tasks = {"t": c.TaskCounters(5, 1, {3: 4, 90: 1})}
-        for tally in (c.WorkerCounters(1, {"q": 1}), c.WorkerCounters(5, {"q": 4, "other": 2}, tasks)):
-            store.run(c.Heartbeat(hand.lease, tally))
+        for counters in (c.WorkerCounters(1, {"q": 1}), c.WorkerCounters(5, {"q": 4, "other": 2}, tasks)):
+            store.run(c.Heartbeat(hand.lease, counters))
             (sight,) = store.run(c.ListWorkers())
-            assert sight.tally == tally
+            assert sight.counters == counters
             assert 0 <= sight.quiet < 60_000
         with pytest.raises(LeaseLost):
             store.run(c.Heartbeat(c.Lease("hand", "another"), c.WorkerCounters()))
@@ -59,7 +59,7 @@ class Watching:
         assert store.run(c.ListWorkers()) == ()
         again = Hand(store)
         (sight,) = store.run(c.ListWorkers())
-        assert (sight.peer.epoch, sight.tally, sight.quiet) == (again.lease.epoch, c.WorkerCounters(), -1)
+        assert (sight.peer.epoch, sight.counters, sight.quiet) == (again.lease.epoch, c.WorkerCounters(), -1)
 
     def test_to_look_takes_nothing(self, store: c.Store) -> None:
         put(store, b"one")

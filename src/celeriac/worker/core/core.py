@@ -1,4 +1,6 @@
-"""The core: claims, finishes, beats. Hot path: store -> here -> dispatcher -> child -> dispatcher -> here -> store.
+"""The core: claims, finishes, sends heartbeats.
+
+Hot path: store -> here -> dispatcher -> child -> dispatcher -> here -> store.
 
 One event loop, no user code, nothing that blocks. Six activities share a session with the store:
 
@@ -36,6 +38,7 @@ from celeriac.stores.contract.watch import Watch
 from celeriac.worker.core import reaping
 from celeriac.worker.core.absence import Absence
 from celeriac.worker.core.claim_table import ClaimTable, HeldClaim
+from celeriac.worker.core.counters import Tasks
 from celeriac.worker.core.dispatcher import Dispatcher
 from celeriac.worker.core.distribute import Shares
 from celeriac.worker.core.health import Health, judge
@@ -45,7 +48,6 @@ from celeriac.worker.core.reception import Reception
 from celeriac.worker.core.refusals import Refusals
 from celeriac.worker.core.screen import Running
 from celeriac.worker.core.stall_watch import Stalled, StallWatch
-from celeriac.worker.core.tally import Tasks
 from celeriac.worker.core.unserved import look_around
 from celeriac.worker.lane.frame import Manifest
 from celeriac.worker.lane.outcome import formatted
@@ -108,7 +110,7 @@ class Core:
         self._awaiting: list[Dispatcher] = []
         self._reaping = False
         self._told: c.WorkerCounters | None = None
-        """The tally that need not be told again, where beats are not written down by themselves."""
+        """The counters that need not be told again, where heartbeats are not written down by themselves."""
         self._last_heartbeat = 0.0
         self._heartbeat_now = asyncio.Event()
         self._due = asyncio.Event()
@@ -168,7 +170,7 @@ class Core:
         Raises `NotPermitted` for what a right is lacking, and `OperationalError` for a store that is not there at
         first, if the app wants that.
         """
-        # Who comes back later than the others must still beat within a lease of them.
+        # Who comes back later than the others must still send a heartbeat within a lease of them.
         maximum = min(_RECONNECT_SECONDS[1], self.store.heartbeat_seconds)
         while True:
             try:
@@ -453,15 +455,15 @@ class Core:
                 await self._reception.take_in(session, handed.claims, handed.revision)
             self._news.set()
 
-    # -- beat and promote -----------------------------------------------------
+    # -- heartbeat and promote -----------------------------------------------------
 
     async def _heartbeat(self, session: c.Session) -> None:
         """Keep the lease, look at the others, take over from the dead."""
         while True:
             sent = monotonic()
-            tally = self._tally()
-            answer = await session.call(c.Heartbeat(self._lease, None if tally == self._told else tally))
-            self._told = None if self.store.expiring else tally
+            counters = self._counters()
+            answer = await session.call(c.Heartbeat(self._lease, None if counters == self._told else counters))
+            self._told = None if self.store.expiring else counters
             self._lease_holds_from(sent)
             self._plan_promotion(answer.next_due)
             await self._reception.learn(session, answer.revision)
@@ -476,7 +478,7 @@ class Core:
             except TimeoutError:
                 pass
 
-    def _tally(self) -> c.WorkerCounters:
+    def _counters(self) -> c.WorkerCounters:
         """What those who watch are told."""
         done = sum([each.stats.done for each in self.dispatchers])
         slots = sum([child.sync.width for each in self.dispatchers for child in each.children.values()])
@@ -537,7 +539,7 @@ class Core:
 async def _until_first(main: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:
     """Run side by side until `main` ends or any of them fails, then end the rest.
 
-    Once `main` has ended, what happens to the others is of no interest: a beat that crosses the end of the
+    Once `main` has ended, what happens to the others is of no interest: a heartbeat that crosses the end of the
     lease is refused, and rightly so.
     """
     tasks = [asyncio.ensure_future(activity) for activity in (main, *others)]

@@ -1,4 +1,4 @@
-"""Between the ledger and the children. Hot path: core -> here -> child -> here -> core.
+"""Between the claims and the children. Hot path: core -> here -> child -> here -> core.
 
 One for each pool. Hands out, collects, takes back. It never talks to the store: what it changes is the
 ledger, and `news` is called when the core should look at it. What happens to children and to what they run
@@ -17,11 +17,11 @@ from celeriac.clock import Clock
 from celeriac.stores import contract as c
 from celeriac.worker.core import distribute
 from celeriac.worker.core.claim_table import ClaimTable, HeldClaim
+from celeriac.worker.core.counters import Tasks
 from celeriac.worker.core.pace import Pace
 from celeriac.worker.core.port import Port, monotonic
 from celeriac.worker.core.screen import Running
 from celeriac.worker.core.supervisor import Cause, Child
-from celeriac.worker.core.tally import Tasks
 from celeriac.worker.core.warden import Warden
 from celeriac.worker.lane.outcome import DOCUMENT, decode_report
 from celeriac.worker.log.tasklog import TaskLog

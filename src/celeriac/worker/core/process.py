@@ -1,4 +1,4 @@
-"""The core's process: one loop, a crew, and the core itself once the app is known.
+"""The core's process: one loop, a supervisor, and the core itself once the app is known.
 
 It hears no signals: the launcher says by message what they mean.
 """
@@ -74,7 +74,7 @@ class Word(bytes, Enum):
 
 
 class CoreProcess:
-    """Brings crew and core together; what the crew notices before there is a core waits here."""
+    """Brings supervisor and core together; what the supervisor notices before there is a core waits here."""
 
     def __init__(self, options: WorkerOptions, lanes: list[Lane], screen: Screen) -> None:
         self._options = options
@@ -353,7 +353,7 @@ def run_core(launcher: socket.socket, lanes: list[Lane], options: WorkerOptions,
     die_with_parent(parent)
     give_back_what_is_large()
     log.start()
-    set_up_core(log.desk, options)
+    set_up_core(log.local_writer, options)
     # What came with the fork stays for good: leave it out of every collection.
     gc.freeze()
     code = 70

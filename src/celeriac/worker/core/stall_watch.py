@@ -1,7 +1,7 @@
 """Whether a worker that could work does: promise G12, as a watch over its claims.
 
 A session can look well and bring nothing: a wait that nobody ends, a connection to the wrong server after a
-failover. The beats do not show it, since they are answered; what shows it is work that waits while children
+failover. The heartbeats do not show it, since they are answered; what shows it is work that waits while children
 are free.
 """
 

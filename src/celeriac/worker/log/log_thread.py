@@ -1,4 +1,4 @@
-"""The scribe: the one thread that writes a worker's log, from the pipe that all pens lead into.
+"""The log thread: the one thread that writes a worker's log, from the pipe that all log writers lead into.
 
 It runs in the core and does nothing but read and write, so a reader of the log that stands still holds up
 nobody but this thread. When the core has ended, in whatever way, the launcher writes what is still in the pipe.
@@ -33,8 +33,8 @@ class Assembly:
     `desk` gives the core's texts up to a number, wherever the pipe says that they were said there.
     """
 
-    def __init__(self, desk: Callable[[int], bytes] = lambda number: b"") -> None:
-        self._desk = desk
+    def __init__(self, local_writer: Callable[[int], bytes] = lambda number: b"") -> None:
+        self._local_writer = local_writer
         self._open: dict[int, list[bytes]] = {}
         self._tail = b""
 
@@ -54,7 +54,7 @@ class Assembly:
             if end > size:
                 break
             if marks == DESK:
-                done.append(self._desk(*NUMBER.unpack(data[begin:end])))
+                done.append(self._local_writer(*NUMBER.unpack(data[begin:end])))
             else:
                 self._add(process, data[begin:end], marks, done)
             at = end
@@ -120,8 +120,8 @@ def _open(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
-class Desk:
-    """The pen of the scribe's own process: what is said waits as text in memory, and only its place is in the pipe.
+class LocalWriter:
+    """The log writer of the log thread's own process: texts wait in memory, and only their places are in the pipe.
 
     So what the core says of a task and what its child says stand in the log in the order in which they were said.
     """
@@ -184,15 +184,15 @@ class Log:
         self._capacity = fcntl.fcntl(self.descriptor, fcntl.F_GETPIPE_SZ)
         self.log_writer = LogWriter(self.descriptor)
         """For the processes that children are forked from."""
-        self.desk = Desk(self.log_writer)
+        self.local_writer = LocalWriter(self.log_writer)
         """For the core."""
-        self._assembly = Assembly(self.desk.take)
+        self._assembly = Assembly(self.local_writer.take)
         self._screen = Sink(None, 1)
         self._shown: deque[bytes] = deque()
 
     def start(self) -> None:
-        """Let the scribe begin, in this process."""
-        self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
+        """Let the log thread begin, in this process."""
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
     def show(self, text: bytes) -> None:
@@ -206,7 +206,7 @@ class Log:
         return self.log_writer
 
     def end(self, seconds: float = 1.0) -> None:
-        """Let the scribe write what has been said so far, and stop; no longer than this."""
+        """Let the log thread write what has been said so far, and stop; no longer than this."""
         if self._thread is not None:
             self._ending = True
             os.set_blocking(self._source, False)
@@ -226,11 +226,11 @@ class Log:
                 break
             text = self._assembly.feed(data) if data else self._assembly.give_up()
             self._write_shown()
-            self._sink.write(text + self.desk.take_unmarked())
+            self._sink.write(text + self.local_writer.take_unmarked())
             if len(data) < self._capacity // 4 and not self._ending:
                 # Many small records cost no more than one: the core wants the interpreter too.
                 time.sleep(_TURN_SECONDS)
-        self._sink.write(self._assembly.give_up() + self.desk.take())
+        self._sink.write(self._assembly.give_up() + self.local_writer.take())
         self._write_shown()
 
     def _write_shown(self) -> None:

@@ -1,6 +1,6 @@
-"""The pen: how each process of a worker writes into the worker's log and never waits for whoever reads it.
+"""The log writer: how each process of a worker writes into the worker's log and never waits for whoever reads it.
 
-All pens of a worker lead into one pipe, which the scribe empties. What is written goes in pieces of at most
+All log writers of a worker lead into one pipe, which the log thread empties. What is written goes in pieces of at most
 `PIPE_BUF` bytes, which the kernel takes whole or not at all (pipe(7)); a piece names its process, so long
 records are put together again at the other end. What was written is in the kernel: it outlives its process.
 """
@@ -12,7 +12,7 @@ import select
 import struct
 
 PIECE = struct.Struct("<IHB")
-"""Before each piece: the process, the length, and whether a record begins and ends here, or one from the desk does."""
+"""Before each piece: the process, the length, and whether a record begins and ends here, or one kept in memory does."""
 NUMBER = struct.Struct("<Q")
 FIRST, LAST, DESK = 1, 2, 4
 ROOM = select.PIPE_BUF - PIECE.size
@@ -50,7 +50,7 @@ class LogWriter:
         return lost
 
     def mark(self, number: int) -> bool:
-        """Note that the desk's texts up to this number are said here; False when there was no room."""
+        """Note that the local writer's texts up to this number are said here; False when there was no room."""
         return self._put(NUMBER.pack(number), DESK)
 
     def _put(self, data: bytes, marks: int) -> bool:

@@ -1,4 +1,4 @@
-"""How logging is set up in a worker's own processes: one handler, at one place, which writes with the pen.
+"""How logging is set up in a worker's own processes: one handler, at one place, which writes with the log writer.
 
 The rules of the root logger (`worker_hijack_root_logger`): unset, the handler goes there if the app has put
 none there; True and False are Celery's: it takes the place of what the app has put there; it goes there if the app has
@@ -163,7 +163,7 @@ def check_format(form: str) -> None:
 
 
 class Writer(Protocol):
-    """A pen, or the desk."""
+    """A log writer, or the local writer."""
 
     def write(self, record: bytes) -> bool:
         """Write one record; False when there was no room."""

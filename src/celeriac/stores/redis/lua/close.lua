@@ -1,5 +1,5 @@
 -- End a lease in order; what it still holds goes to the front of its lists.
--- KEYS  1 leases  2 beats  3 workers  4 queues  5 sessions  6 claims  7 told  8 dead  9 letters  10 dead counts
+-- KEYS  1 leases  2 heartbeats  3 workers  4 queues  5 sessions  6 claims  7 told  8 dead  9 letters  10 dead counts
 --       11 started
 -- ARGV  1 worker  2 epoch  3 most dead letters  4 ms that they live
 -- include: clock

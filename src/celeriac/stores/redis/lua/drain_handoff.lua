@@ -7,11 +7,11 @@ local moved, known = 0, {}
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do known[string.match(field, '^served:(.*)$') or field] = true end
 for queue in pairs(known) do
   for _, step in ipairs({'', '\6\0223', '\6\0226', '\6\0229'}) do
-    local landing, list = 'celeriac:landing:' .. queue .. step, queue .. step
+    local handoff, list = 'celeriac:landing:' .. queue .. step, queue .. step
     while true do
-      local raw = redis.pcall('LMOVE', landing, list, 'LEFT', 'RIGHT')
+      local raw = redis.pcall('LMOVE', handoff, list, 'LEFT', 'RIGHT')
       if not raw or is_of_another_kind(raw) then break end
-      back({'LMOVE', list, landing, 'RIGHT', 'LEFT'})
+      back({'LMOVE', list, handoff, 'RIGHT', 'LEFT'})
       moved = moved + 1
     end
   end

@@ -1,7 +1,7 @@
--- Count a beat and look at all leases.
--- KEYS  1 leases  2 beats  3 workers  4 delayed  5 sessions  6 told
+-- Count a heartbeat and look at all leases.
+-- KEYS  1 leases  2 heartbeats  3 workers  4 delayed  5 sessions  6 told
 -- ARGV  1 worker  2 epoch  3 what the worker has counted, as JSON ('' = nothing to tell)
--- Returns {worker, epoch, ...}, {worker, beat, ...}, {worker, record, ...}, ms to the next due, revision
+-- Returns {worker, epoch, ...}, {worker, heartbeat, ...}, {worker, record, ...}, ms to the next due, revision
 -- include: clock
 -- include: due
 -- include: fields

@@ -1,8 +1,8 @@
 -- Look at all leases and at the first claims under each. Keys of claims are computed here: for people, not for hot
 -- paths.
--- KEYS  1 leases  2 beats  3 workers  4 told
+-- KEYS  1 leases  2 heartbeats  3 workers  4 told
 -- ARGV  1 how many claims of each  2 max bytes
--- Returns for each worker: name, epoch, beat, record, tally, ms since it was told or -1, number of claims,
+-- Returns for each worker: name, epoch, heartbeat, record, counters, ms since it was told or -1, number of claims,
 --       {claim, list, flags, raw, ...}
 -- include: clock
 
@@ -23,8 +23,8 @@ for _, worker in ipairs(workers) do
   end
   local row = {worker, epoch, redis.call('HGET', KEYS[2], worker) or '0'}
   row[4] = redis.call('HGET', KEYS[3], worker) or '{}'
-  local heard, tally = string.match(redis.call('HGET', KEYS[4], worker) or '', '^(%d+)\n(.*)$')
-  row[5], row[6], row[7], row[8] = tally or '{}', heard and now_ms() - heard or -1, #numbers, held
+  local heard, counters = string.match(redis.call('HGET', KEYS[4], worker) or '', '^(%d+)\n(.*)$')
+  row[5], row[6], row[7], row[8] = counters or '{}', heard and now_ms() - heard or -1, #numbers, held
   reply[#reply + 1] = row
 end
 return reply

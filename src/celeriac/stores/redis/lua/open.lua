@@ -1,5 +1,5 @@
 -- Begin a lease. An older lease of the same name ends, and its claims go back.
--- KEYS  1 leases  2 beats  3 workers  4 queues  5 sessions  6 claims  7 told  8 dead  9 letters  10 dead counts
+-- KEYS  1 leases  2 heartbeats  3 workers  4 queues  5 sessions  6 claims  7 told  8 dead  9 letters  10 dead counts
 --       11 started
 -- ARGV  1 worker  2 epoch  3 record (JSON)  4 most dead letters  5 ms that they live, then the queues served
 -- include: clock

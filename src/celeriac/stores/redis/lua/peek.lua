@@ -1,5 +1,5 @@
 -- The messages of a queue that are served next.
--- KEYS  where they lie, in the order in which they are served: a landing list and a list for each priority
+-- KEYS  where they lie, in the order in which they are served: a hand-off list and a list for each priority
 -- ARGV  1 limit  2 max bytes  3 '1' for the first of each priority only
 -- Returns list, raw, list, raw, ...
 

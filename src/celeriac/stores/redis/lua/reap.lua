@@ -1,7 +1,7 @@
 -- Take over what a dead worker holds, if it has not moved since it was observed.
--- KEYS  1 leases  2 beats  3 workers  4 queues  5 sessions  6 claims of the dead  7 claims of the reaper  8 told
+-- KEYS  1 leases  2 heartbeats  3 workers  4 queues  5 sessions  6 claims of the dead  7 claims of the reaper  8 told
 --       9 started, of the dead
--- ARGV  1 reaper  2 reaper's epoch  3 dead worker  4 its epoch  5 its beat  6 first number  7 limit
+-- ARGV  1 reaper  2 reaper's epoch  3 dead worker  4 its epoch  5 its heartbeat  6 first number  7 limit
 -- Returns {claim id, value, ...} as now held by the reaper. The lease is closed; while claims are left, these stand
 -- under its epoch with ':reaped' behind it. What had begun says so in its value from here on.
 -- include: counts

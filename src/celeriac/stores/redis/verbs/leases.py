@@ -39,8 +39,8 @@ def fence(lease: c.Lease, first: int) -> Command:
 def _heartbeat(request: c.Heartbeat, place: Place) -> Command:
     lease = request.lease
     keys = (layout.LEASES, layout.HEARTBEATS, layout.WORKERS, layout.DELAYED, layout.SESSIONS, layout.TOLD)
-    tally = b"" if request.tally is None else msgspec.json.encode(request.tally)
-    return script("heartbeat").call(keys, [lease.worker.encode(), lease.epoch.encode(), tally])
+    counters = b"" if request.counters is None else msgspec.json.encode(request.counters)
+    return script("heartbeat").call(keys, [lease.worker.encode(), lease.epoch.encode(), counters])
 
 
 def _list_workers(request: c.ListWorkers, place: Place) -> Command:
@@ -52,7 +52,7 @@ def _reap(request: c.Reap, place: Place) -> Command:
     lease, peer = request.lease, request.peer
     claims, started = layout.held_keys(peer.worker)
     keys = (*_LEASE_KEYS, claims, layout.claims_key(lease.worker), layout.TOLD, started)
-    words = (lease.worker, lease.epoch, peer.worker, peer.epoch, peer.beat, request.first, request.limit)
+    words = (lease.worker, lease.epoch, peer.worker, peer.epoch, peer.heartbeat, request.first, request.limit)
     return script("reap").call(keys, [str(word).encode() for word in words])
 
 
@@ -69,8 +69,8 @@ def _claim_of(id: bytes, value: bytes) -> c.Claim:
 
 
 def _read_heartbeat(request: c.Heartbeat, reply: Any) -> c.HeartbeatReply:
-    leases, beats, records, next_due, revision = reply
-    counted, recorded = dict(pairs(beats)), dict(pairs(records))
+    leases, heartbeats, records, next_due, revision = reply
+    counted, recorded = dict(pairs(heartbeats)), dict(pairs(records))
     peers = []
     for worker, epoch in sorted(pairs(leases)):
         record = msgspec.json.decode(recorded.get(worker, b"{}"), type=c.WorkerRecord)
@@ -78,9 +78,9 @@ def _read_heartbeat(request: c.Heartbeat, reply: Any) -> c.HeartbeatReply:
     return c.HeartbeatReply(tuple(peers), int(next_due), revision)
 
 
-def _peer_of(worker: bytes, epoch: bytes, beat: int, record: c.WorkerRecord) -> c.Peer:
+def _peer_of(worker: bytes, epoch: bytes, heartbeat: int, record: c.WorkerRecord) -> c.Peer:
     lease = epoch.decode()
-    return c.Peer(worker.decode(), lease, beat, is_reaped(lease) or None, record)
+    return c.Peer(worker.decode(), lease, heartbeat, is_reaped(lease) or None, record)
 
 
 def _read_reconciled(request: c.Reconcile, reply: Any) -> c.Reconciled:
@@ -94,11 +94,18 @@ def _read_workers(request: c.ListWorkers, reply: Any) -> tuple[c.WorkerInfo, ...
 
 
 def _sight_of(
-    worker: bytes, epoch: bytes, beat: bytes, record: bytes, tally: bytes, quiet: int, count: int, held: list[bytes]
+    worker: bytes,
+    epoch: bytes,
+    heartbeat: bytes,
+    record: bytes,
+    counters: bytes,
+    quiet: int,
+    count: int,
+    held: list[bytes],
 ) -> c.WorkerInfo:
-    peer = _peer_of(worker, epoch, int(beat), msgspec.json.decode(record, type=c.WorkerRecord))
+    peer = _peer_of(worker, epoch, int(heartbeat), msgspec.json.decode(record, type=c.WorkerRecord))
     holdings = tuple(holding_of(worker, *held[at : at + 4]) for at in range(0, len(held), 4))
-    return c.WorkerInfo(peer, msgspec.json.decode(tally, type=c.WorkerCounters), quiet, count, holdings)
+    return c.WorkerInfo(peer, msgspec.json.decode(counters, type=c.WorkerCounters), quiet, count, holdings)
 
 
 VERBS: dict[type, Verb] = {

@@ -6,7 +6,7 @@ import pytest
 
 from celeriac.message import document
 from celeriac.stores.contract.runtimes import quantile
-from celeriac.worker.core.tally import Tasks
+from celeriac.worker.core.counters import Tasks
 
 SUCCESS = document.write("id", "SUCCESS", b"1", 0.0)
 FAILURE = document.write_failure("id", ValueError("no"), 0.0)

@@ -1,4 +1,4 @@
-"""What a worker has counted of each task: what ended, what failed, how long runs took. Told with its beats.
+"""What a worker has counted of each task: what ended, what failed, how long runs took. Told with its heartbeats.
 
 The hot path only notes run times; they are counted when somebody is told, and of many only some, evenly.
 """
