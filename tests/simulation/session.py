@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 class Session:
-    """See `store.contract.Session`; the waiting is that of Redis: wait and claim, on a connection of its own."""
+    """See `stores.contract.Session`; the waiting is that of Redis: wait and claim, on a connection of its own."""
 
     def __init__(self, network: Network, process: Process, first: int) -> None:
         self._server = network.server

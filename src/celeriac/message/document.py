@@ -1,6 +1,6 @@
 """Result documents: what Celery's backends store under `celery-task-meta-<id>`.
 
-The order of the fields is Celery's, and `status` comes first: `store.contract.is_final` relies on it.
+The order of the fields is Celery's, and `status` comes first: `message.final` relies on it.
 """
 
 from __future__ import annotations

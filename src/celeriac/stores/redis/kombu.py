@@ -31,7 +31,7 @@ _read_entry = msgspec.json.Decoder(tuple[msgspec.Raw, str | None, str | None]).d
 
 
 class Kombu:
-    """See `store.contract.Kombu`. `ask` sends one command and gives the reply."""
+    """See `stores.contract.Kombu`. `ask` sends one command and gives the reply."""
 
     def __init__(self, ask: Ask, db: int, prefix: Prefix) -> None:
         self._ask: Ask = lambda command: ask(prefix.of(command))

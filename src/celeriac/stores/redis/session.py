@@ -45,7 +45,7 @@ _NO_UNBLOCK_SECONDS = 0.2
 
 
 class RedisSession:
-    """See `store.contract.Session`. `reply_seconds` without a reply end the session."""
+    """See `stores.contract.Session`. `reply_seconds` without a reply end the session."""
 
     def __init__(self, address: Address, place: verbs.Place, lease: c.Lease, first: int, wait_seconds: float) -> None:
         self._address = address
