@@ -22,7 +22,7 @@ UPDATE lease SET epoch = :epoch WHERE number = :lease;
 SELECT worker, epoch, record, lock FROM lease ORDER BY worker;
 
 -- name: tell
-UPDATE lease SET tally = :tally, heard = :heard WHERE number = :lease;
+UPDATE lease SET tally = :counters, heard = :heard WHERE number = :lease;
 
 -- name: sights
 SELECT number, worker, epoch, record, lock, tally, heard,
