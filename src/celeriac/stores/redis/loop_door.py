@@ -12,7 +12,7 @@ from celeriac.stores import contract as c
 from celeriac.stores.redis import verbs
 from celeriac.stores.redis.address import Address
 from celeriac.stores.redis.ear import ResultLink
-from celeriac.stores.redis.link import LinkLost, Unreachable, check, needs_script, spell_out
+from celeriac.stores.redis.link import LinkLost, Unreachable, needs_script, spell_out
 from celeriac.stores.redis.loop_link import AsyncLink
 from celeriac.stores.redis.loops import LoopLinks
 from celeriac.stores.redis.refusals import is_passing, is_too_long, refusal, too_large
@@ -21,6 +21,7 @@ from celeriac.stores.redis.unanswered import (
     FIRST_LOOK_SECONDS,
     RECHECK_SECONDS,
     Outage,
+    answer,
     away,
     given_up,
 )
@@ -56,7 +57,7 @@ class LoopDoor:
                         if is_too_long(reply):
                             raise too_large(command)
                         if not is_passing(reply):
-                            return verbs.decode(request, check(reply))
+                            return answer(request, reply)
                         sent, failure = before, refusal(str(reply))
                     except (LinkLost, Unreachable) as error:
                         failure = error

@@ -41,12 +41,16 @@ def is_too_long(reply: Any) -> bool:
     return isinstance(reply, hiredis.ReplyError) and any(words in str(reply) for words in _TOO_LONG)
 
 
+class HalfDone(OperationalError):
+    """The server refused a part of a request, and then to take back what was done of it: nobody knows what stands."""
+
+
 def refusal(text: str) -> LeaseLost | OperationalError:
     """The error for an error reply."""
     if text.startswith("LEASELOST"):
         return LeaseLost(text.partition(" ")[2])
     if text.startswith("HALFDONE "):
-        return OperationalError(f"Redis refused a part of this, and the other part is done: {text.partition(' ')[2]}")
+        return HalfDone(f"Redis refused a part of this, and the other part is done: {text.partition(' ')[2]}")
     if text.startswith("OOM "):
         return StoreFull("Redis is full: it has reached its maxmemory, and its maxmemory-policy lets it drop nothing")
     denial = _denial(text)

@@ -17,10 +17,10 @@ from celeriac.message.format import PLAIN, Format
 from celeriac.stores import contract as c
 from celeriac.stores.redis import verbs
 from celeriac.stores.redis.address import UseTls, parse
-from celeriac.stores.redis.link import CONNECT_SECONDS, BlockingLink, LinkLost, check, needs_script, pack_all
+from celeriac.stores.redis.link import CONNECT_SECONDS, BlockingLink, LinkLost, needs_script, pack_all
 from celeriac.stores.redis.prefix import Prefix
 from celeriac.stores.redis.refusals import is_passing, is_too_long, refusal
-from celeriac.stores.redis.unanswered import DEADLINE_SECONDS, Outage, away, given_up
+from celeriac.stores.redis.unanswered import DEADLINE_SECONDS, Outage, answer, away, given_up
 from celeriac.stores.redis.wait import Wait
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class RedisStore:
                 self._links[db].append(link)
                 link = None
                 if not is_passing(reply):
-                    return verbs.decode(request, check(reply))
+                    return answer(request, reply)
                 sent, failure = before, refusal(str(reply))
             if time.monotonic() + pause > ends or (sent and not request.repeatable):
                 raise given_up(request, sent, failure, self._address.place, command)
@@ -303,7 +303,7 @@ def _answer(link: BlockingLink, ahead: deque[c.Request[R]], deadline: float | No
     reply = link.reply(DEADLINE_SECONDS if deadline is None else deadline)
     if needs_script(reply) or is_too_long(reply) or is_passing(reply):
         raise LinkLost("to be sent again")
-    return verbs.decode(ahead.popleft(), check(reply))
+    return answer(ahead.popleft(), reply)
 
 
 def _warn(sentences: Iterable[str]) -> None:

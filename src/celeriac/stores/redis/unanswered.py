@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from celeriac.exceptions import EnqueueUncertain, OperationalError
 from celeriac.stores import contract as c
-from celeriac.stores.redis.refusals import size_note
+from celeriac.stores.redis import verbs
+from celeriac.stores.redis.link import check
+from celeriac.stores.redis.refusals import HalfDone, size_note
+
+R = TypeVar("R")
 
 DEADLINE_SECONDS = 2.0
 RECHECK_SECONDS = 5.0
@@ -39,6 +43,16 @@ def given_up(
         ids = tuple(message.id for message in request.messages)
         return EnqueueUncertain(f"Redis at {place} did not answer: {_why(cause)}{size_note(command)}", ids)
     return away(place, cause, size_note(command) if sent else "")
+
+
+def answer(request: c.Request[R], reply: Any) -> R:
+    """What a reply says; for who enqueues, what is done in part and could not be taken back is uncertain."""
+    try:
+        return verbs.decode(request, check(reply))
+    except HalfDone as error:
+        if isinstance(request, c.Enqueue | c.Share):
+            raise EnqueueUncertain(error.args[0], tuple(message.id for message in request.messages)) from None
+        raise
 
 
 def away(place: str, cause: Exception, note: str = "") -> OperationalError:
