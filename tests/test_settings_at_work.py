@@ -168,7 +168,7 @@ def test_a_broker_may_be_named_in_parts_and_by_old_names(redis_url):
 
 
 @pytest.mark.parametrize(
-    ("settings", "least", "most"),
+    ("settings", "minimum", "maximum"),
     [
         ({"task_publish_retry": False}, 0.3, 1.4),
         ({"task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.1, "interval_max": 0.1}}, 0.3, 1.4),

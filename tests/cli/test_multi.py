@@ -130,3 +130,18 @@ def test_wrong_use(idle_project, words, complaint):
     done = idle_project.run("multi", *words)
     assert (done.returncode, done.stdout) == (2, "")
     assert complaint in done.stderr
+
+
+def test_no_process_on_the_way_to_a_worker_shows_a_password(idle_project):
+    python = idle_project.folder / "python"
+    python.write_text('#!/bin/sh\necho "$@ | $CELERY_BROKER_URL $CELERIAC_RESULT_BACKEND" > said\n')
+    python.chmod(0o755)
+    url, results = "redis://:secret@h/0", "redis://:hidden@h/1"
+    done = idle_project.run(
+        "multi", "start", "web", *FILES, "-b", url, f"--result-backend={results}", f"--executable={python}"
+    )
+    assert done.returncode == 0
+    shown, known = (idle_project.folder / "said").read_text().split(" | ")
+    assert "secret" not in shown
+    assert "hidden" not in shown
+    assert known.split() == [url, results]

@@ -21,6 +21,12 @@ _NO_LOADER = "there are no loaders: -A says where the app is, --config where its
 _USUAL_LOADERS = frozenset({"app", "default", "celery.loaders.app.AppLoader", "celery.loaders.default.Loader"})
 
 
+BROKER_VARIABLES = ("CELERIAC_BROKER_URL", "CELERY_BROKER_URL")
+RESULT_VARIABLES = ("CELERIAC_RESULT_BACKEND", "CELERY_RESULT_BACKEND")
+URL_VARIABLES = {"-b": BROKER_VARIABLES, "--broker": BROKER_VARIABLES, "--result-backend": RESULT_VARIABLES}
+"""Options whose values may have passwords, and the variables that say the same where no list of processes shows it."""
+
+
 def _into(*variables: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
     def put(context: click.Context, option: click.Parameter, text: str | None) -> None:
         if text:
@@ -61,14 +67,14 @@ _OPTIONS = (
         *("-b", "--broker"),
         metavar="URL",
         expose_value=False,
-        callback=_into("CELERIAC_BROKER_URL", "CELERY_BROKER_URL"),
+        callback=_into(*BROKER_VARIABLES),
         help="The broker, instead of the app's own.",
     ),
     click.option(
         "--result-backend",
         metavar="URL",
         expose_value=False,
-        callback=_into("CELERIAC_RESULT_BACKEND", "CELERY_RESULT_BACKEND"),
+        callback=_into(*RESULT_VARIABLES),
         help="Where results are, instead of the app's own.",
     ),
     click.option("--loader", expose_value=False, callback=_refuse_loader, help=f"Celery's: {_NO_LOADER}."),

@@ -13,7 +13,7 @@ from shlex import join
 
 import click
 
-from celeriac.cli.global_options import QUIET
+from celeriac.cli.global_options import QUIET, URL_VARIABLES
 from celeriac.cli.loading import EXIT_FAILED
 from celeriac.cli.nodes import Line, Node
 from celeriac.worker.system.pidfile import Pidfile, lives
@@ -95,13 +95,19 @@ def _start_one(context: click.Context, node: Node) -> bool:
         except OSError as error:
             click.echo(f"celeriac: {file} cannot be had: {error.strerror}; say --pidfile and --logfile", err=True)
             sys.exit(EXIT_FAILED)
-    good = subprocess.run(_whole(node), check=False).returncode == 0
+    # Each process on the way to the worker would show the URLs, until it has hidden them.
+    command = [*_python(node), *node.command(without=URL_VARIABLES)]
+    good = subprocess.run(command, env={**os.environ, **node.variables()}, check=False).returncode == 0
     _say(context, f"\t> {node.name}: {'OK' if good else 'FAILED'}")
     return good
 
 
 def _whole(node: Node) -> list[str]:
-    return [node.options.get("--executable") or sys.executable, "-m", "celeriac", *node.command()]
+    return [*_python(node), *node.command()]
+
+
+def _python(node: Node) -> list[str]:
+    return [node.options.get("--executable") or sys.executable, "-m", "celeriac"]
 
 
 def _signal(context: click.Context, nodes: list[Node], number: int) -> dict[Node, int]:

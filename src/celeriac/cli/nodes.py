@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Container
 from dataclasses import dataclass, field
 
+from celeriac.cli.global_options import URL_VARIABLES
 from celeriac.worker.log.nodename import expand, worker_name
 
 Options = dict[str, str | None]
@@ -57,12 +59,17 @@ class Node:
     def _said(self, *names: str) -> str | None:
         return next((value for name in names if (value := self.options.get(name))), None)
 
-    def command(self) -> list[str]:
-        """What comes after `celeriac` to start it in the background."""
+    def variables(self) -> dict[str, str]:
+        """What the environment says in place of options that may have passwords."""
+        said = {name: self.expand(value) for name in URL_VARIABLES if (value := self.options.get(name))}
+        return {variable: url for name, url in said.items() for variable in URL_VARIABLES[name]}
+
+    def command(self, without: Container[str] = ()) -> list[str]:
+        """What comes after `celeriac` to start it in the background, without some of its options."""
         before: list[str] = []
         after: list[str] = []
         for name, value in self.options.items():
-            if name not in (*_PIDFILE, *_LOGFILE, "--executable"):
+            if name not in (*_PIDFILE, *_LOGFILE, "--executable") and name not in without:
                 (before if name in BEFORE_COMMAND else after).extend(self._words(name, value))
         files = [f"--pidfile={self.pidfile}", f"--logfile={self.logfile}"]
         return [*before, "worker", "--detach", "-n", self.name, *files, *after, *self.rest]
