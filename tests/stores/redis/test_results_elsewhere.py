@@ -54,3 +54,15 @@ def test_the_result_of_a_replay_is_forgotten_there(store, results):
     store.run(c.Replay((c.ReplayItem("t1", b"a", "q", task="t1"),)))
     assert not results.exists(KEY)
     assert len(hand.claim()) == 1
+
+
+def test_many_requests_go_each_to_its_own_database(store, results, redis_url):
+    results.set(KEY, document("SUCCESS"))
+    read, send = c.ReadResults(("t1",)), [c.Enqueue((c.Message(f"m{number}", "q", b"a"),)) for number in range(3)]
+    replies = store.run_many([read, read, send[0], read])
+    assert [reply for reply in replies if isinstance(reply, tuple)] == [(document("SUCCESS"),)] * 3
+    store.run(send[1])
+    store.run_many([send[2], read])
+    with redis.Redis.from_url(redis_url) as broker:
+        assert broker.llen("q") == 3
+    assert not results.exists("q")

@@ -108,7 +108,8 @@ class Store(Protocol):
     def run_many(self, requests: Iterable[Request[R]], *, deadline: float | None = None) -> list[R]:
         """Perform requests in order, each as with `run`; the next may be made and sent before the last is answered.
 
-        Raises at the first that fails: what came before it is done, what comes after is not.
+        Raises at the first that fails: what came before it is done; of what comes after, one that was sent already may
+        be done, and no other is.
         """
 
     async def arun(self, request: Request[R], *, deadline: float | None = None) -> R:

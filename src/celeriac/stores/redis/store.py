@@ -127,13 +127,19 @@ class RedisStore:
         replies: list[R] = []
         ahead: deque[c.Request[R]] = deque()
         link: BlockingLink | None = None
+        db = self._address.db
         requests = iter(requests)
         try:
             for request in requests:
                 if link is None:
                     # The first finds out whether Redis is there, and brings the script if it is not.
                     replies.append(self.run(request, deadline=deadline))
-                    link = self._take(self._database(request))
+                    db = self._database(request)
+                    link = self._take(db)
+                    continue
+                if self._database(request) != db:
+                    replies += [_answer(link, ahead, deadline) for _ in range(len(ahead))]
+                    replies.append(self.run(request, deadline=deadline))
                     continue
                 ahead.append(request)
                 link.send(pack_all(verbs.encode(request, self._place)))
@@ -150,7 +156,7 @@ class RedisStore:
             replies += [self._run(request, deadline, sent=True) for request in ahead]
             return replies + [self.run(request, deadline=deadline) for request in requests]
         if link is not None:
-            self._links[self._address.db].append(link)
+            self._links[db].append(link)
         return replies
 
     def _database(self, request: c.Request[Any]) -> int:
