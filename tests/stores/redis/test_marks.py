@@ -33,7 +33,8 @@ def _claim(store: RedisStore, count: int) -> tuple[str, ...]:
 
 
 def _reap(store: RedisStore, limit: int = 1024, first: int = 1) -> dict[bytes, bool]:
-    reaped = store.run(c.Reap(OTHER, c.Peer("w", "e", 0, None, c.WorkerRecord()), first, limit))
+    dead = next(peer for peer in store.run(c.Heartbeat(OTHER)).peers if peer.worker == "w")
+    reaped = store.run(c.Reap(OTHER, dead, first, limit))
     return {claim.raw: claim.started for claim in reaped.claims}
 
 
