@@ -1,4 +1,4 @@
-"""`celery.utils.log` under our name; what is in it lives in `celeriac.log`."""
+"""`celery.utils.log` under our name; what is in it lives in `celeriac.observe.loggers`."""
 
 from celeriac.observe.loggers import get_task_logger
 
