@@ -111,9 +111,12 @@ def test_the_new_zygote_is_replaced_when_it_dies(any_scene: Scene) -> None:
 def test_work_goes_on_without_a_gap_through_many_reloads(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     changing = Changing(scene)
     results = scene.send_many("slow", [(number, 0.01) for number in range(500)])
+    took = []
     for version in range(2, 6):
         scene.ledger.wait_for_starts(60 * version)
+        began = time.monotonic()
         changing.reload(version)
+        took.append(time.monotonic() - began)
     reloaded = time.monotonic_ns()
     assert gather(results, timeout=30) == list(range(500))
     starts = scene.ledger.starts()
@@ -122,7 +125,8 @@ def test_work_goes_on_without_a_gap_through_many_reloads(scene: Scene, capsys: p
     gap = max(after - before for before, after in pairwise(during)) / 1e9
     with capsys.disabled():
         print(f"\n  longest pause between two tasks in four reloads: {gap * 1000:.0f} ms, {len(during)} tasks")
-    assert gap < 0.5
+    # A worker that stood still for a reload would for nearly as long as it takes, however slow the machine.
+    assert gap < max(0.5, max(took) / 2)
     assert changing.worker.stop() == 0
 
 
