@@ -7,7 +7,8 @@ import os
 import time
 import weakref
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import hiredis
@@ -123,23 +124,21 @@ class RedisStore:
             pause = min(pause * 2, 0.25)
 
     def run_many(self, requests: Iterable[c.Request[R]], *, deadline: float | None = None) -> list[R]:
-        """Keep one request under way while the next is being made; all on one connection, so in order."""
+        """See `Store.run_many`; those that follow each other to one database go over one connection."""
+        groups = groupby(requests, self._database)
+        return [reply for db, some in groups for reply in self._run_in_order(db, some, deadline)]
+
+    def _run_in_order(self, db: int, requests: Iterator[c.Request[R]], deadline: float | None) -> list[R]:
+        """Keep one request under way while the next is being made."""
         replies: list[R] = []
         ahead: deque[c.Request[R]] = deque()
         link: BlockingLink | None = None
-        db = self._address.db
-        requests = iter(requests)
         try:
             for request in requests:
                 if link is None:
                     # The first finds out whether Redis is there, and brings the script if it is not.
                     replies.append(self.run(request, deadline=deadline))
-                    db = self._database(request)
                     link = self._take(db)
-                    continue
-                if self._database(request) != db:
-                    replies += [_answer(link, ahead, deadline) for _ in range(len(ahead))]
-                    replies.append(self.run(request, deadline=deadline))
                     continue
                 ahead.append(request)
                 link.send(pack_all(verbs.encode(request, self._place)))

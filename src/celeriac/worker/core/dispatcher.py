@@ -1,7 +1,7 @@
 """Between the claims and the children. Hot path: core -> here -> child -> here -> core.
 
 One for each pool. Hands out, collects, takes back. It never talks to the store: what it changes is the
-ledger, and `news` is called when the core should look at it. What happens to children and to what they run
+claim table, and `news` is called when the core should look at it. What happens to children and to what they run
 (deaths, limits, replacements) is in `warden`.
 """
 

@@ -33,10 +33,10 @@ class RetryLater(Struct, frozen=True):
     outcome: c.Outcome
 
 
-Fate = Redeliver | RetryLater | Failure
+Recovery = Redeliver | RetryLater | Failure
 
 
-def child_died(held: HeldClaim, cause: str, crashes: int, limit: int, now: float, worker: str = "") -> Fate:
+def child_died(held: HeldClaim, cause: str, crashes: int, limit: int, now: float, worker: str = "") -> Recovery:
     """Its child died while it ran; `crashes` are its deaths, this one counted where it is to blame."""
     retries = held.spec.retry_lost >= 0 and 0 <= held.retries < _maximum(held.spec)
     ends = held.once or not held.spec.repeats or held.spec.retry_lost >= 0 or crashes >= limit
@@ -49,7 +49,7 @@ def child_died(held: HeldClaim, cause: str, crashes: int, limit: int, now: float
     return Redeliver(wire.redelivered(held.raw, crashes=crashes, more=died))
 
 
-def worker_died(held: HeldClaim, *, started: bool, losses: int, limit: int) -> Fate:
+def worker_died(held: HeldClaim, *, started: bool, losses: int, limit: int) -> Recovery:
     """The worker that held it died. Unless the store was told that it began, nobody knows whether it had.
 
     `losses` are the workers that died holding it, this one included.
@@ -66,7 +66,7 @@ def lost(held: HeldClaim) -> Failure:
     return Failure("WorkerLostError", f"the worker running {held.name}[{held.task_id}] died", cause=LOST)
 
 
-def disturbed(held: HeldClaim, why: str) -> Fate:
+def disturbed(held: HeldClaim, why: str) -> Recovery:
     """It was running when its child was ended for no fault of its own."""
     if held.once:
         return Failure("WorkerLostError", f"{held.name}[{held.task_id}] had not ended: {why}")

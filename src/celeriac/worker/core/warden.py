@@ -299,14 +299,14 @@ class Warden:
             else:
                 self.obey(held, self._blame(held, cause, len(begun)), cause)
 
-    def _blame(self, held: HeldClaim, cause: Cause, running: int) -> recovery.Fate:
+    def _blame(self, held: HeldClaim, cause: Cause, running: int) -> recovery.Recovery:
         """One of several that ran cannot be the last time to blame: it will run alone first."""
         crashes, limit = held.crashes + 1, self._crash_limit
         if running > 1 and self.keeper is not None and limit > 1:
             crashes = min(crashes, limit - 1)
         return recovery.child_died(held, cause.text, crashes, limit, self._clock.now(), self._desk.worker)
 
-    def obey(self, held: HeldClaim, decided: recovery.Fate, cause: Cause = UNKNOWN) -> None:
+    def obey(self, held: HeldClaim, decided: recovery.Recovery, cause: Cause = UNKNOWN) -> None:
         """Do what was decided of a message; `cause` is what its child died of."""
         match decided:
             case recovery.Redeliver(raw):

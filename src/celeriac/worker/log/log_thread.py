@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 
 from celeriac.exceptions import ImproperlyConfigured
-from celeriac.worker.log.log_writer import DESK, FIRST, LAST, NUMBER, PIECE, LogWriter
+from celeriac.worker.log.log_writer import FIRST, LAST, LOCAL, NUMBER, PIECE, LogWriter
 
 CAPACITY = 1 << 20
 """Bytes that wait in the pipe; what comes when it is full is lost. An unprivileged process may have so much
@@ -30,7 +30,7 @@ _UNFINISHED_SECONDS = 1.0
 class Assembly:
     """Pieces in, whole records out, in the order in which they were complete.
 
-    `desk` gives the core's texts up to a number, wherever the pipe says that they were said there.
+    `local_writer` gives the core's texts up to a number, wherever the pipe says that they were said there.
     """
 
     def __init__(self, local_writer: Callable[[int], bytes] = lambda number: b"") -> None:
@@ -53,7 +53,7 @@ class Assembly:
             begin, end = at + PIECE.size, at + PIECE.size + length
             if end > size:
                 break
-            if marks == DESK:
+            if marks == LOCAL:
                 done.append(self._local_writer(*NUMBER.unpack(data[begin:end])))
             else:
                 self._add(process, data[begin:end], marks, done)

@@ -14,7 +14,7 @@ import struct
 PIECE = struct.Struct("<IHB")
 """Before each piece: the process, the length, and whether a record begins and ends here, or one kept in memory does."""
 NUMBER = struct.Struct("<Q")
-FIRST, LAST, DESK = 1, 2, 4
+FIRST, LAST, LOCAL = 1, 2, 4
 ROOM = select.PIPE_BUF - PIECE.size
 
 LONGEST = 1 << 18
@@ -51,7 +51,7 @@ class LogWriter:
 
     def mark(self, number: int) -> bool:
         """Note that the local writer's texts up to this number are said here; False when there was no room."""
-        return self._put(NUMBER.pack(number), DESK)
+        return self._put(NUMBER.pack(number), LOCAL)
 
     def _put(self, data: bytes, marks: int) -> bool:
         try:
